@@ -1,0 +1,113 @@
+//! What the bottom of an agent's screen says: the last guard before anything is typed.
+
+use regex_lite::{Regex, RegexBuilder};
+use serde::{Deserialize, Serialize};
+
+/// How many of the last non-empty lines are read. Old spinner and prompt lines further up are the
+/// classic false reading; a vendor's dialog with its choices fits within this.
+const BOTTOM_LINES: usize = 24;
+
+/// What the screen was found to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Screen {
+    /// An empty prompt: text may be typed.
+    Prompt,
+    /// A prompt with something in its input row: somebody's half-typed line.
+    Draft,
+    /// A dialog: whatever is typed may answer it.
+    Dialog,
+    /// Neither: at work, starting, or something not known.
+    Busy,
+}
+
+/// The patterns of one program, compiled.
+#[derive(Debug, Clone)]
+pub struct ScreenPatterns {
+    ready: Option<Regex>,
+    blocked: Option<Regex>,
+}
+
+/// A pattern that is no regular expression.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{pattern}` is not a regular expression: {message}")]
+pub struct PatternError {
+    /// As written.
+    pub pattern: String,
+    /// What the parser said.
+    pub message: String,
+}
+
+impl ScreenPatterns {
+    /// Compiles the two patterns of `[agents.NAME]`. They are matched line by line (`^` and `$`
+    /// are the ends of a line) against the bottom of the screen.
+    ///
+    /// # Errors
+    /// [`PatternError`] names the pattern that does not parse.
+    pub fn new(ready: Option<&str>, blocked: Option<&str>) -> Result<Self, PatternError> {
+        Ok(Self {
+            ready: ready.map(compile).transpose()?,
+            blocked: blocked.map(compile).transpose()?,
+        })
+    }
+
+    /// Whether anything can ever be typed: not without a `ready` pattern.
+    pub fn can_type(&self) -> bool {
+        self.ready.is_some()
+    }
+
+    /// Reads a captured screen.
+    ///
+    /// `blocked` wins over `ready`. The `ready` pattern may have a group named `draft`: if it
+    /// took part in the match and is not blank, the input row is not empty.
+    pub fn read(&self, captured: &str) -> Screen {
+        let bottom = bottom_of(captured);
+        if self
+            .blocked
+            .as_ref()
+            .is_some_and(|blocked| blocked.is_match(&bottom))
+        {
+            return Screen::Dialog;
+        }
+        let Some(found) = self
+            .ready
+            .as_ref()
+            .and_then(|ready| ready.captures_iter(&bottom).last())
+        else {
+            return Screen::Busy;
+        };
+        match found.name("draft") {
+            Some(draft) if !draft.as_str().trim().is_empty() => Screen::Draft,
+            _ => Screen::Prompt,
+        }
+    }
+}
+
+fn compile(pattern: &str) -> Result<Regex, PatternError> {
+    RegexBuilder::new(pattern)
+        .multi_line(true)
+        .size_limit(1 << 20)
+        .build()
+        .map_err(|error| PatternError {
+            pattern: pattern.to_owned(),
+            message: error.to_string(),
+        })
+}
+
+/// The last lines that are not blank, with non-breaking spaces read as spaces (F68) and trailing
+/// space cut.
+fn bottom_of(captured: &str) -> String {
+    let lines: Vec<String> = captured
+        .lines()
+        .map(|line| line.replace('\u{a0}', " ").trim_end().to_owned())
+        .filter(|line| !line.is_empty())
+        .collect();
+    lines[lines.len().saturating_sub(BOTTOM_LINES)..].join("\n")
+}
+
+/// A short fingerprint of a screen, to tell a frozen one from one that moves. FNV-1a, 64 bit.
+pub fn digest(captured: &str) -> u64 {
+    captured.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}

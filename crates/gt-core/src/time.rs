@@ -1,0 +1,49 @@
+//! Durations and ages, computed from times that come in as data.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+/// How old `stamp` is at `now`, counted from `epoch` at the earliest.
+///
+/// `epoch` is when the daemon started or the clock last jumped or the machine last slept: no age
+/// is counted across it. A stamp in the future (a bad writer, a clock set back) says nothing about
+/// its age and counts from `epoch` too, so it can never be "fresh for ever".
+pub fn age(stamp: Timestamp, epoch: Timestamp, now: Timestamp) -> Duration {
+    let from = if stamp > now { epoch } else { stamp.max(epoch) };
+    elapsed(from, now)
+}
+
+/// The time from `from` to `now`; zero when `from` is later.
+pub fn elapsed(from: Timestamp, now: Timestamp) -> Duration {
+    Duration::try_from(now.duration_since(from)).unwrap_or(Duration::ZERO)
+}
+
+/// `time + delay`, held at the last representable time.
+pub fn after(time: Timestamp, delay: Duration) -> Timestamp {
+    SignedDuration::try_from(delay)
+        .ok()
+        .and_then(|delay| time.checked_add(delay).ok())
+        .unwrap_or(Timestamp::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    /// Covers D8: a future stamp ages like any other.
+    #[test]
+    fn a_future_stamp_is_not_fresh_for_ever() {
+        assert_eq!(age(at(9_999), at(100), at(700)), Duration::from_secs(600));
+    }
+
+    #[test]
+    fn no_age_is_counted_across_a_gap() {
+        assert_eq!(age(at(10), at(650), at(700)), Duration::from_secs(50));
+        assert_eq!(age(at(680), at(650), at(700)), Duration::from_secs(20));
+    }
+}

@@ -1,0 +1,64 @@
+//! Writing small files so that a reader sees the old text or the new, never half of one.
+
+use std::io::{self, Write as _};
+use std::path::Path;
+
+/// Writes `content` to `path` by temporary file, fsync and rename, with permissions 0644.
+///
+/// # Errors
+/// An [`io::Error`] that names the path; the old file is then still there.
+pub fn write(path: &Path, content: &[u8]) -> io::Result<()> {
+    write_with_mode(path, content, 0o644)
+}
+
+/// [`write`] with permissions 0600, for what may hold secrets.
+///
+/// # Errors
+/// As [`write`].
+pub fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
+    write_with_mode(path, content, 0o600)
+}
+
+fn write_with_mode(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
+    let directory = path.parent().unwrap_or(Path::new("."));
+    replace(directory, path, content, mode).map_err(|error| {
+        io::Error::new(
+            error.kind(),
+            format!("cannot write `{}`: {error}", path.display()),
+        )
+    })
+}
+
+fn replace(directory: &Path, path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mut file = tempfile::Builder::new()
+        .prefix(".gt-")
+        .permissions(std::fs::Permissions::from_mode(mode))
+        .tempfile_in(directory)?;
+    file.write_all(content)?;
+    file.as_file().sync_all()?;
+    file.persist(path).map_err(|error| error.error)?;
+    fs_err::File::open(directory)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Covers D19, F74: a write that fails leaves the old file whole.
+    #[test]
+    fn a_failed_write_keeps_the_old_file_and_names_the_path() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("state.json");
+        write(&path, b"old").unwrap();
+        let missing = directory.path().join("no/such/state.json");
+        let error = write(&missing, b"new").unwrap_err();
+        assert!(error.to_string().contains("no/such/state.json"), "{error}");
+        assert_eq!(fs_err::read(&path).unwrap(), b"old");
+        assert_eq!(
+            fs_err::read_dir(directory.path()).unwrap().count(),
+            1,
+            "no temporary is left"
+        );
+    }
+}
