@@ -97,4 +97,6 @@ pub struct AgentMemory {
     pub poke: Option<LastPoke>,
     /// How many pokes in a row went unanswered.
     pub misses: u32,
+    /// When a person was told of it; nobody is told twice.
+    pub escalated_at: Option<Timestamp>,
 }

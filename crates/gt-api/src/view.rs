@@ -1,0 +1,259 @@
+//! What is shown, by every front end alike. `--json` prints these; their schema is committed.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The town at a glance: `gt status`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Status {
+    /// The town.
+    pub town: Town,
+    /// Its daemon.
+    pub daemon: Daemon,
+    /// Every agent of the roster, in the order in which a town is listed.
+    pub agents: Vec<Agent>,
+    /// What keeps the town from being seen or run as a whole: an unreadable store, a tmux that
+    /// does not answer, a configuration that was refused.
+    pub problems: Vec<String>,
+}
+
+/// Which town.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Town {
+    /// Its name.
+    pub name: String,
+    /// Its root directory.
+    pub root: String,
+    /// Whether it was told to be down.
+    pub down: bool,
+}
+
+/// The daemon.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Daemon {
+    /// Whether it runs, by its lock.
+    pub running: bool,
+    /// Its process.
+    pub pid: Option<u32>,
+    /// When it started (RFC 3339).
+    pub started_at: Option<String>,
+    /// When it last looked at the whole town (RFC 3339).
+    pub last_heartbeat: Option<String>,
+    /// How often it has.
+    pub heartbeat_count: Option<u64>,
+}
+
+/// One agent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Agent {
+    /// Its id, such as `gastown/witness`.
+    pub id: String,
+    /// Its role.
+    pub role: String,
+    /// Its rig.
+    pub rig: Option<String>,
+    /// Its tmux session.
+    pub session: String,
+    /// What is wanted: `up`, `down`, `parked`, or by its role `always`, `on_demand`, `never`.
+    pub intent: String,
+    /// What it is doing.
+    pub state: State,
+    /// Since when (RFC 3339).
+    pub since: Option<String>,
+    /// The agent's own process; null when it does not run.
+    pub pid: Option<u32>,
+    /// Its seat's process.
+    pub holder_pid: Option<u32>,
+    /// Its run.
+    pub incarnation: Option<String>,
+    /// How often it was started again.
+    pub restarts: Option<u32>,
+    /// What it waits on, if it is not as it should be.
+    pub waiting: Option<Waiting>,
+    /// What the state was read from.
+    pub evidence: Vec<String>,
+}
+
+/// What an agent was found to be doing. Liveness is a fact; the rest is evidence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    /// Its program was started and has shown no activity yet.
+    Starting,
+    /// It is active.
+    Working,
+    /// It shows a dialog that a person must answer.
+    NeedsAnswer,
+    /// It runs, is not active and owes nothing that is overdue.
+    Idle,
+    /// It was poked and does not answer.
+    Stalled,
+    /// It is being stopped.
+    Stopping,
+    /// Its program ended.
+    Exited,
+    /// It has no session.
+    Gone,
+    /// It could not be looked at.
+    Unknown,
+}
+
+/// Why something that is not as it should be is left alone now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Waiting {
+    /// What it waits on.
+    pub on: String,
+    /// Since when (RFC 3339).
+    pub since: Option<String>,
+    /// When the next look is due (RFC 3339).
+    pub until: Option<String>,
+}
+
+/// One agent, explained: `gt why AGENT`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Why {
+    /// The agent.
+    pub agent: Agent,
+    /// What is wanted of it and why.
+    pub goal: String,
+    /// The decision of the last beat: what is being done or waited on.
+    pub decision: String,
+    /// What it was decided from, a line each.
+    pub facts: Vec<String>,
+    /// What happened to it lately, newest last.
+    pub events: Vec<Event>,
+}
+
+/// One row of the event log: `gt events`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Event {
+    /// Rises by one per event.
+    pub seq: i64,
+    /// When (RFC 3339).
+    pub at: String,
+    /// What kind.
+    pub kind: String,
+    /// Whom it concerns.
+    pub agent: Option<String>,
+    /// Who caused it.
+    pub actor: String,
+    /// What happened and why.
+    pub text: String,
+}
+
+impl From<&gt_core::event::Event> for Event {
+    fn from(event: &gt_core::event::Event) -> Self {
+        Self {
+            seq: event.seq,
+            at: event.at.to_string(),
+            kind: event.kind.clone(),
+            agent: event.agent.as_ref().map(ToString::to_string),
+            actor: event.actor.clone(),
+            text: gt_core::mail::printable_line(&event.text),
+        }
+    }
+}
+
+/// One message: `gt mail inbox`, `gt mail read`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Message {
+    /// Its id; a unique beginning of it is enough to name it.
+    pub id: String,
+    /// Who sent it.
+    pub from: String,
+    /// Whose copy it is.
+    pub to: String,
+    /// One line.
+    pub subject: String,
+    /// The text.
+    pub body: String,
+    /// When (RFC 3339).
+    pub timestamp: String,
+    /// Whether its recipient has read it.
+    pub read: bool,
+    /// Whether it stays at the top.
+    pub pinned: bool,
+    /// urgent, high, normal or low.
+    pub priority: String,
+    /// notification, task or reply.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Its conversation.
+    pub thread_id: String,
+    /// The message it answers.
+    pub reply_to: Option<String>,
+}
+
+impl From<&gt_core::mail::Message> for Message {
+    fn from(message: &gt_core::mail::Message) -> Self {
+        Self {
+            id: message.id.to_string(),
+            from: message.from.clone(),
+            to: message.to.clone(),
+            subject: gt_core::mail::printable_line(&message.subject),
+            body: gt_core::mail::printable(&message.body),
+            timestamp: message.sent_at.to_string(),
+            read: message.read_at.is_some(),
+            pinned: message.pinned,
+            priority: format!("{:?}", message.priority).to_lowercase(),
+            kind: message.kind.as_str().to_owned(),
+            thread_id: message.thread.to_string(),
+            reply_to: message.reply_to.map(|id| id.to_string()),
+        }
+    }
+}
+
+/// Whether there is mail: `gt mail check`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct MailCheck {
+    /// Whose mail.
+    pub address: String,
+    /// How many are unread.
+    pub unread: u32,
+    /// Whether any is.
+    pub has_new: bool,
+}
+
+/// One rig: `gt rig list`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Rig {
+    /// Its name.
+    pub name: String,
+    /// Its directory.
+    pub path: String,
+    /// Where it was cloned from; null for a rig that the registry does not know.
+    pub git_url: Option<String>,
+    /// Crew workspaces found on disk.
+    pub crew: Vec<String>,
+    /// Polecat worktrees found on disk.
+    pub polecats: Vec<String>,
+    /// What is wrong with it.
+    pub problems: Vec<String>,
+}
+
+/// One check of `gt doctor`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Check {
+    /// Its name.
+    pub name: String,
+    /// How it went.
+    pub result: CheckResult,
+    /// What was found.
+    pub message: String,
+    /// The next command, where there is one.
+    pub hint: Option<String>,
+    /// Whether `--fix` mended it.
+    pub fixed: bool,
+}
+
+/// How a check went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum CheckResult {
+    /// As it should be.
+    Ok,
+    /// Works, with something to know.
+    Warning,
+    /// Does not work.
+    Error,
+}

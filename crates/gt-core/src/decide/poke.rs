@@ -1,0 +1,192 @@
+//! Pokes: waking a run that is not fresh, and finding one that does not answer.
+
+use jiff::Timestamp;
+
+use super::gate::{Gate, gate};
+use super::request::cannot_launch;
+use super::{Seen, Verdict};
+use crate::agent_id::{AgentId, Role};
+use crate::incarnation::IncarnationId;
+use crate::memory::{LastPoke, PokeResult};
+use crate::observed::Observed;
+use crate::plan::{Action, StopPurpose};
+use crate::policy::Poke;
+use crate::screen::Screen;
+use crate::snapshot::Pane;
+use crate::time::{after, age};
+
+/// What is typed to wake an agent: the original's words, and what it owes.
+pub fn poke_text(agent: &AgentId, unread: u32) -> String {
+    let rounds = match agent.role() {
+        Role::Mayor => "HEARTBEAT: check your rigs",
+        Role::Deacon => "HEARTBEAT: run your rounds",
+        Role::Witness => "HEARTBEAT: check your workers",
+        Role::Refinery => "HEARTBEAT: check your queue",
+        Role::Crew | Role::Polecat => "HEARTBEAT: check your work",
+    };
+    match unread {
+        0 => rounds.to_owned(),
+        1 => format!("{rounds}; 1 unread message, read it with `gt mail inbox`"),
+        n => format!("{rounds}; {n} unread messages, read them with `gt mail inbox`"),
+    }
+}
+
+/// What to do about the freshness of a run that started at `since`.
+pub(super) fn decide_poke(
+    seen: &Seen<'_>,
+    incarnation: IncarnationId,
+    since: Timestamp,
+) -> Verdict {
+    let memory = &seen.facts.memory;
+    let last = memory.poke.filter(|poke| poke.incarnation == incarnation);
+    let active = seen.facts.activity.unwrap_or(since).max(since);
+    let answered = last.is_some_and(|poke| seen.facts.activity.is_some_and(|at| at > poke.at));
+    if answered || (last.is_none() && (memory.poke.is_some() || memory.misses > 0)) {
+        return seen.act(
+            Action::ForgetPokes,
+            "it showed activity since the last poke",
+        );
+    }
+    let unread = match wants_poke(seen) {
+        Ok(unread) => unread,
+        Err(verdict) => return verdict,
+    };
+    let idle = age(active, seen.snapshot.epoch, seen.now());
+    if idle < seen.policy.poke.fresh {
+        let stale_at = after(seen.now(), seen.policy.poke.fresh.saturating_sub(idle));
+        return seen.wait_until("its activity to grow stale", stale_at);
+    }
+    let misses = misses(seen, last.as_ref(), idle >= seen.policy.poke.very_stale);
+    if let Some(verdict) = last.and_then(|poke| not_due(seen, &poke)) {
+        return verdict;
+    }
+    if misses >= seen.policy.poke.unanswered_before_restart {
+        return unresponsive(seen, incarnation, misses);
+    }
+    try_poke(seen, incarnation, unread, misses)
+}
+
+/// How much unread mail a poke would tell of; or why there is none.
+fn wants_poke(seen: &Seen<'_>) -> Result<u32, Verdict> {
+    if !seen.facts.can_type {
+        return Err(Verdict::AtGoal);
+    }
+    match (seen.facts.poke, &seen.facts.owed) {
+        (Poke::Never, _) => Err(Verdict::AtGoal),
+        (Poke::Owed, Observed::Known(owed)) if !owed.anything() => Err(Verdict::AtGoal),
+        (Poke::Owed, Observed::Unknown(reason)) => {
+            Err(seen.wait(format!("what it owes: {reason}")))
+        }
+        (Poke::Always, Observed::Unknown(_)) => Ok(0),
+        (_, Observed::Known(owed)) => Ok(owed.mail),
+    }
+}
+
+/// Unanswered pokes in a row, the last one included once its time to answer is over. A poke that
+/// was not brought is no miss, nor is one from before a gap in time.
+fn misses(seen: &Seen<'_>, last: Option<&LastPoke>, very_stale: bool) -> u32 {
+    let earlier = seen.facts.memory.misses;
+    match last {
+        Some(LastPoke {
+            result: PokeResult::Delivered,
+            at,
+            ..
+        }) if very_stale && *at >= seen.snapshot.epoch => earlier + 1,
+        _ => earlier,
+    }
+}
+
+/// The wait for the next poke, unless it is due.
+fn not_due(seen: &Seen<'_>, last: &LastPoke) -> Option<Verdict> {
+    let interval = seen.policy.poke.interval(seen.facts.memory.misses);
+    let waited = age(last.at, seen.snapshot.epoch, seen.now());
+    (waited < interval).then(|| {
+        let until = after(seen.now(), interval.checked_sub(waited).unwrap_or_default());
+        let on = match last.result {
+            PokeResult::Delivered => "an answer to the last poke",
+            PokeResult::NotTyped {
+                screen: Screen::Dialog,
+                ..
+            } => "a person: it shows a dialog",
+            PokeResult::NotTyped {
+                screen: Screen::Draft,
+                ..
+            } => "the half-typed line at its prompt",
+            PokeResult::NotTyped { .. } => "its empty prompt",
+            PokeResult::NotTried => "the next try of a poke",
+        };
+        Verdict::Wait {
+            on: on.to_owned(),
+            since: Some(last.at),
+            until: Some(until),
+        }
+    })
+}
+
+/// Too many pokes unanswered: a restart through the gate, or a person for what no automatic path
+/// may stop.
+fn unresponsive(seen: &Seen<'_>, incarnation: IncarnationId, misses: u32) -> Verdict {
+    let because = format!("it left {misses} pokes in a row unanswered");
+    if seen.facts.id.role() == Role::Crew {
+        return match seen.facts.memory.escalated_at {
+            None => seen.act(Action::Escalate, because),
+            Some(since) => Verdict::Wait {
+                on: "a person".to_owned(),
+                since: Some(since),
+                until: None,
+            },
+        };
+    }
+    if let Some(reason) = &seen.snapshot.frozen {
+        return seen.wait(format!("the store, before it is restarted: {reason}"));
+    }
+    if let Some(lack) = cannot_launch(seen) {
+        return seen.wait(format!("{lack}: a restart would leave it dead"));
+    }
+    match gate(seen, seen.now()) {
+        Gate::Pass => seen.act(
+            Action::Stop {
+                incarnation,
+                purpose: StopPurpose::Unresponsive,
+            },
+            because,
+        ),
+        Gate::Hold { until, because } => seen.wait_until(because, until),
+        Gate::Exhausted { because } => seen.act(Action::OpenCircuit, because),
+    }
+}
+
+fn try_poke(seen: &Seen<'_>, incarnation: IncarnationId, unread: u32, misses: u32) -> Verdict {
+    let pane = match &seen.facts.pane {
+        Observed::Known(Some(pane)) => pane,
+        Observed::Known(None) => return seen.wait("its pane, which tmux does not list"),
+        Observed::Unknown(reason) => return seen.wait(format!("tmux: {reason}")),
+    };
+    if let Some(verdict) = person_at(seen, pane) {
+        return verdict;
+    }
+    let because = match seen.facts.poke {
+        Poke::Owed => format!("it owes {unread} unread messages and is not fresh"),
+        Poke::Always | Poke::Never => "it is not fresh".to_owned(),
+    };
+    let text = poke_text(&seen.facts.id, unread);
+    seen.act(
+        Action::Poke {
+            incarnation,
+            pane: pane.clone(),
+            text,
+            misses,
+        },
+        because,
+    )
+}
+
+/// The wait for an attached person's hands to rest.
+fn person_at(seen: &Seen<'_>, pane: &Pane) -> Option<Verdict> {
+    let quiet = seen.policy.attached_quiet;
+    let rested = age(pane.attached?, seen.snapshot.epoch, seen.now());
+    (rested < quiet).then(|| {
+        let until = after(seen.now(), quiet.checked_sub(rested).unwrap_or_default());
+        seen.wait_until("the person at its terminal", until)
+    })
+}

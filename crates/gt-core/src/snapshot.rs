@@ -1,0 +1,162 @@
+//! Everything that was seen in one beat: the only input of [`decide`](crate::decide::decide)
+//! besides the policy.
+
+use jiff::Timestamp;
+
+use crate::agent_id::AgentId;
+use crate::incarnation::{Exit, IncarnationId, ProcessId};
+use crate::intent::Intent;
+use crate::lifecycle::Request;
+use crate::memory::AgentMemory;
+use crate::observed::{Observed, Reason};
+use crate::policy::{Poke, Run};
+
+/// The world as seen at `now`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Snapshot {
+    /// Wall time of the beat.
+    pub now: Timestamp,
+    /// No age is counted from before this: the daemon's start, or the last jump of the clock or
+    /// sleep of the machine.
+    pub epoch: Timestamp,
+    /// The town was told to be down: nothing starts, everything stops.
+    pub down: bool,
+    /// Why destructive automatic actions are frozen: the store cannot be read.
+    pub frozen: Option<Reason>,
+    /// Every seat of the roster.
+    pub agents: Vec<AgentFacts>,
+    /// Lifecycle requests that are open or taken, oldest first.
+    pub requests: Vec<RequestFacts>,
+}
+
+/// What was seen of one seat.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AgentFacts {
+    /// Whose seat it is.
+    pub id: AgentId,
+    /// `[roles.ROLE] run`.
+    pub run: Run,
+    /// `[roles.ROLE] poke`.
+    pub poke: Poke,
+    /// Its program has a `ready` pattern, so that something can be typed at all.
+    pub can_type: bool,
+    /// The stored wish; none follows `run`.
+    pub intent: Option<Intent>,
+    /// Whether a successor could be started now; the text names what lacks.
+    pub launch: Observed<Result<(), String>>,
+    /// Its pane in tmux.
+    pub pane: Observed<Option<Pane>>,
+    /// Its seat's process.
+    pub holder: Observed<Holder>,
+    /// How its last run ended, if it had one and has none now.
+    pub last_end: Option<LastEnd>,
+    /// Last activity of its present run: keepalive or heartbeat.
+    pub activity: Option<Timestamp>,
+    /// What it owes.
+    pub owed: Observed<Owed>,
+    /// What is remembered of it.
+    pub memory: AgentMemory,
+    /// An action on it that has not ended yet.
+    pub in_flight: Option<InFlight>,
+    /// An id for its next run.
+    pub fresh: IncarnationId,
+}
+
+/// A pane of the town's tmux server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pane {
+    /// The driver's id of the session.
+    pub session: String,
+    /// The driver's id of the pane.
+    pub pane: String,
+    /// When the attached person was last active; none when nobody is attached.
+    pub attached: Option<Timestamp>,
+}
+
+/// What the seat's process says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Holder {
+    /// There is none, and nothing of an earlier run is left.
+    Gone,
+    /// It was killed and left processes of this run behind.
+    Orphaned {
+        /// Whose processes they are.
+        incarnation: IncarnationId,
+        /// How many there are.
+        survivors: usize,
+    },
+    /// It is there and runs nothing.
+    Idle,
+    /// It runs the agent.
+    Running {
+        /// Which run.
+        incarnation: IncarnationId,
+        /// The agent's process.
+        process: ProcessId,
+        /// Since when.
+        since: Timestamp,
+    },
+    /// It was told to stop the agent and has not finished.
+    Stopping {
+        /// Which run.
+        incarnation: IncarnationId,
+    },
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LastEnd {
+    /// Which run.
+    pub incarnation: IncarnationId,
+    /// When.
+    pub at: Timestamp,
+    /// How.
+    pub how: End,
+}
+
+/// The ways a run ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// By itself.
+    Exited(Exit),
+    /// With its seat: holder killed, tmux server gone.
+    Lost,
+    /// Because it or a person asked for a fresh run.
+    Requested,
+    /// Because it left pokes unanswered.
+    Unresponsive,
+    /// Because it was not wanted any more.
+    Dismissed,
+}
+
+/// What an agent owes. Nothing owed, nothing sent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Owed {
+    /// Unread messages.
+    pub mail: u32,
+}
+
+impl Owed {
+    /// Whether it owes anything.
+    pub fn anything(self) -> bool {
+        self.mail > 0
+    }
+}
+
+/// An action that was begun.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InFlight {
+    /// Its name.
+    pub what: &'static str,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// A lifecycle request and how far it has got.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestFacts {
+    /// The request.
+    pub request: Request,
+    /// When it was taken; none while it is open.
+    pub taken_at: Option<Timestamp>,
+}
