@@ -70,7 +70,8 @@ pub enum PokeResult {
         /// [`crate::screen::digest`] of it.
         digest: u64,
     },
-    /// It could not be tried: tmux did not answer, a person was at the terminal.
+    /// It could not be tried: tmux did not answer, a person was at the terminal. Also what a poke
+    /// becomes once no answer is waited for: it spaces the next one, and is no miss.
     NotTried,
 }
 
@@ -83,6 +84,15 @@ pub struct LastPoke {
     pub incarnation: IncarnationId,
     /// How it went.
     pub result: PokeResult,
+}
+
+/// Actions that failed in a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failed {
+    /// How many.
+    pub times: u32,
+    /// When the last one did.
+    pub at: Timestamp,
 }
 
 /// What is remembered of one agent.
@@ -99,4 +109,6 @@ pub struct AgentMemory {
     pub misses: u32,
     /// When a person was told of it; nobody is told twice.
     pub escalated_at: Option<Timestamp>,
+    /// Actions on it that failed since one succeeded; the next is spaced by them.
+    pub failed: Option<Failed>,
 }

@@ -102,7 +102,8 @@ pub enum StopPurpose {
     Dismiss,
     /// A request asks for it.
     Request,
-    /// It left pokes unanswered.
+    /// It left pokes unanswered. Not carried out while its screen shows a dialog: that is
+    /// remembered as a poke that was not typed.
     Unresponsive,
 }
 
