@@ -1,0 +1,1 @@
+//! The original's cadence under `poke = "always"`: what a town's log would say.
