@@ -3,6 +3,7 @@
 use super::gate::{Gate, admits};
 use super::seat::{Goal, goal};
 use super::{Seen, Verdict, may_stop, step};
+use crate::incarnation::IncarnationId;
 use crate::lifecycle::{Action as Asked, Request};
 use crate::observed::Observed;
 use crate::plan::{Action, RequestEnd, Step, StopPurpose};
@@ -54,9 +55,9 @@ fn consider(seen: &Seen<'_>, facts: &RequestFacts, one_is_taken: bool) -> Verdic
         Observed::Known(holder) => holder,
         Observed::Unknown(reason) => return seen.wait(format!("its holder: {reason}")),
     };
-    if !concerns(seen, request, holder) {
+    let Some(incarnation) = concerned(seen, request, holder) else {
         return refuse("the run that asked is not the one that runs");
-    }
+    };
     if !may_stop(&request.actor, &seen.facts.id) {
         return refuse("only a person or itself may ask this of a crew");
     }
@@ -85,6 +86,7 @@ fn consider(seen: &Seen<'_>, facts: &RequestFacts, one_is_taken: bool) -> Verdic
     }
     let take = Action::TakeRequest {
         request: request.id,
+        incarnation,
     };
     seen.act(
         take,
@@ -104,10 +106,10 @@ fn carry_out(seen: &Seen<'_>, request: &Request) -> Verdict {
         seen.act(close(request, RequestEnd::Done), because)
     };
     match holder {
-        Holder::Running { incarnation, .. } if concerns(seen, request, holder) => {
-            stop(seen, request, *incarnation)
-        }
-        Holder::Running { .. } => done(),
+        Holder::Running { .. } => match concerned(seen, request, holder) {
+            Some(incarnation) => stop(seen, request, incarnation),
+            None => done(),
+        },
         Holder::Stopping { .. } => seen.wait("its run to stop"),
         Holder::Orphaned { .. } => Verdict::AtGoal,
         Holder::Idle | Holder::Gone if request.action == Asked::Shutdown => done(),
@@ -118,7 +120,7 @@ fn carry_out(seen: &Seen<'_>, request: &Request) -> Verdict {
     }
 }
 
-fn stop(seen: &Seen<'_>, request: &Request, incarnation: crate::IncarnationId) -> Verdict {
+fn stop(seen: &Seen<'_>, request: &Request, incarnation: IncarnationId) -> Verdict {
     if is_expired(seen, request) {
         let because = "its time was over before the run was stopped";
         return seen.act(close(request, RequestEnd::Expired), because);
@@ -148,17 +150,19 @@ fn is_expired(seen: &Seen<'_>, request: &Request) -> bool {
         || (request.requested_at > now && elapsed(seen.snapshot.epoch, now) >= allowed)
 }
 
-/// Whether the request is about what the holder runs.
-fn concerns(seen: &Seen<'_>, request: &Request, holder: &Holder) -> bool {
-    match holder {
-        Holder::Running {
-            incarnation, since, ..
-        } => match request.incarnation {
-            Some(asked) => asked == *incarnation,
-            None => !seen.is_later(*since, request.requested_at),
-        },
-        Holder::Gone | Holder::Orphaned { .. } | Holder::Idle | Holder::Stopping { .. } => false,
-    }
+/// The run that the request is about, if that is what the holder runs.
+fn concerned(seen: &Seen<'_>, request: &Request, holder: &Holder) -> Option<IncarnationId> {
+    let Holder::Running {
+        incarnation, since, ..
+    } = holder
+    else {
+        return None;
+    };
+    let is_it = match request.incarnation {
+        Some(asked) => asked == *incarnation,
+        None => !seen.is_later(*since, request.requested_at),
+    };
+    is_it.then_some(*incarnation)
 }
 
 /// Why no successor could be started, if none could.
