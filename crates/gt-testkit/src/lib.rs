@@ -1,1 +1,2 @@
 //! gt-testkit
+pub mod world;
