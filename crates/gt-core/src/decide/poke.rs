@@ -57,10 +57,16 @@ pub(super) fn decide_poke(
     if let Some(verdict) = last.and_then(|poke| not_due(seen, &poke)) {
         return verdict;
     }
-    if misses >= seen.policy.poke.unanswered_before_restart {
-        return unresponsive(seen, incarnation, misses);
+    if misses < seen.policy.poke.unanswered_before_restart {
+        return try_poke(seen, incarnation, unread, misses);
     }
-    try_poke(seen, incarnation, unread, misses)
+    let because = format!("it left {misses} pokes in a row unanswered");
+    match (seen.facts.id.role(), seen.facts.memory.escalated_at) {
+        // Its person was told and may have woken it: it goes on hearing of what it owes.
+        (Role::Crew, Some(_)) => try_poke(seen, incarnation, unread, misses),
+        (Role::Crew, None) => seen.act(Action::Escalate, because),
+        _ => unresponsive(seen, incarnation, because),
+    }
 }
 
 /// How long the run has shown nothing. Its start counts as activity; the nearer of both is taken
@@ -153,13 +159,8 @@ fn not_due(seen: &Seen<'_>, last: &LastPoke) -> Option<Verdict> {
     })
 }
 
-/// Too many pokes unanswered: a restart through the gate, or a person for what no automatic path
-/// may stop.
-fn unresponsive(seen: &Seen<'_>, incarnation: IncarnationId, misses: u32) -> Verdict {
-    let because = format!("it left {misses} pokes in a row unanswered");
-    if seen.facts.id.role() == Role::Crew {
-        return escalate_once(seen, because);
-    }
+/// Too many pokes unanswered: a restart through the gate.
+fn unresponsive(seen: &Seen<'_>, incarnation: IncarnationId, because: String) -> Verdict {
     if let Some(reason) = &seen.snapshot.frozen {
         return seen.wait(format!("the store, before it is restarted: {reason}"));
     }
@@ -179,18 +180,6 @@ fn unresponsive(seen: &Seen<'_>, incarnation: IncarnationId, misses: u32) -> Ver
         ),
         Gate::Hold { until, because } => seen.wait_until(because, until),
         Gate::Exhausted { because } => seen.act(Action::OpenCircuit, because),
-    }
-}
-
-/// Tells a person what no automatic path may do, and waits for one.
-pub(super) fn escalate_once(seen: &Seen<'_>, because: String) -> Verdict {
-    match seen.facts.memory.escalated_at {
-        None => seen.act(Action::Escalate, because),
-        Some(since) => Verdict::Wait {
-            on: format!("a person: {because}"),
-            since: Some(since),
-            until: None,
-        },
     }
 }
 

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::gate::{Gate, gate};
-use super::poke::{decide_poke, escalate_once};
+use super::poke::decide_poke;
 use super::request::cannot_launch;
 use super::{Seen, Verdict, is_person, may_stop};
 use crate::agent_id::Role;
@@ -123,6 +123,18 @@ fn sweep(seen: &Seen<'_>, incarnation: IncarnationId, survivors: usize, goal: &G
         (_, None) => {}
     }
     seen.act(Action::Sweep { incarnation }, because)
+}
+
+/// Tells a person what no automatic path may do, and waits for one.
+fn escalate_once(seen: &Seen<'_>, because: String) -> Verdict {
+    match seen.facts.memory.escalated_at {
+        None => seen.act(Action::Escalate, because),
+        Some(since) => Verdict::Wait {
+            on: format!("a person: {because}"),
+            since: Some(since),
+            until: None,
+        },
+    }
 }
 
 /// Whether a person wants it down: that alone is never frozen.

@@ -36,10 +36,15 @@ impl Daemon {
         }
     }
 
-    /// Reads the store anew. A daemon that has just started takes its memory from there.
-    pub(super) fn read(&mut self, store: &Store) -> Option<&Rows> {
+    /// Reads the store anew. A daemon that has just started takes its memory from there; any
+    /// other brings to it what could not be stored when it was remembered.
+    pub(super) fn read(&mut self, store: &mut Store) -> Option<&Rows> {
+        let is_new = self.copy.is_none();
+        if let Some(rows) = store.write().filter(|_| !is_new) {
+            rows.memory.clone_from(&self.memory);
+        }
         if let Some(rows) = store.read() {
-            if self.copy.is_none() {
+            if is_new {
                 self.memory.clone_from(&rows.memory);
             }
             self.copy = Some(rows.clone());

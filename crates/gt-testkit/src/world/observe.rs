@@ -13,7 +13,7 @@ impl World {
     /// The snapshot of a beat; none while a daemon that has just started cannot read who is in
     /// the town.
     pub(super) fn observe(&mut self) -> Option<Snapshot> {
-        self.daemon.read(&self.store)?;
+        self.daemon.read(&mut self.store)?;
         let fresh: Vec<IncarnationId> = (0..self.size())
             .map(|_| IncarnationId(self.fresh_id()))
             .collect();

@@ -102,9 +102,9 @@ fn an_unresponsive_run_without_a_possible_successor_lives() {
     );
 }
 
-/// Covers F13: a person is told once; nothing stops a crew.
+/// Covers F13: a person is told once; nothing stops a crew, and it goes on hearing of its mail.
 #[test]
-fn an_unresponsive_crew_is_told_of_and_left_running() {
+fn an_unresponsive_crew_is_told_of_once_and_left_running() {
     let unresponsive = || {
         crew()
             .mail(1)
@@ -114,7 +114,7 @@ fn an_unresponsive_crew_is_told_of_and_left_running() {
     check!(unresponsive(), @"gas/crew/max: escalate (it left 3 pokes in a row unanswered)");
     check!(
         unresponsive().set(|facts| facts.memory.escalated_at = Some(at(-MINUTE))),
-        @"gas/crew/max: waiting on a person: it left 3 pokes in a row unanswered"
+        @"gas/crew/max: poke (it owes 1 unread messages and is not fresh)"
     );
 }
 
