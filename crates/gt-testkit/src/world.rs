@@ -23,7 +23,7 @@ pub use journal::Violation;
 
 use gt_core::decide;
 use gt_core::policy::{Poke, Policy, Run};
-use gt_core::{AgentId, RigName, WorkerName};
+use gt_core::{AgentId, IncarnationId, RigName, WorkerName};
 
 use act::Acting;
 use clock::Clock;
@@ -82,6 +82,12 @@ impl World {
     /// How many agents the town has; events name them by their place.
     pub fn size(&self) -> usize {
         self.seats.len()
+    }
+
+    /// The run that this agent has now.
+    pub fn run_of(&self, seat: usize) -> Option<IncarnationId> {
+        let process = self.seats.get(seat)?.process.as_ref()?;
+        Some(process.incarnation)
     }
 
     /// Plays one event and the beats that follow it.

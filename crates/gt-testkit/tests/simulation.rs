@@ -153,3 +153,103 @@ proptest! {
         check(world.simmer())?;
     }
 }
+
+/// Plays a story that chance seldom tells.
+#[track_caller]
+fn tell(script: &[Event]) {
+    let mut world = World::new(Poke::Always, policy());
+    hold(play(&mut world, script).and_then(|()| world.settle()));
+}
+
+#[track_caller]
+fn hold(result: Result<(), Violation>) {
+    if let Err(violation) = result {
+        panic!("{violation}");
+    }
+}
+
+const DEACON: usize = 0;
+const MAYOR: usize = 1;
+
+/// Covers F24: each wish of a person gives one new budget, not an endless one.
+#[test]
+fn a_crash_loop_that_a_person_wants_anyway_stays_within_its_budget() {
+    let wish = || Event::Wish {
+        seat: MAYOR,
+        desire: Desire::Up,
+        by_person: true,
+    };
+    tell(&[
+        Event::Behave(MAYOR, Manner::Crashing(1)),
+        Event::Wait(3600),
+        wish(),
+        Event::Wait(7200),
+        wish(),
+        Event::Wait(7200),
+    ]);
+}
+
+/// Covers F4: the pokes were unanswered before tmux hung, and nobody can see what the screen shows
+/// now.
+#[test]
+fn an_unresponsive_agent_outlives_a_hung_tmux() {
+    tell(&[
+        Event::Behave(DEACON, Manner::Deaf),
+        Event::Wait(1000),
+        Event::TmuxAnswers(false),
+        Event::Wait(7200),
+    ]);
+}
+
+/// Covers F67: it asks for something when its patience is nearly used up.
+#[test]
+fn an_agent_that_shows_a_dialog_is_not_restarted_for_its_silence() {
+    let mut world = World::new(Poke::Always, policy());
+    let mut runs = |script: &[Event]| {
+        hold(play(&mut world, script));
+        world.run_of(DEACON)
+    };
+    let asking = runs(&[
+        Event::Behave(DEACON, Manner::Deaf),
+        Event::Wait(1000),
+        Event::Behave(DEACON, Manner::Asking),
+    ]);
+    assert!(asking.is_some());
+    assert_eq!(runs(&[Event::Wait(20_000)]), asking);
+    let deaf = runs(&[Event::Behave(DEACON, Manner::Deaf), Event::Wait(20_000)]);
+    assert_ne!(deaf, asking, "without the dialog it is restarted");
+}
+
+/// Covers D4, D8: activity that a wrong clock dated into the future hides no hang.
+#[test]
+fn a_hung_agent_is_restarted_although_the_clock_was_set_back() {
+    let mut world = World::new(Poke::Always, policy());
+    let mut runs = |script: &[Event]| {
+        hold(play(&mut world, script));
+        world.run_of(DEACON)
+    };
+    let hung = runs(&[
+        Event::Wait(600),
+        Event::SetClock(-80_000),
+        Event::Behave(DEACON, Manner::Deaf),
+    ]);
+    assert_ne!(runs(&[Event::Wait(7200)]), hung);
+}
+
+/// Covers F39: a request that cannot be stored holds up nothing.
+#[test]
+fn a_full_disk_keeps_no_town_up() {
+    tell(&[
+        Event::Wait(60),
+        Event::Ask {
+            seat: MAYOR,
+            action: Asked::Cycle,
+            whose: Whose::PresentRun,
+            good_for: 900,
+        },
+        Event::Store(StoreHealth::Full),
+        Event::Wait(60),
+        Event::TownDown(true),
+        Event::Wait(600),
+    ]);
+}

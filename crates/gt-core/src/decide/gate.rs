@@ -115,7 +115,7 @@ fn half_open_pause(policy: &RestartPolicy, tries: u32) -> Duration {
 fn recent_attempts(seen: &Seen<'_>, pardon: Option<&Intent>) -> u32 {
     let counts = |attempt: &&Attempt| {
         is_recent(seen, attempt.at)
-            && pardon.is_none_or(|intent| seen.is_later(attempt.at, intent.at))
+            && pardon.is_none_or(|intent| !seen.is_later(intent.at, attempt.at))
     };
     let count = seen.facts.memory.attempts.iter().filter(counts).count();
     u32::try_from(count).unwrap_or(u32::MAX)

@@ -71,6 +71,9 @@ impl World {
         self.unless(facts.in_flight.is_none(), SAFE, || {
             format!("{name} of {} while something else is under way", step.agent)
         })?;
+        self.unless(!snapshot.down || leads_down(&step.action), SAFE, || {
+            format!("{name} of {} while the town is down", step.agent)
+        })?;
         match &step.action {
             Action::Stop {
                 incarnation,
@@ -328,6 +331,22 @@ fn is_at_goal(snapshot: &Snapshot, facts: &AgentFacts) -> bool {
         Goal::Unknown(_) => false,
     };
     reached && !asked && !unproven && facts.in_flight.is_none()
+}
+
+/// What may be done in a town that is down: nothing that a full disk could hold up before a stop.
+fn leads_down(action: &Action) -> bool {
+    match action {
+        Action::Stop { purpose, .. } => *purpose == StopPurpose::Dismiss,
+        Action::Sweep { .. } | Action::RemoveSession { .. } | Action::CloseRequest { .. } => true,
+        Action::CreateSession
+        | Action::Start { .. }
+        | Action::Poke { .. }
+        | Action::ForgetPokes
+        | Action::OpenCircuit
+        | Action::CloseCircuit
+        | Action::Escalate
+        | Action::TakeRequest { .. } => false,
+    }
 }
 
 fn may_stop(facts: &AgentFacts, actor: &str) -> bool {

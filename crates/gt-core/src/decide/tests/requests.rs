@@ -146,6 +146,7 @@ fn a_request_whose_successor_cannot_be_made_waits() {
 #[test]
 fn a_waiting_request_hides_neither_the_way_down_nor_a_poke_nor_another_request() {
     check!(cycling().cannot_launch().down(), @"gas/witness: stop (the town is down)");
+    check!(cycling().down(), @"gas/witness: stop (the town is down)");
     check!(
         cycling().cannot_launch().mail(1).active(at(-HOUR)),
         @"gas/witness: poke (it owes 1 unread messages and is not fresh)"
