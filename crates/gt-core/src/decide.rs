@@ -182,24 +182,24 @@ impl Verdict {
     }
 }
 
-/// Holds a step back after failures in a row: the next beat is the retry, and this is what spaces
+/// Holds a step back after its like failed: the next beat is the retry, and this is what spaces
 /// it.
 fn spaced(seen: &Seen<'_>, verdict: Verdict) -> Verdict {
-    let (Verdict::Do(step), Some(failed)) = (&verdict, seen.facts.memory.failed) else {
+    let (Verdict::Do(step), Some(failure)) = (&verdict, &seen.facts.failure) else {
         return verdict;
     };
-    let pause = seen.policy.restart.delay(failed.times);
-    let waited = age(failed.at, seen.snapshot.epoch, seen.now());
-    if waited >= pause {
+    let pause = seen.policy.restart.delay(failure.times);
+    let waited = age(failure.at, seen.snapshot.epoch, seen.now());
+    if failure.what != step.action.name() || waited >= pause {
         return verdict;
     }
     Verdict::Wait {
         on: format!(
             "the next try of `{}`; the last {} failed",
             step.action.name(),
-            failed.times
+            failure.times
         ),
-        since: Some(failed.at),
+        since: Some(failure.at),
         until: Some(after(seen.now(), pause.saturating_sub(waited))),
     }
 }

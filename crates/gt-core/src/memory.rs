@@ -86,15 +86,6 @@ pub struct LastPoke {
     pub result: PokeResult,
 }
 
-/// Actions that failed in a row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Failed {
-    /// How many.
-    pub times: u32,
-    /// When the last one did.
-    pub at: Timestamp,
-}
-
 /// What is remembered of one agent.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -109,6 +100,4 @@ pub struct AgentMemory {
     pub misses: u32,
     /// When a person was told of it; nobody is told twice.
     pub escalated_at: Option<Timestamp>,
-    /// Actions on it that failed since one succeeded; the next is spaced by them.
-    pub failed: Option<Failed>,
 }

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use crate::incarnation::IncarnationId;
 use crate::intent::{Desire, Intent};
 use crate::lifecycle::{self, Request};
-use crate::memory::{AgentMemory, Attempt, Cause, Circuit, Failed, LastPoke, PokeResult};
+use crate::memory::{AgentMemory, Attempt, Cause, Circuit, LastPoke, PokeResult};
 use crate::policy::{RestartPolicy, Run};
 use crate::screen::Screen;
 use crate::time::elapsed;
@@ -89,20 +89,6 @@ impl AgentMemory {
     /// A person was told.
     pub fn remember_escalation(&mut self, at: Timestamp) {
         self.escalated_at = Some(at);
-    }
-
-    /// An action on the agent failed.
-    pub fn remember_failure(&mut self, at: Timestamp) {
-        let times = self.failed.map_or(0, |failed| failed.times);
-        self.failed = Some(Failed {
-            times: times.saturating_add(1),
-            at,
-        });
-    }
-
-    /// An action on the agent succeeded.
-    pub fn forget_failures(&mut self) {
-        self.failed = None;
     }
 }
 

@@ -126,6 +126,7 @@ fn check(result: Result<(), Violation>) -> Result<(), TestCaseError> {
 proptest! {
     #![proptest_config(ProptestConfig {
         cases: 64,
+        max_shrink_iters: 2000,
         failure_persistence: Some(Box::new(FileFailurePersistence::Direct(
             "proptest-regressions/simulation.txt",
         ))),

@@ -116,14 +116,13 @@ impl World {
             step.agent,
             step.action.name()
         ));
-        let now = self.clock.now();
         if let Some(seat) = seat {
-            self.daemon
-                .remember(&mut self.store, seat, |memory| match outcome {
-                    Outcome::Done => memory.forget_failures(),
-                    Outcome::Failed => memory.remember_failure(now),
-                    Outcome::Stale => {}
-                });
+            let what = step.action.name();
+            match outcome {
+                Outcome::Done => self.daemon.take_success(seat, what),
+                Outcome::Failed => self.daemon.take_failure(seat, what, self.clock.now()),
+                Outcome::Stale => {}
+            }
         }
         Ok(outcome)
     }
@@ -144,7 +143,7 @@ impl World {
         {
             return self.poke(seat, *incarnation, pane, *misses);
         }
-        if self.acting.fails {
+        if self.acting.fails && touches_host(&step.action) {
             return Ok(Outcome::Failed);
         }
         Ok(self.change_seat(seat, &step.action))
@@ -342,5 +341,22 @@ impl World {
         let requests = &mut self.store.rows.requests;
         requests.retain(|row| row.request.id != request);
         Ok(Outcome::Done)
+    }
+}
+
+/// Whether the action can fail: what only changes the daemon's memory cannot.
+fn touches_host(action: &Action) -> bool {
+    match action {
+        Action::CreateSession
+        | Action::RemoveSession { .. }
+        | Action::Sweep { .. }
+        | Action::Start { .. }
+        | Action::Stop { .. }
+        | Action::Poke { .. }
+        | Action::TakeRequest { .. }
+        | Action::CloseRequest { .. } => true,
+        Action::ForgetPokes | Action::OpenCircuit | Action::CloseCircuit | Action::Escalate => {
+            false
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use gt_core::memory::AgentMemory;
 use gt_core::plan::Step;
+use gt_core::snapshot::Failure;
 use jiff::Timestamp;
 
 use super::store::{Rows, Store};
@@ -24,6 +25,8 @@ pub(super) struct Daemon {
     pub(super) memory: Vec<AgentMemory>,
     /// By seat.
     pub(super) in_flight: Vec<Option<Begun>>,
+    /// By seat.
+    pub(super) failures: Vec<Option<Failure>>,
 }
 
 impl Daemon {
@@ -33,6 +36,7 @@ impl Daemon {
             copy: None,
             memory: vec![AgentMemory::default(); seats],
             in_flight: vec![None; seats],
+            failures: vec![None; seats],
         }
     }
 
@@ -62,6 +66,27 @@ impl Daemon {
         change(&mut self.memory[seat]);
         if let Some(rows) = store.write() {
             rows.memory[seat].clone_from(&self.memory[seat]);
+        }
+    }
+
+    /// An action failed.
+    pub(super) fn take_failure(&mut self, seat: usize, what: &'static str, at: Timestamp) {
+        let earlier = self.failures[seat].take();
+        let times = earlier
+            .filter(|failure| failure.what == what)
+            .map_or(0, |failure| failure.times);
+        self.failures[seat] = Some(Failure {
+            what,
+            at,
+            times: times + 1,
+        });
+    }
+
+    /// An action succeeded; failures of its kind are over.
+    pub(super) fn take_success(&mut self, seat: usize, what: &'static str) {
+        let failure = &mut self.failures[seat];
+        if failure.as_ref().is_some_and(|failure| failure.what == what) {
+            *failure = None;
         }
     }
 

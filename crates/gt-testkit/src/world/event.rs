@@ -39,7 +39,7 @@ pub enum Event {
     Store(StoreHealth),
     /// Whether a successor could be started: yes, no, or not to be found out.
     Launch(usize, Option<bool>),
-    /// Whether actions fail from now on.
+    /// Whether actions on the host and the store fail from now on.
     ActionsFail(bool),
     /// How many beats an action takes from now on.
     ActionsTake(u8),

@@ -64,6 +64,7 @@ impl World {
                 what: begun.step.action.name(),
                 since: begun.since,
             }),
+            failure: self.daemon.failures[place].clone(),
             fresh,
         }
     }

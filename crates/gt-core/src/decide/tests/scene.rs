@@ -9,12 +9,12 @@ use crate::decide::decide;
 use crate::incarnation::{Exit, IncarnationId, ProcessId};
 use crate::intent::{Desire, Intent};
 use crate::lifecycle::{Action as Asked, Request};
-use crate::memory::{Attempt, Cause, Circuit, Failed, LastPoke, PokeResult};
+use crate::memory::{Attempt, Cause, Circuit, LastPoke, PokeResult};
 use crate::observed::{Observed, Reason};
 use crate::policy::{Poke, Policy, Run};
 use crate::screen::Screen;
 use crate::snapshot::{
-    AgentFacts, End, Holder, InFlight, LastEnd, Owed, Pane, RequestFacts, Snapshot,
+    AgentFacts, End, Failure, Holder, InFlight, LastEnd, Owed, Pane, RequestFacts, Snapshot,
 };
 use crate::{AgentId, RigName, WorkerName};
 
@@ -88,6 +88,7 @@ impl Scene {
             owed: Observed::Known(Owed::default()),
             memory: crate::memory::AgentMemory::default(),
             in_flight: None,
+            failure: None,
             fresh: run(99),
         };
         let snapshot = Snapshot {
@@ -247,8 +248,14 @@ impl Scene {
         })
     }
 
-    pub(super) fn failed(self, times: u32, stamp: Timestamp) -> Self {
-        self.set(|facts| facts.memory.failed = Some(Failed { times, at: stamp }))
+    pub(super) fn failed(self, what: &'static str, times: u32, stamp: Timestamp) -> Self {
+        self.set(|facts| {
+            facts.failure = Some(Failure {
+                what,
+                at: stamp,
+                times,
+            });
+        })
     }
 
     pub(super) fn in_flight(self, what: &'static str) -> Self {
