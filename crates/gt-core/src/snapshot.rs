@@ -58,6 +58,8 @@ pub struct AgentFacts {
     pub memory: AgentMemory,
     /// An action on it that has not ended yet.
     pub in_flight: Option<InFlight>,
+    /// The last action on it that failed, until one of its kind succeeds.
+    pub failure: Option<Failure>,
     /// An id for its next run.
     pub fresh: IncarnationId,
 }
@@ -150,6 +152,17 @@ pub struct InFlight {
     pub what: &'static str,
     /// Since when.
     pub since: Timestamp,
+}
+
+/// An action that failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// Its name.
+    pub what: &'static str,
+    /// When.
+    pub at: Timestamp,
+    /// How often in a row.
+    pub times: u32,
 }
 
 /// A lifecycle request and how far it has got.

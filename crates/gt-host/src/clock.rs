@@ -54,3 +54,8 @@ fn read(clock: ClockId) -> Duration {
     let nanoseconds = u32::try_from(time.tv_nsec).expect("nanoseconds are below 1e9");
     Duration::new(seconds, nanoseconds)
 }
+
+/// A new id that sorts by the time it was made.
+pub fn fresh_id() -> uuid::Uuid {
+    uuid::Uuid::now_v7()
+}
