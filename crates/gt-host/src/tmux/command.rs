@@ -149,7 +149,7 @@ impl Command {
 
     /// Sets a session's option.
     pub fn set_option(session: &SessionId, name: &str, value: &str) -> Self {
-        Self::of(["set-option", "-t", &session.0, name, "--", value])
+        Self::of(["set-option", "-t", &session.0, "--", name, value])
     }
 
     /// Shows a text on the status line of the client with this name.
@@ -203,6 +203,18 @@ impl Command {
         line.pop();
         line.push(b'\n');
         line
+    }
+
+    /// Any command, for tests.
+    #[cfg(test)]
+    pub(super) fn raw(words: &[&str]) -> Self {
+        Self::of(words)
+    }
+
+    /// One more word, for tests.
+    #[cfg(test)]
+    pub(super) fn with(self, word: &OsStr) -> Self {
+        self.and([word])
     }
 
     fn of<W: AsRef<OsStr>>(words: impl IntoIterator<Item = W>) -> Self {

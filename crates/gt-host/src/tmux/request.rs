@@ -85,7 +85,8 @@ pub fn clients() -> Request<Vec<Client>> {
     ask(Command::list_clients(), read_clients)
 }
 
-/// Reads a pane's visible screen, after up to `history` lines that scrolled out of it.
+/// Reads a pane's visible screen, after up to `history` lines that scrolled out of it. In a dead
+/// pane, tmux's line about the death has pushed at least one line out.
 pub fn capture(pane: &PaneId, history: u32) -> Request<String> {
     ask(Command::capture_pane(pane, history), |lines| {
         Some(String::from_utf8_lossy(&lines.join(&b'\n')).into_owned())

@@ -172,7 +172,7 @@ fn kill(process: ProcessId) {
     }
 }
 
-fn is_alive(process: ProcessId) -> bool {
+pub(super) fn is_alive(process: ProcessId) -> bool {
     start_time(process.pid) == Some(process.start)
 }
 
