@@ -25,19 +25,19 @@ use crate::tmux::error::TmuxError;
 use crate::tmux::forked::Forked;
 use crate::tmux::request;
 use crate::tmux::request::Request;
-use crate::tmux::server::{QUIET_SESSION, Server};
+use crate::tmux::server::{QUIET_SESSION, Server, is_alive};
 
 /// Asks over one connection that stays. Must be used within a tokio runtime with time and I/O.
 #[derive(Debug)]
 pub struct Control {
     server: Server,
     quiet: NewSession,
-    client: Option<Client>,
+    connection: Option<Connection>,
 }
 
 /// A `tmux -C` process. Dropping it kills the process at once, without asking the server.
 #[derive(Debug)]
-struct Client {
+struct Connection {
     stdin: ChildStdin,
     /// At most one for each command that was written.
     replies: mpsc::UnboundedReceiver<Result<Reply, String>>,
@@ -47,7 +47,7 @@ struct Client {
     _child: Child,
 }
 
-impl Drop for Client {
+impl Drop for Connection {
     fn drop(&mut self) {
         // A stopped server holds the other end of the pipe open: no end of file would come.
         self.reader.abort();
@@ -73,7 +73,7 @@ impl Control {
         Self {
             server,
             quiet,
-            client: None,
+            connection: None,
         }
     }
 
@@ -84,7 +84,7 @@ impl Control {
 
     /// The process of the server that this client is connected to; none while it is not.
     pub fn server_process(&self) -> Option<ProcessId> {
-        self.client.as_ref()?.server_process
+        self.connection.as_ref()?.server_process
     }
 
     /// Starts the server if it does not run, and connects if that is not done.
@@ -92,8 +92,8 @@ impl Control {
     /// # Errors
     /// [`TmuxError`] when the server does not start or does not answer.
     pub async fn connect(&mut self) -> Result<(), TmuxError> {
-        if self.client.is_none() {
-            self.client = Some(self.connected().await?);
+        if self.connection.is_none() {
+            self.connection = Some(self.connected().await?);
         }
         Ok(())
     }
@@ -144,10 +144,10 @@ impl Control {
             return vec![Err(error); commands.len()];
         }
         // Taken out, so that a caller who drops this future half-way drops the client as well.
-        let mut client = self.client.take().expect("connected just now");
-        let (mut results, fault) = client.exchange(&commands, &self.server).await;
+        let mut connection = self.connection.take().expect("connected just now");
+        let (mut results, fault) = connection.exchange(&commands, &self.server).await;
         match fault {
-            None => self.client = Some(client),
+            None => self.connection = Some(connection),
             Some(fault) => {
                 let unanswered = &commands[results.len()..];
                 results.extend(
@@ -160,10 +160,17 @@ impl Control {
         results
     }
 
-    /// Ends the client, if there is one; the server stays.
-    pub(super) fn disconnected(&mut self) -> &Server {
-        self.client = None;
-        &self.server
+    /// Ends the client, if there is one, and then the server: see [`Server::kill`].
+    pub(super) async fn kill_server(&mut self) -> Result<(), TmuxError> {
+        let known = self.server_process().filter(|process| is_alive(*process));
+        // An undrained or half-ended client keeps a server from exiting.
+        self.connection = None;
+        let server = self.server.clone();
+        blocking(move || match known {
+            Some(process) => server.kill_process(process),
+            None => server.kill(),
+        })
+        .await
     }
 
     fn read<T>(
@@ -177,15 +184,16 @@ impl Control {
             .ok_or_else(|| TmuxError::malformed(&self.server, &line_of(&request.commands), &lines))
     }
 
-    async fn connected(&self) -> Result<Client, TmuxError> {
+    async fn connected(&self) -> Result<Connection, TmuxError> {
         self.start_server().await?;
         let attach = attach();
-        let mut client = Client::spawn(&self.server, &attach)?;
-        let first = client.next_reply(self.server.deadline).await;
+        let mut connection = Connection::spawn(&self.server, &attach)?;
+        let first = connection.next_reply(self.server.deadline).await;
         let first = first.map_err(|fault| fault.of(&self.server, &attach))?;
         answered(first, &self.server, &attach)?;
-        client.server_process = self.server.process()?;
-        Ok(client)
+        let server = self.server.clone();
+        connection.server_process = blocking(move || server.process()).await?;
+        Ok(connection)
     }
 
     /// Creates the quiet session, and with it the server. That it is there already is the rule
@@ -200,7 +208,7 @@ impl Control {
     }
 }
 
-impl Client {
+impl Connection {
     #[expect(
         clippy::disallowed_methods,
         reason = "a process that stays: it has a deadline per request instead of one for its life"

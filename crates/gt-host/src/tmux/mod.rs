@@ -67,17 +67,18 @@ impl Tmux {
         }
     }
 
-    /// Ends the server and everything in it, and makes sure of it: see [`Server::kill`]. The
-    /// control client is ended first, because an undrained one keeps a server from exiting.
+    /// Ends the server and everything in it, and makes sure of it: see [`Server::kill`].
     ///
     /// # Errors
     /// [`TmuxError::StillAlive`], or why that is unknown.
     pub async fn kill_server(&mut self) -> Result<(), TmuxError> {
-        let server = match self {
-            Self::Control(control) => control.disconnected().clone(),
-            Self::Forked(forked) => forked.server().clone(),
-        };
-        blocking(move || server.kill()).await
+        match self {
+            Self::Control(control) => control.kill_server().await,
+            Self::Forked(forked) => {
+                let server = forked.server().clone();
+                blocking(move || server.kill()).await
+            }
+        }
     }
 }
 

@@ -55,34 +55,38 @@ impl Server {
     /// # Errors
     /// [`TmuxError::Connect`] when that cannot be told.
     pub fn process(&self) -> Result<Option<ProcessId>, TmuxError> {
-        match UnixStream::connect(&self.socket) {
+        match self.connect() {
             Ok(stream) => self.listener(&stream),
             Err(error) if is_nobody(error.kind()) => Ok(None),
             Err(source) => Err(self.cannot_connect(source)),
         }
     }
 
-    /// Ends the server and everything in it: asks it to, then makes sure, then kills it. Nothing
-    /// is left when this returns `Ok`, and nothing was there if no server ran.
+    /// Ends the server: asks it to, then makes sure, then kills it. It is gone when this returns
+    /// `Ok`, or no server ran. Programs in its panes get SIGHUP; those that ignore it live on.
     ///
-    /// Programs in its panes that ignore SIGHUP outlive it. It takes at most three deadlines.
+    /// It takes at most three deadlines.
     ///
     /// # Errors
     /// [`TmuxError::StillAlive`] if it survived, [`TmuxError::Connect`] if that is unknown.
     pub fn kill(&self) -> Result<(), TmuxError> {
-        let Some(process) = self.process()? else {
-            return Ok(());
-        };
+        match self.process()? {
+            Some(process) => self.kill_process(process),
+            None => Ok(()),
+        }
+    }
+
+    /// [`kill`](Self::kill) for a server whose process is known.
+    pub(super) fn kill_process(&self, process: ProcessId) -> Result<(), TmuxError> {
         // A server that hangs or drops the connection says so here; what counts is whether it
         // is gone.
         let _ = Forked::new(self.clone()).run(&[Command::kill_server()]);
-        if self.ends(process)? {
-            return Ok(());
+        if self.outlives(process) {
+            kill(process);
         }
-        kill(process);
-        match self.ends(process)? {
-            true => Ok(()),
-            false => Err(TmuxError::StillAlive {
+        match self.outlives(process) {
+            false => Ok(()),
+            true => Err(TmuxError::StillAlive {
                 socket: self.socket.clone(),
                 pid: process.pid,
             }),
@@ -108,19 +112,31 @@ impl Server {
         ]
     }
 
-    /// Whether the process ends, and leaves the socket, within the deadline.
-    fn ends(&self, process: ProcessId) -> Result<bool, TmuxError> {
+    /// Whether the process is still there after the deadline. Its socket does not tell: a server
+    /// that stopped listening may still wait for a client that does not read.
+    fn outlives(&self, process: ProcessId) -> bool {
         let until = clock::monotonic() + self.deadline;
-        loop {
-            // A server that stopped listening may still wait for a client that does not read.
-            if !is_alive(process) && self.process()? != Some(process) {
-                return Ok(true);
-            }
-            if clock::monotonic() >= until {
-                return Ok(false);
-            }
+        while is_alive(process) && clock::monotonic() < until {
             pause();
         }
+        is_alive(process)
+    }
+
+    /// Connects without waiting: the queue of a server that hangs can be full.
+    #[cfg(target_os = "linux")]
+    pub(super) fn connect(&self) -> std::io::Result<UnixStream> {
+        use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let socket =
+            rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+        rustix::net::connect(&socket, &SocketAddrUnix::new(&self.socket)?)?;
+        Ok(socket.into())
+    }
+
+    /// Elsewhere a full queue refuses, and nobody waits.
+    #[cfg(not(target_os = "linux"))]
+    pub(super) fn connect(&self) -> std::io::Result<UnixStream> {
+        UnixStream::connect(&self.socket)
     }
 
     #[cfg(target_os = "linux")]

@@ -501,6 +501,47 @@ async fn a_server_is_ended_for_sure_even_if_it_hangs() {
     }
 }
 
+/// A stopped server whose queue of connections is full blocks whoever connects to it.
+#[tokio::test]
+async fn a_server_that_takes_no_connection_is_unknown_and_can_still_be_ended() {
+    let test = TestServer::new(SHORT);
+    let mut tmux = Tmux::Control(Box::new(test.control()));
+    let _pane = tmux.ask(request::create(&sleeping("gt-x"))).await.unwrap();
+    let process = test.process();
+    test.signal(Signal::STOP);
+    let crowd: Vec<_> = (0..1000)
+        .map_while(|_| test.server.connect().ok())
+        .collect();
+    assert!(crowd.len() < 1000);
+    let unknown = test.server.process();
+    assert!(
+        matches!(unknown, Err(TmuxError::Connect { .. })),
+        "{unknown:?}"
+    );
+    tmux.kill_server().await.unwrap();
+    assert!(!server::is_alive(process));
+}
+
+/// Covers F69: what a person's file says holds, unless gt could not work with it.
+#[test]
+fn a_named_file_of_a_person_is_read_before_what_gt_needs() {
+    let test = TestServer::new(PATIENCE);
+    let file = test.path("it's $HOME #1.conf");
+    fs_err::write(&file, "set -g exit-empty on\nset -g status-position top\n").unwrap();
+    let text = config::server_config(Some(&file));
+    fs_err::write(test.path("tmux.conf"), text).unwrap();
+    let forked = test.forked();
+    let _pane = forked.ask(request::create(&sleeping("gt-x"))).unwrap();
+    let option = |scope, name| {
+        let lines = forked.run(&[Command::raw(&["show-options", scope, name])]);
+        String::from_utf8(lines.unwrap().join(&b'\n')).unwrap()
+    };
+    assert_eq!(option("-gv", "status-position"), "top");
+    assert_eq!(option("-sv", "exit-empty"), "off");
+    assert_eq!(option("-gwv", "remain-on-exit"), "on");
+    assert_eq!(option("-gv", "history-limit"), "5000");
+}
+
 /// Covers F69, rule 1: no server is known only from the socket itself.
 #[test]
 fn without_a_server_a_command_says_so_and_starts_none() {
@@ -532,17 +573,17 @@ async fn the_status_line_runs_gt_wherever_it_is() {
     fs_err::write(&gt, "#!/bin/sh\necho \"ran with $*\"\n").unwrap();
     std::fs::set_permissions(&gt, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
 
-    let mut tmux = Tmux::Control(Box::new(test.control()));
-    let created = tmux.ask(request::create(&sleeping("gt-mayor"))).await;
+    let mut control = test.control();
+    let created = control.ask(request::create(&sleeping("gt-mayor"))).await;
     let id = created.unwrap().session_id;
     let theme = gt_core::theme::theme_of(&AgentId::Mayor, None);
     let dressed = config::dress(&id, &AgentId::Mayor, theme, &gt);
-    tmux.ask(dressed).await.unwrap();
+    control.ask(dressed).await.unwrap();
 
-    let left = shown(&test, &id, "#{T:status-left}|#{status-style}");
+    let left = shown(&mut control, &id, "#{T:status-left}|#{status-style}").await;
     assert_eq!(left, "[Mayor] coordinator |bg=#3d3200,fg=#ffd700");
     let right = eventually("the output of gt", async || {
-        let right = shown(&test, &id, "#{T:status-right}");
+        let right = shown(&mut control, &id, "#{T:status-right}").await;
         right.contains("ran with").then_some(right)
     })
     .await;
@@ -552,10 +593,11 @@ async fn the_status_line_runs_gt_wherever_it_is() {
     );
 }
 
-fn shown(test: &TestServer, session: &SessionId, format: &str) -> String {
+/// What tmux makes of a format. The output of `#()` comes to the client that asked first.
+async fn shown(control: &mut Control, session: &SessionId, format: &str) -> String {
     let display = Command::raw(&["display-message", "-p", "-t", &session.to_string(), format]);
-    let lines = test.forked().run(&[display]).unwrap();
-    String::from_utf8(lines.join(&b'\n')).unwrap()
+    let reply = control.run(vec![display]).await.pop().unwrap().unwrap();
+    String::from_utf8(reply.lines.join(&b'\n')).unwrap()
 }
 
 /// Covers F61: a person who is attached is seen, and can be told something. The person is a tmux
