@@ -86,7 +86,8 @@ pub fn clients() -> Request<Vec<Client>> {
 }
 
 /// Reads a pane's visible screen, after up to `history` lines that scrolled out of it. In a dead
-/// pane, tmux's line about the death has pushed at least one line out.
+/// pane, tmux's line about the death has pushed at least one line out, and what the program
+/// printed just before its end can be missing.
 pub fn capture(pane: &PaneId, history: u32) -> Request<String> {
     ask(Command::capture_pane(pane, history), |lines| {
         Some(String::from_utf8_lossy(&lines.join(&b'\n')).into_owned())
