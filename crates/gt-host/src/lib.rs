@@ -8,3 +8,4 @@ pub mod clock;
 pub mod command;
 pub mod environment;
 pub mod paths;
+pub mod process;
