@@ -9,3 +9,4 @@ pub mod command;
 pub mod environment;
 pub mod paths;
 pub mod process;
+pub mod wake;
