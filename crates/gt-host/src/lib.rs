@@ -7,6 +7,7 @@ pub mod atomic;
 pub mod clock;
 pub mod command;
 pub mod environment;
+pub mod holder;
 pub mod paths;
 pub mod process;
 pub mod wake;
