@@ -7,5 +7,8 @@ pub mod atomic;
 pub mod clock;
 pub mod command;
 pub mod environment;
+pub mod holder;
 pub mod paths;
 pub mod tmux;
+pub mod process;
+pub mod wake;
