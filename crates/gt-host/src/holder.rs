@@ -74,3 +74,10 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<(TownPaths, Ag
     let agent = AgentId::from_canonical(&agent).map_err(|error| error.to_string())?;
     Ok((TownPaths::new(&root), agent))
 }
+
+/// Does nothing until it is ended: the program of the control client's private session.
+pub fn be_quiet() -> ! {
+    loop {
+        crate::clock::pause(std::time::Duration::from_secs(1 << 20));
+    }
+}

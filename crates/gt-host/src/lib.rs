@@ -8,6 +8,8 @@ pub mod clock;
 pub mod command;
 pub mod environment;
 pub mod holder;
+pub mod identity;
+pub mod keepalive;
 pub mod paths;
 pub mod tmux;
 pub mod process;
