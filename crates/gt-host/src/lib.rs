@@ -6,5 +6,11 @@
 pub mod atomic;
 pub mod clock;
 pub mod command;
+pub mod daemon_state;
 pub mod environment;
+pub mod gotime;
+pub mod heartbeat_file;
+pub mod json_file;
+pub mod lock;
 pub mod paths;
+pub mod pid_file;
