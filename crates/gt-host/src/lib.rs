@@ -6,6 +6,7 @@
 pub mod atomic;
 pub mod clock;
 pub mod command;
+pub mod config;
 pub mod daemon_state;
 pub mod environment;
 pub mod gotime;
@@ -14,3 +15,4 @@ pub mod json_file;
 pub mod lock;
 pub mod paths;
 pub mod pid_file;
+pub mod preset;
