@@ -16,3 +16,4 @@ pub mod lock;
 pub mod paths;
 pub mod pid_file;
 pub mod preset;
+pub mod town;
