@@ -9,6 +9,7 @@ pub mod command;
 pub mod config;
 pub mod daemon_state;
 pub mod environment;
+pub mod git;
 pub mod gotime;
 pub mod heartbeat_file;
 pub mod json_file;
