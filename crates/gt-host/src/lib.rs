@@ -17,4 +17,5 @@ pub mod lock;
 pub mod paths;
 pub mod pid_file;
 pub mod preset;
+pub mod registry;
 pub mod town;
