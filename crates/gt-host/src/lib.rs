@@ -18,4 +18,5 @@ pub mod paths;
 pub mod pid_file;
 pub mod preset;
 pub mod registry;
+pub mod rig;
 pub mod town;
