@@ -62,7 +62,10 @@ pub fn fresh_id() -> uuid::Uuid {
 
 /// Lets time go by, for a loop that looks for something without an event of its own. The caller
 /// has a deadline.
-#[expect(clippy::disallowed_methods, reason = "the one place that sleeps, for polling with a deadline")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that sleeps, for polling with a deadline"
+)]
 pub fn pause(duration: Duration) {
     std::thread::sleep(duration);
 }

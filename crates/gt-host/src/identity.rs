@@ -108,19 +108,32 @@ impl Caller {
 /// could be anybody's ancestor for long: the daemon reports it.
 fn reports(paths: &TownPaths) -> std::io::Result<Vec<Report>> {
     let files = holder::list_state_files(paths)?;
-    Ok(files.into_iter().filter_map(|(_, report)| report.ok()).collect())
+    Ok(files
+        .into_iter()
+        .filter_map(|(_, report)| report.ok())
+        .collect())
 }
 
-fn judge(reports: &[Report], ancestors: &[ProcessId], claim: &Claim) -> Result<Caller, IdentityError> {
-    let below = reports.iter().find(|report| ancestors.contains(&report.holder));
-    let claimed = claim.incarnation.as_deref().and_then(|text| text.parse::<IncarnationId>().ok());
+fn judge(
+    reports: &[Report],
+    ancestors: &[ProcessId],
+    claim: &Claim,
+) -> Result<Caller, IdentityError> {
+    let below = reports
+        .iter()
+        .find(|report| ancestors.contains(&report.holder));
+    let claimed = claim
+        .incarnation
+        .as_deref()
+        .and_then(|text| text.parse::<IncarnationId>().ok());
     let carried = reports
         .iter()
         .find(|report| claimed.is_some() && report.incarnation == claimed && report.exit.is_none());
     let caller = match below.or(carried) {
-        Some(report) => {
-            Caller::Agent { agent: report.agent.clone(), incarnation: report.incarnation }
-        }
+        Some(report) => Caller::Agent {
+            agent: report.agent.clone(),
+            incarnation: report.incarnation,
+        },
         None => Caller::Overseer,
     };
     match &claim.agent {
@@ -165,7 +178,12 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(ancestors: &[ProcessId], agent: Option<&str>, incarnation: Option<&str>, expect: &str) {
+    fn check(
+        ancestors: &[ProcessId],
+        agent: Option<&str>,
+        incarnation: Option<&str>,
+        expect: &str,
+    ) {
         let claim = Claim {
             agent: agent.map(str::to_owned),
             incarnation: incarnation.map(str::to_owned),
