@@ -44,13 +44,26 @@ pub(crate) enum Outcome {
     /// The processes of a lost run are gone, but these.
     Swept(IncarnationId, Vec<ProcessId>),
     /// The program was started.
-    Started { incarnation: IncarnationId, process: ProcessId, at: Timestamp },
+    Started {
+        incarnation: IncarnationId,
+        process: ProcessId,
+        at: Timestamp,
+    },
     /// The program could not be executed.
-    NotStarted { incarnation: IncarnationId, errno: i32, at: Timestamp },
+    NotStarted {
+        incarnation: IncarnationId,
+        errno: i32,
+        at: Timestamp,
+    },
     /// The run is gone, but these processes.
     Stopped(Vec<ProcessId>),
     /// The poke was tried.
-    Poked { incarnation: IncarnationId, misses: u32, result: PokeResult, at: Timestamp },
+    Poked {
+        incarnation: IncarnationId,
+        misses: u32,
+        result: PokeResult,
+        at: Timestamp,
+    },
     /// The request was written; the store will show it.
     RequestWritten,
     /// It was not done.
@@ -64,11 +77,15 @@ pub(crate) fn begin(daemon: &mut Daemon, step: &Step, now: Timestamp) {
     match step.action.clone() {
         Action::CreateSession => {
             let spec = daemon.seats[&agent].spec.clone();
-            spawn(hands, agent, "create session", |hands| create_session(hands, spec));
+            spawn(hands, agent, "create session", |hands| {
+                create_session(hands, spec)
+            });
         }
         Action::RemoveSession { pane } => {
             let link = daemon.seats[&agent].link.clone();
-            spawn(hands, agent, "remove session", |hands| remove_session(hands, link, pane));
+            spawn(hands, agent, "remove session", |hands| {
+                remove_session(hands, link, pane)
+            });
         }
         Action::Sweep { incarnation } => {
             daemon.note(EventKind::Stopped, Some(&agent), step.because.clone());
@@ -79,12 +96,28 @@ pub(crate) fn begin(daemon: &mut Daemon, step: &Step, now: Timestamp) {
             let run = prepare_run(daemon, step, incarnation, cause, now);
             spawn(hands, agent, "start", |hands| start(hands, run));
         }
-        Action::Stop { incarnation, purpose } => begin_stop(daemon, step, incarnation, purpose),
-        Action::Poke { incarnation, pane, text, misses } => {
+        Action::Stop {
+            incarnation,
+            purpose,
+        } => begin_stop(daemon, step, incarnation, purpose),
+        Action::Poke {
+            incarnation,
+            pane,
+            text,
+            misses,
+        } => {
             let spec = daemon.seats[&agent].spec.clone();
             let quiet = daemon.policy.attached_quiet;
-            let message = poke::Message { incarnation, pane, text, misses, quiet };
-            spawn(hands, agent, "poke", |hands| poke::bring(hands, spec, message));
+            let message = poke::Message {
+                incarnation,
+                pane,
+                text,
+                misses,
+                quiet,
+            };
+            spawn(hands, agent, "poke", |hands| {
+                poke::bring(hands, spec, message)
+            });
         }
         Action::TakeRequest { request } => take_request(daemon, step, request, now),
         Action::CloseRequest { request, end } => close_request(daemon, step, request, end, now),
@@ -95,8 +128,12 @@ pub(crate) fn begin(daemon: &mut Daemon, step: &Step, now: Timestamp) {
 }
 
 /// Runs a step in a task of its own and tells the loop what came of it.
-fn spawn<F>(hands: Rc<Hands>, agent: AgentId, what: &'static str, work: impl FnOnce(Rc<Hands>) -> F + 'static)
-where
+fn spawn<F>(
+    hands: Rc<Hands>,
+    agent: AgentId,
+    what: &'static str,
+    work: impl FnOnce(Rc<Hands>) -> F + 'static,
+) where
     F: Future<Output = Result<Outcome, Failure>> + 'static,
 {
     tokio::task::spawn_local(async move {
@@ -134,7 +171,12 @@ async fn create_session(hands: Rc<Hands>, spec: SeatSpec) -> Result<Outcome, Fai
     // A session without its colours is a session all the same.
     let _ = hands
         .terminal
-        .ask(config::dress(&made.session_id, &spec.agent, spec.theme, &hands.gt))
+        .ask(config::dress(
+            &made.session_id,
+            &spec.agent,
+            spec.theme,
+            &hands.gt,
+        ))
         .await;
     Ok(Outcome::SessionCreated(pane))
 }
@@ -153,7 +195,11 @@ fn holder_command(hands: &Hands, agent: &AgentId) -> Vec<std::ffi::OsString> {
     words.map(ToOwned::to_owned).to_vec()
 }
 
-async fn remove_session(hands: Rc<Hands>, link: Option<Link>, pane: Pane) -> Result<Outcome, Failure> {
+async fn remove_session(
+    hands: Rc<Hands>,
+    link: Option<Link>,
+    pane: Pane,
+) -> Result<Outcome, Failure> {
     if let Some(link) = link {
         match link.ask(Request::Quit, BEYOND_GRACE).await {
             Ok(Answer::Refused { refusal }) => return Err(refusal.into()),
@@ -161,7 +207,11 @@ async fn remove_session(hands: Rc<Hands>, link: Option<Link>, pane: Pane) -> Res
             Ok(_) | Err(_) => {}
         }
     }
-    match hands.terminal.ask(request::remove(&session_id(&pane.session))).await {
+    match hands
+        .terminal
+        .ask(request::remove(&session_id(&pane.session)))
+        .await
+    {
         Ok(()) => Ok(Outcome::SessionRemoved),
         Err(error) if error.is_not_found() => Ok(Outcome::SessionRemoved),
         Err(error) => Err(error.into()),
@@ -195,20 +245,33 @@ fn prepare_run(
 ) -> Run {
     let boot_id = daemon.hands.boot_id.clone();
     let restart = daemon.policy.restart.clone();
-    let seat = daemon.seats.get_mut(&step.agent).expect("a step names a seat");
+    let seat = daemon
+        .seats
+        .get_mut(&step.agent)
+        .expect("a step names a seat");
     seat.memory.remember_start(now, cause, &restart);
-    let pane = seat.pane.known().and_then(|pane| pane.as_ref().map(|pane| pane.pane.clone()));
-    let pane = pane.or_else(|| seat.reported_pane.clone()).unwrap_or_default();
+    let pane = seat
+        .pane
+        .known()
+        .and_then(|pane| pane.as_ref().map(|pane| pane.pane.clone()));
+    let pane = pane
+        .or_else(|| seat.reported_pane.clone())
+        .unwrap_or_default();
     let last = seat.last_end.map(|end| (end.incarnation, pane.clone()));
     Run {
         incarnation: Incarnation {
             id,
             agent: step.agent.clone(),
             pane,
-            holder: seat.holder_process.unwrap_or(ProcessId { pid: 0, start: 0 }),
+            holder: seat
+                .holder_process
+                .unwrap_or(ProcessId { pid: 0, start: 0 }),
             process: None,
             boot_id,
-            command_hash: format!("{:016x}", gt_core::screen::digest(&seat.spec.program.argv.join("\0"))),
+            command_hash: format!(
+                "{:016x}",
+                gt_core::screen::digest(&seat.spec.program.argv.join("\0"))
+            ),
             started_at: now,
         },
         spec: seat.spec.clone(),
@@ -229,19 +292,31 @@ async fn start(hands: Rc<Hands>, run: Run) -> Result<Outcome, Failure> {
     let screen = last_screen(&hands, run.last.as_ref()).await;
     record_start(&hands, &run).await;
     let request = start_request(&hands, &run)?;
-    let answer = link.ask(Request::Start(Box::new(request)), run.grace + BEYOND_GRACE).await?;
+    let answer = link
+        .ask(Request::Start(Box::new(request)), run.grace + BEYOND_GRACE)
+        .await?;
     if let (Some(screen), Some((ended, _))) = (screen, &run.last) {
         keep_screen(&hands, &run.spec.agent, *ended, &screen);
     }
     match answer {
-        Answer::Started { incarnation, process, at } => {
+        Answer::Started {
+            incarnation,
+            process,
+            at,
+        } => {
             hands.store.post(move |store| {
                 // The holder's state file has the process, too.
                 let _ = store.set_process(incarnation, process);
             });
-            Ok(Outcome::Started { incarnation, process, at })
+            Ok(Outcome::Started {
+                incarnation,
+                process,
+                at,
+            })
         }
-        Answer::Refused { refusal: Refusal::NotStarted { errno, .. } } => Ok(Outcome::NotStarted {
+        Answer::Refused {
+            refusal: Refusal::NotStarted { errno, .. },
+        } => Ok(Outcome::NotStarted {
             incarnation: run.incarnation.id,
             errno,
             at: gt_host::clock::now(),
@@ -255,13 +330,21 @@ async fn start(hands: Rc<Hands>, run: Run) -> Result<Outcome, Failure> {
 /// dead, since the loop remembers it too.
 async fn record_start(hands: &Hands, run: &Run) {
     let (incarnation, memory) = (run.incarnation.clone(), run.memory.clone());
-    let event = NewEvent::by_daemon(EventKind::Started, Some(&run.spec.agent), run.because.clone());
+    let event = NewEvent::by_daemon(
+        EventKind::Started,
+        Some(&run.spec.agent),
+        run.because.clone(),
+    );
     // The reading of the store that follows finds and shows the trouble.
-    let _ = hands.store.run(move |store| store.record_start(&incarnation, &memory, &event)).await;
+    let _ = hands
+        .store
+        .run(move |store| store.record_start(&incarnation, &memory, &event))
+        .await;
 }
 
 fn start_request(hands: &Hands, run: &Run) -> Result<Start, Failure> {
-    let env = agent_environment::build(hands.town.paths(), &run.spec, run.incarnation.id, &hands.gt)?;
+    let env =
+        agent_environment::build(hands.town.paths(), &run.spec, run.incarnation.id, &hands.gt)?;
     Ok(Start {
         incarnation: run.incarnation.id,
         argv: run.spec.program.argv.clone(),
@@ -278,10 +361,13 @@ async fn last_screen(hands: &Hands, last: Option<&(IncarnationId, String)>) -> O
     if pane.is_empty() {
         return None;
     }
-    tokio::time::timeout(LAST_SCREEN, hands.terminal.ask(request::capture(&pane_id(pane), 200)))
-        .await
-        .ok()?
-        .ok()
+    tokio::time::timeout(
+        LAST_SCREEN,
+        hands.terminal.ask(request::capture(&pane_id(pane), 200)),
+    )
+    .await
+    .ok()?
+    .ok()
 }
 
 /// Keeps the last screen of a run: 0600, the newest few per agent. It may hold secrets.
@@ -301,12 +387,17 @@ fn keep_screen(hands: &Hands, agent: &AgentId, ended: IncarnationId, screen: &st
 /// Removes all but the newest last screens of an agent. Ids rise with time, and so do the names.
 fn age_out(directory: &Path, agent: &str) {
     const KEPT: usize = 10;
-    let Ok(entries) = fs_err::read_dir(directory) else { return };
+    let Ok(entries) = fs_err::read_dir(directory) else {
+        return;
+    };
     let prefix = format!("{agent}.");
     let mut screens: Vec<_> = entries
         .flatten()
         .map(|entry| entry.path())
-        .filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&prefix)))
+        .filter(|path| {
+            path.file_name()
+                .is_some_and(|name| name.to_string_lossy().starts_with(&prefix))
+        })
         .collect();
     screens.sort();
     for old in screens.iter().rev().skip(KEPT) {
@@ -319,21 +410,39 @@ fn age_out(directory: &Path, agent: &str) {
 fn begin_stop(daemon: &mut Daemon, step: &Step, incarnation: IncarnationId, purpose: StopPurpose) {
     daemon.note(EventKind::Stopped, Some(&step.agent), step.because.clone());
     let grace = daemon.policy.restart.stop_grace;
-    let seat = daemon.seats.get_mut(&step.agent).expect("a step names a seat");
+    let seat = daemon
+        .seats
+        .get_mut(&step.agent)
+        .expect("a step names a seat");
     seat.stopping = Some(purpose);
     let link = seat.link.clone();
     let hands = Rc::clone(&daemon.hands);
-    spawn(hands, step.agent.clone(), "stop", move |_| stop(link, incarnation, grace));
+    spawn(hands, step.agent.clone(), "stop", move |_| {
+        stop(link, incarnation, grace)
+    });
 }
 
-async fn stop(link: Option<Link>, incarnation: IncarnationId, grace: Duration) -> Result<Outcome, Failure> {
+async fn stop(
+    link: Option<Link>,
+    incarnation: IncarnationId,
+    grace: Duration,
+) -> Result<Outcome, Failure> {
     let Some(link) = link else {
         return Err(Failure("its holder is not connected".to_owned()));
     };
     let grace_ms = u64::try_from(grace.as_millis()).unwrap_or(u64::MAX);
-    match link.stop(incarnation, grace_ms, grace + BEYOND_GRACE).await? {
-        Answer::Gone { survivors, unknown: None, .. } => Ok(Outcome::Stopped(survivors)),
-        Answer::Gone { unknown: Some(why), .. } => Err(Failure(format!("what is left of it is unknown: {why}"))),
+    match link
+        .stop(incarnation, grace_ms, grace + BEYOND_GRACE)
+        .await?
+    {
+        Answer::Gone {
+            survivors,
+            unknown: None,
+            ..
+        } => Ok(Outcome::Stopped(survivors)),
+        Answer::Gone {
+            unknown: Some(why), ..
+        } => Err(Failure(format!("what is left of it is unknown: {why}"))),
         Answer::Refused { refusal } => Err(refusal.into()),
         other => Err(Failure(format!("its holder answered with {other:?}"))),
     }
@@ -343,8 +452,10 @@ async fn stop(link: Option<Link>, incarnation: IncarnationId, grace: Duration) -
 /// out, at most once.
 fn take_request(daemon: &mut Daemon, step: &Step, id: Uuid, now: Timestamp) {
     let request = daemon.request(id).cloned();
-    let intent = request.as_ref().filter(|request| request.action == lifecycle::Action::Shutdown).map(
-        |request| {
+    let intent = request
+        .as_ref()
+        .filter(|request| request.action == lifecycle::Action::Shutdown)
+        .map(|request| {
             let intent = Intent {
                 desire: Desire::Down,
                 actor: request.actor.clone(),
@@ -352,31 +463,49 @@ fn take_request(daemon: &mut Daemon, step: &Step, id: Uuid, now: Timestamp) {
                 at: now,
             };
             (request.agent.clone(), intent)
+        });
+    let event = NewEvent::by_daemon(
+        EventKind::RequestReceived,
+        Some(&step.agent),
+        step.because.clone(),
+    );
+    daemon.log_event(now, &event);
+    spawn(
+        Rc::clone(&daemon.hands),
+        step.agent.clone(),
+        "take request",
+        move |hands| async move {
+            hands
+                .store
+                .run(move |store| store.take_request(id, now, intent.as_ref(), &event))
+                .await?;
+            Ok(Outcome::RequestWritten)
         },
     );
-    let event = NewEvent::by_daemon(EventKind::RequestReceived, Some(&step.agent), step.because.clone());
-    daemon.log_event(now, &event);
-    spawn(Rc::clone(&daemon.hands), step.agent.clone(), "take request", move |hands| async move {
-        hands.store.run(move |store| store.take_request(id, now, intent.as_ref(), &event)).await?;
-        Ok(Outcome::RequestWritten)
-    });
 }
 
 fn close_request(daemon: &mut Daemon, step: &Step, id: Uuid, end: RequestEnd, now: Timestamp) {
     let event = closing_event(step, end);
     daemon.log_event(now, &event);
     let reason = step.because.clone();
-    let reply = (end != RequestEnd::Done).then(|| daemon.refusal_mail(id, &reason, now)).flatten();
-    spawn(Rc::clone(&daemon.hands), step.agent.clone(), "close request", move |hands| async move {
-        hands
-            .store
-            .run(move |store| {
-                store.close_request(id, now, end, &reason, &event)?;
-                reply.map_or(Ok(()), |mail| store.send(&mail).map(drop))
-            })
-            .await?;
-        Ok(Outcome::RequestWritten)
-    });
+    let reply = (end != RequestEnd::Done)
+        .then(|| daemon.refusal_mail(id, &reason, now))
+        .flatten();
+    spawn(
+        Rc::clone(&daemon.hands),
+        step.agent.clone(),
+        "close request",
+        move |hands| async move {
+            hands
+                .store
+                .run(move |store| {
+                    store.close_request(id, now, end, &reason, &event)?;
+                    reply.map_or(Ok(()), |mail| store.send(&mail).map(drop))
+                })
+                .await?;
+            Ok(Outcome::RequestWritten)
+        },
+    );
 }
 
 /// Closes a request for an agent that the town does not have.

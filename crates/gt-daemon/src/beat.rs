@@ -37,23 +37,43 @@ impl Daemon {
             Action::ForgetPokes => {
                 seat.memory.forget_pokes();
                 self.save_memory(&step.agent);
-                self.note(EventKind::PokeAnswered, Some(&step.agent), step.because.clone());
+                self.note(
+                    EventKind::PokeAnswered,
+                    Some(&step.agent),
+                    step.because.clone(),
+                );
             }
             Action::OpenCircuit => {
                 seat.memory.open_circuit(now);
                 self.save_memory(&step.agent);
-                self.note(EventKind::CircuitOpened, Some(&step.agent), step.because.clone());
-                self.note(EventKind::Escalation, Some(&step.agent), step.because.clone());
+                self.note(
+                    EventKind::CircuitOpened,
+                    Some(&step.agent),
+                    step.because.clone(),
+                );
+                self.note(
+                    EventKind::Escalation,
+                    Some(&step.agent),
+                    step.because.clone(),
+                );
             }
             Action::CloseCircuit => {
                 seat.memory.close_circuit();
                 self.save_memory(&step.agent);
-                self.note(EventKind::CircuitClosed, Some(&step.agent), step.because.clone());
+                self.note(
+                    EventKind::CircuitClosed,
+                    Some(&step.agent),
+                    step.because.clone(),
+                );
             }
             Action::Escalate => {
                 seat.memory.escalated_at = Some(now);
                 self.save_memory(&step.agent);
-                self.note(EventKind::Escalation, Some(&step.agent), step.because.clone());
+                self.note(
+                    EventKind::Escalation,
+                    Some(&step.agent),
+                    step.because.clone(),
+                );
             }
             Action::CreateSession
             | Action::RemoveSession { .. }
@@ -63,7 +83,10 @@ impl Daemon {
             | Action::Poke { .. }
             | Action::TakeRequest { .. }
             | Action::CloseRequest { .. } => {
-                seat.in_flight = Some(InFlight { what: step.action.name(), since: now });
+                seat.in_flight = Some(InFlight {
+                    what: step.action.name(),
+                    since: now,
+                });
                 act::begin(self, step, now);
             }
         }
@@ -82,7 +105,13 @@ impl Daemon {
             .waiting
             .iter()
             .filter(|waiting| waiting.on.contains("back-off") || waiting.on.contains("crash loop"))
-            .filter(|waiting| !self.plan.waiting.iter().any(|old| is_same_wait(old, waiting)))
+            .filter(|waiting| {
+                !self
+                    .plan
+                    .waiting
+                    .iter()
+                    .any(|old| is_same_wait(old, waiting))
+            })
             .cloned()
             .collect();
         for waiting in news {
@@ -110,7 +139,10 @@ impl Daemon {
             .agents
             .iter()
             .filter(|agent| !self.has_reached(agent, waiter.goal))
-            .map(|agent| Missing { agent: agent.clone(), waiting: self.waits_on(agent) })
+            .map(|agent| Missing {
+                agent: agent.clone(),
+                waiting: self.waits_on(agent),
+            })
             .collect()
     }
 
@@ -130,7 +162,12 @@ impl Daemon {
 
     /// What an agent waits on, in one line.
     pub(crate) fn waits_on(&self, agent: &AgentId) -> String {
-        if let Some(waiting) = self.plan.waiting.iter().find(|waiting| waiting.agent == *agent) {
+        if let Some(waiting) = self
+            .plan
+            .waiting
+            .iter()
+            .find(|waiting| waiting.agent == *agent)
+        {
             return waiting.on.clone();
         }
         match self.plan.steps.iter().find(|step| step.agent == *agent) {

@@ -29,7 +29,10 @@ pub(crate) enum Passed {
 
 impl Clockwork {
     pub(crate) fn new(start: Moment) -> Self {
-        Self { epoch: start.wall, last: start }
+        Self {
+            epoch: start.wall,
+            last: start,
+        }
     }
 
     /// No age is counted from before this.
@@ -58,7 +61,11 @@ fn passed(from: &Moment, to: &Moment) -> Passed {
     let wall = to.wall.duration_since(from.wall);
     let real = jiff::SignedDuration::try_from(real).unwrap_or(jiff::SignedDuration::MAX);
     let drift = (wall - real).unsigned_abs();
-    if drift > JUMP { Passed::WallClockSet(drift) } else { Passed::Smoothly }
+    if drift > JUMP {
+        Passed::WallClockSet(drift)
+    } else {
+        Passed::Smoothly
+    }
 }
 
 #[cfg(test)]

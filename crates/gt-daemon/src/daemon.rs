@@ -87,15 +87,25 @@ impl Daemon {
     }
 
     /// [`record`](Self::record) for the daemon's own doing.
-    pub(crate) fn note(&mut self, kind: EventKind, agent: Option<&AgentId>, text: impl Into<String>) {
+    pub(crate) fn note(
+        &mut self,
+        kind: EventKind,
+        agent: Option<&AgentId>,
+        text: impl Into<String>,
+    ) {
         self.record(NewEvent::by_daemon(kind, agent, text));
     }
 
     /// Writes an event that is stored elsewhere to the log alone.
     pub(crate) fn log_event(&mut self, now: Timestamp, event: &NewEvent) {
-        let subject = event.agent.as_ref().map_or_else(|| "town".to_owned(), ToString::to_string);
+        let subject = event
+            .agent
+            .as_ref()
+            .map_or_else(|| "town".to_owned(), ToString::to_string);
         // A full disk must not end supervision, and there is nowhere else to say it.
-        let _ = self.log.line(now, event.kind.as_str(), &subject, &event.text);
+        let _ = self
+            .log
+            .line(now, event.kind.as_str(), &subject, &event.text);
     }
 
     /// Whether the town was told to be down.
@@ -106,7 +116,9 @@ impl Daemon {
 
     /// Stores what is remembered of an agent.
     pub(crate) fn save_memory(&self, agent: &AgentId) {
-        let Some(seat) = self.seats.get(agent) else { return };
+        let Some(seat) = self.seats.get(agent) else {
+            return;
+        };
         let (agent, memory) = (agent.clone(), seat.memory.clone());
         self.hands.store.post(move |store| {
             // Memory is also in the loop; a store in trouble is found by the next reading.

@@ -39,7 +39,11 @@ impl Daemon {
             Event::HolderLost(agent) => self.lose_holder(&agent),
             Event::Keepalive(incarnation) => self.take_keepalive(incarnation),
             Event::Acted(agent, outcome) => self.take_outcome(&agent, outcome),
-            Event::Client { request, peer, reply } => self.take_request(request, peer, reply),
+            Event::Client {
+                request,
+                peer,
+                reply,
+            } => self.take_request(request, peer, reply),
             Event::Trouble(text) => self.note(EventKind::ActionFailed, None, text),
         }
     }
@@ -49,11 +53,13 @@ impl Daemon {
         match self.clockwork.look(clock::Moment::now()) {
             Passed::Smoothly => {}
             Passed::Slept(duration) => {
-                let text = format!("the machine slept for {duration:.0?}; every deadline starts again");
+                let text =
+                    format!("the machine slept for {duration:.0?}; every deadline starts again");
                 self.note(EventKind::ClockJumped, None, text);
             }
             Passed::WallClockSet(duration) => {
-                let text = format!("the clock was set by {duration:.0?}; every deadline starts again");
+                let text =
+                    format!("the clock was set by {duration:.0?}; every deadline starts again");
                 self.note(EventKind::ClockJumped, None, text);
             }
         }
@@ -63,8 +69,12 @@ impl Daemon {
     pub(crate) fn heartbeat(&mut self) {
         self.read_store();
         self.look_at_tmux();
-        let unlinked: Vec<AgentId> =
-            self.seats.iter().filter(|(_, seat)| seat.link.is_none()).map(|(agent, _)| agent.clone()).collect();
+        let unlinked: Vec<AgentId> = self
+            .seats
+            .iter()
+            .filter(|(_, seat)| seat.link.is_none())
+            .map(|(agent, _)| agent.clone())
+            .collect();
         for agent in unlinked {
             self.connect(&agent);
         }
@@ -94,7 +104,11 @@ impl Daemon {
             }
         }
         for seat in self.seats.values_mut() {
-            if seat.in_flight.as_ref().is_some_and(|in_flight| in_flight.what == AWAITS_STORE) {
+            if seat
+                .in_flight
+                .as_ref()
+                .is_some_and(|in_flight| in_flight.what == AWAITS_STORE)
+            {
                 seat.in_flight = None;
             }
         }
@@ -111,17 +125,18 @@ impl Daemon {
         for seat in self.seats.values_mut() {
             // An action under way knows better than a listing that may be older than it.
             if seat.in_flight.is_none() {
-                seat.pane = self
-                    .listing
-                    .as_ref()
-                    .map(|listing| listing.pane(seat.reported_pane.as_deref(), &seat.spec.session_name));
+                seat.pane = self.listing.as_ref().map(|listing| {
+                    listing.pane(seat.reported_pane.as_deref(), &seat.spec.session_name)
+                });
             }
         }
     }
 
     /// Begins to connect to an agent's holder, if its state file names one that lives.
     pub(crate) fn connect(&mut self, agent: &AgentId) {
-        let Some(seat) = self.seats.get_mut(agent) else { return };
+        let Some(seat) = self.seats.get_mut(agent) else {
+            return;
+        };
         if seat.link.is_some() {
             return;
         }
@@ -137,9 +152,15 @@ impl Daemon {
             }
         };
         let here = report.boot_id == self.hands.boot_id;
-        match if here { process::is_alive(report.holder) } else { Observed::Known(false) } {
+        match if here {
+            process::is_alive(report.holder)
+        } else {
+            Observed::Known(false)
+        } {
             Observed::Known(true) => self.spawn_link(agent, report.socket.into()),
-            Observed::Known(false) => self.bury_holder(agent, report.incarnation, report.exit.is_some(), here),
+            Observed::Known(false) => {
+                self.bury_holder(agent, report.incarnation, report.exit.is_some(), here)
+            }
             Observed::Unknown(reason) => seat.holder = Observed::Unknown(reason),
         }
     }
@@ -158,7 +179,9 @@ impl Daemon {
         agent: &AgentId,
         linked: Result<Box<(Link, holder::protocol::Report)>, crate::link::LinkError>,
     ) {
-        let Some(seat) = self.seats.get_mut(agent) else { return };
+        let Some(seat) = self.seats.get_mut(agent) else {
+            return;
+        };
         match linked {
             Ok(linked) => {
                 let (link, report) = *linked;
@@ -183,7 +206,9 @@ impl Daemon {
     }
 
     fn take_answer(&mut self, agent: &AgentId, answer: &Answer) {
-        let Some(seat) = self.seats.get_mut(agent) else { return };
+        let Some(seat) = self.seats.get_mut(agent) else {
+            return;
+        };
         if !seat.take_answer(answer) {
             return;
         }
@@ -216,7 +241,9 @@ impl Daemon {
     /// The connection ended: the holder died, or hung up on a client that was too slow. Which of
     /// the two, its process tells.
     fn lose_holder(&mut self, agent: &AgentId) {
-        let Some(seat) = self.seats.get_mut(agent) else { return };
+        let Some(seat) = self.seats.get_mut(agent) else {
+            return;
+        };
         seat.link = None;
         let Some(process) = seat.holder_process else {
             seat.holder = Observed::unknown("its holder hung up before it said who it is");
@@ -244,17 +271,26 @@ impl Daemon {
         ended: bool,
         this_boot: bool,
     ) {
-        let Some(seat) = self.seats.get_mut(agent) else { return };
+        let Some(seat) = self.seats.get_mut(agent) else {
+            return;
+        };
         seat.holder_process = None;
         seat.reported_pane = None;
         let Some(incarnation) = incarnation else {
             seat.holder = Observed::Known(Holder::Gone);
             return;
         };
-        let left = if this_boot { process::marked(incarnation) } else { Ok(Vec::new()) };
+        let left = if this_boot {
+            process::marked(incarnation)
+        } else {
+            Ok(Vec::new())
+        };
         seat.holder = match left {
             Ok(left) if left.is_empty() => Observed::Known(Holder::Gone),
-            Ok(left) => Observed::Known(Holder::Orphaned { incarnation, survivors: left.len() }),
+            Ok(left) => Observed::Known(Holder::Orphaned {
+                incarnation,
+                survivors: left.len(),
+            }),
             Err(error) => Err::<Holder, _>(error).into(),
         };
         if !ended {
@@ -273,10 +309,10 @@ impl Daemon {
 
     fn take_keepalive(&mut self, incarnation: IncarnationId) {
         let now = clock::now();
-        let seat = self
-            .seats
-            .values_mut()
-            .find(|seat| seat.running().is_some_and(|(running, ..)| running == incarnation));
+        let seat = self.seats.values_mut().find(|seat| {
+            seat.running()
+                .is_some_and(|(running, ..)| running == incarnation)
+        });
         if let Some(seat) = seat {
             seat.activity = Some(now);
         }
@@ -285,18 +321,30 @@ impl Daemon {
     /// The deacon's heartbeat file: its own, of its present run, or from an old tool since then.
     fn read_deacon_heartbeat(&mut self) {
         let path = self.hands.town.paths().deacon_heartbeat();
-        let Ok(Some(heartbeat)) = gt_host::heartbeat_file::read(&path) else { return };
-        let Some(seat) = self.seats.get_mut(&AgentId::Deacon) else { return };
-        let Some((incarnation, _, since)) = seat.running() else { return };
-        let Some(stamp) = heartbeat.timestamp else { return };
-        let of_this_run = heartbeat.incarnation.map_or(stamp >= since, |id| id == incarnation);
+        let Ok(Some(heartbeat)) = gt_host::heartbeat_file::read(&path) else {
+            return;
+        };
+        let Some(seat) = self.seats.get_mut(&AgentId::Deacon) else {
+            return;
+        };
+        let Some((incarnation, _, since)) = seat.running() else {
+            return;
+        };
+        let Some(stamp) = heartbeat.timestamp else {
+            return;
+        };
+        let of_this_run = heartbeat
+            .incarnation
+            .map_or(stamp >= since, |id| id == incarnation);
         if of_this_run && stamp <= clock::now() {
             seat.activity = seat.activity.max(Some(stamp));
         }
     }
 
     fn take_outcome(&mut self, agent: &AgentId, outcome: Outcome) {
-        let Some(seat) = self.seats.get_mut(agent) else { return };
+        let Some(seat) = self.seats.get_mut(agent) else {
+            return;
+        };
         seat.in_flight = None;
         match outcome {
             Outcome::SessionCreated(pane) => {
@@ -309,12 +357,26 @@ impl Daemon {
                 seat.pane = Observed::Known(None);
                 self.look_at_tmux();
             }
-            Outcome::Swept(incarnation, survivors) => self.take_sweep(agent, incarnation, &survivors),
-            Outcome::Started { incarnation, process, at } => {
-                seat.restarts += 1;
-                seat.take_answer(&Answer::Started { incarnation, process, at });
+            Outcome::Swept(incarnation, survivors) => {
+                self.take_sweep(agent, incarnation, &survivors)
             }
-            Outcome::NotStarted { incarnation, errno, at } => {
+            Outcome::Started {
+                incarnation,
+                process,
+                at,
+            } => {
+                seat.restarts += 1;
+                seat.take_answer(&Answer::Started {
+                    incarnation,
+                    process,
+                    at,
+                });
+            }
+            Outcome::NotStarted {
+                incarnation,
+                errno,
+                at,
+            } => {
                 seat.last_end = None;
                 seat.note_end(incarnation, at, not_started(errno));
                 let end = seat.last_end;
@@ -325,7 +387,12 @@ impl Daemon {
                 }
             }
             Outcome::Stopped(survivors) => self.take_stop(agent, &survivors),
-            Outcome::Poked { incarnation, misses, result, at } => {
+            Outcome::Poked {
+                incarnation,
+                misses,
+                result,
+                at,
+            } => {
                 seat.memory.remember_poke(at, incarnation, misses, result);
                 self.save_memory(agent);
                 self.note_poke(agent, misses, result);
@@ -350,13 +417,22 @@ impl Daemon {
     }
 
     fn take_sweep(&mut self, agent: &AgentId, incarnation: IncarnationId, survivors: &[ProcessId]) {
-        let Some(seat) = self.seats.get_mut(agent) else { return };
+        let Some(seat) = self.seats.get_mut(agent) else {
+            return;
+        };
         if survivors.is_empty() {
             seat.holder = Observed::Known(Holder::Gone);
             return;
         }
-        seat.holder = Observed::Known(Holder::Orphaned { incarnation, survivors: survivors.len() });
-        self.take_failure(agent, "sweep", &format!("{} are still there", pids(survivors)));
+        seat.holder = Observed::Known(Holder::Orphaned {
+            incarnation,
+            survivors: survivors.len(),
+        });
+        self.take_failure(
+            agent,
+            "sweep",
+            &format!("{} are still there", pids(survivors)),
+        );
     }
 
     fn take_stop(&mut self, agent: &AgentId, survivors: &[ProcessId]) {
@@ -368,7 +444,11 @@ impl Daemon {
     }
 
     fn take_failure(&mut self, agent: &AgentId, what: &'static str, why: &str) {
-        self.note(EventKind::ActionFailed, Some(agent), format!("{what}: {why}"));
+        self.note(
+            EventKind::ActionFailed,
+            Some(agent),
+            format!("{what}: {why}"),
+        );
         let now = clock::now();
         if let Some(seat) = self.seats.get_mut(agent) {
             seat.failure = Some(match seat.failure.take() {
@@ -377,19 +457,28 @@ impl Daemon {
                     at: now,
                     times: last.times + 1,
                 },
-                _ => gt_core::snapshot::Failure { what, at: now, times: 1 },
+                _ => gt_core::snapshot::Failure {
+                    what,
+                    at: now,
+                    times: 1,
+                },
             });
         }
     }
 
     fn note_poke(&mut self, agent: &AgentId, misses: u32, result: PokeResult) {
         if misses > 0 {
-            self.note(EventKind::PokeMissed, Some(agent), format!("{misses} in a row"));
+            self.note(
+                EventKind::PokeMissed,
+                Some(agent),
+                format!("{misses} in a row"),
+            );
         }
         match result {
             PokeResult::Delivered => self.note(EventKind::NudgeDelivered, Some(agent), "heartbeat"),
             PokeResult::NotTyped { screen, .. } => {
-                let text = format!("nothing was typed: its screen is not an empty prompt ({screen:?})");
+                let text =
+                    format!("nothing was typed: its screen is not an empty prompt ({screen:?})");
                 self.note(EventKind::NudgeRefused, Some(agent), text);
             }
             PokeResult::NotTried => {
@@ -413,7 +502,11 @@ impl Daemon {
             Request::Down => self.answered(|daemon| daemon.set_down(true, peer)),
             Request::Up => self.answered(|daemon| daemon.set_down(false, peer)),
             Request::Stop => self.answered(|daemon| daemon.ending = true),
-            Request::Await { agents, goal, timeout_ms } => {
+            Request::Await {
+                agents,
+                goal,
+                timeout_ms,
+            } => {
                 return self.take_waiter(agents, goal, timeout_ms, reply);
             }
         };
@@ -429,14 +522,33 @@ impl Daemon {
     fn set_down(&mut self, down: bool, peer: u32) {
         self.told_down = down;
         let word = if down { "down" } else { "up" };
-        self.note(EventKind::IntentChanged, None, format!("the town shall be {word} (pid {peer})"));
+        self.note(
+            EventKind::IntentChanged,
+            None,
+            format!("the town shall be {word} (pid {peer})"),
+        );
         self.read_store();
     }
 
-    fn take_waiter(&mut self, agents: Vec<AgentId>, goal: Reach, timeout_ms: u64, reply: oneshot::Sender<Response>) {
-        let agents = if agents.is_empty() { self.seats.keys().cloned().collect() } else { agents };
+    fn take_waiter(
+        &mut self,
+        agents: Vec<AgentId>,
+        goal: Reach,
+        timeout_ms: u64,
+        reply: oneshot::Sender<Response>,
+    ) {
+        let agents = if agents.is_empty() {
+            self.seats.keys().cloned().collect()
+        } else {
+            agents
+        };
         let deadline = clock::monotonic() + Duration::from_millis(timeout_ms);
-        self.waiters.push(Waiter { agents, goal, deadline, reply });
+        self.waiters.push(Waiter {
+            agents,
+            goal,
+            deadline,
+            reply,
+        });
         self.read_store();
     }
 }
@@ -445,7 +557,10 @@ impl Daemon {
 pub(crate) const AWAITS_STORE: &str = "read the store";
 
 fn awaits_store() -> gt_core::snapshot::InFlight {
-    gt_core::snapshot::InFlight { what: AWAITS_STORE, since: clock::now() }
+    gt_core::snapshot::InFlight {
+        what: AWAITS_STORE,
+        since: clock::now(),
+    }
 }
 
 fn run_of(holder: &Observed<Holder>) -> Option<IncarnationId> {
@@ -458,7 +573,10 @@ fn run_of(holder: &Observed<Holder>) -> Option<IncarnationId> {
 }
 
 fn pids(processes: &[ProcessId]) -> String {
-    let pids: Vec<String> = processes.iter().map(|process| process.pid.to_string()).collect();
+    let pids: Vec<String> = processes
+        .iter()
+        .map(|process| process.pid.to_string())
+        .collect();
     format!("pids {}", pids.join(", "))
 }
 

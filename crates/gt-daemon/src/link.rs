@@ -70,9 +70,16 @@ impl Link {
     }
 
     /// Asks and waits for the answer.
-    pub(crate) async fn ask(&self, request: Request, deadline: Duration) -> Result<Answer, LinkError> {
+    pub(crate) async fn ask(
+        &self,
+        request: Request,
+        deadline: Duration,
+    ) -> Result<Answer, LinkError> {
         let (answer, response) = oneshot::channel();
-        self.requests.send(Asked::Request(request, answer)).await.map_err(|_| LinkError::Lost)?;
+        self.requests
+            .send(Asked::Request(request, answer))
+            .await
+            .map_err(|_| LinkError::Lost)?;
         within(deadline, response).await
     }
 
@@ -85,15 +92,30 @@ impl Link {
         deadline: Duration,
     ) -> Result<Answer, LinkError> {
         let (answer, gone) = oneshot::channel();
-        self.requests.send(Asked::Gone(incarnation, answer)).await.map_err(|_| LinkError::Lost)?;
-        match self.ask(Request::Stop { incarnation, grace_ms }, ANSWER).await? {
+        self.requests
+            .send(Asked::Gone(incarnation, answer))
+            .await
+            .map_err(|_| LinkError::Lost)?;
+        match self
+            .ask(
+                Request::Stop {
+                    incarnation,
+                    grace_ms,
+                },
+                ANSWER,
+            )
+            .await?
+        {
             Answer::Stopping { .. } => within(deadline, gone).await,
             other => Ok(other),
         }
     }
 }
 
-async fn within(deadline: Duration, answer: oneshot::Receiver<Answer>) -> Result<Answer, LinkError> {
+async fn within(
+    deadline: Duration,
+    answer: oneshot::Receiver<Answer>,
+) -> Result<Answer, LinkError> {
     match tokio::time::timeout(deadline, answer).await {
         Ok(answer) => answer.map_err(|_| LinkError::Lost),
         Err(_) => Err(LinkError::TimedOut(deadline)),
@@ -175,8 +197,12 @@ impl Pending {
     }
 
     fn tell_gone(&mut self, answer: &Answer) {
-        let Answer::Gone { incarnation, .. } = answer else { return };
-        let (told, kept) = std::mem::take(&mut self.gone).into_iter().partition(|(run, _)| run == incarnation);
+        let Answer::Gone { incarnation, .. } = answer else {
+            return;
+        };
+        let (told, kept) = std::mem::take(&mut self.gone)
+            .into_iter()
+            .partition(|(run, _)| run == incarnation);
         self.gone = kept;
         let told: Vec<(IncarnationId, oneshot::Sender<Answer>)> = told;
         for (_, waiter) in told {
@@ -202,6 +228,8 @@ async fn deliver(
     }
     // The loop hears of it before whoever waits for it goes on.
     // A loop that has ended needs no news of holders.
-    let _ = events.send(Event::Holder(agent.clone(), Box::new(message.body.clone()))).await;
+    let _ = events
+        .send(Event::Holder(agent.clone(), Box::new(message.body.clone())))
+        .await;
     pending.tell_gone(&message.body);
 }

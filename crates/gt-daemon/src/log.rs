@@ -26,12 +26,24 @@ impl Log {
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let file = OpenOptions::new().create(true).append(true).open(path)?;
         let size = file.metadata()?.len();
-        Ok(Self { path: path.to_owned(), file, size, last: String::new(), repeats: 0 })
+        Ok(Self {
+            path: path.to_owned(),
+            file,
+            size,
+            last: String::new(),
+            repeats: 0,
+        })
     }
 
     /// Appends one line: time, kind, subject, text. The same line again is only counted until
     /// another comes.
-    pub(crate) fn line(&mut self, now: Timestamp, kind: &str, subject: &str, text: &str) -> io::Result<()> {
+    pub(crate) fn line(
+        &mut self,
+        now: Timestamp,
+        kind: &str,
+        subject: &str,
+        text: &str,
+    ) -> io::Result<()> {
         let message = format!("{kind} {subject} {}", gt_core::mail::printable_line(text));
         if message == self.last {
             self.repeats += 1;
@@ -40,7 +52,11 @@ impl Log {
         let mut lines = String::new();
         if self.repeats > 0 {
             // Writing to a String cannot fail.
-            let _ = writeln!(lines, "{now:.3} repeated {} times: {}", self.repeats, self.last);
+            let _ = writeln!(
+                lines,
+                "{now:.3} repeated {} times: {}",
+                self.repeats, self.last
+            );
         }
         let _ = writeln!(lines, "{now:.3} {message}");
         self.repeats = 0;
@@ -59,7 +75,10 @@ impl Log {
 
     fn rotate(&mut self) -> io::Result<()> {
         fs_err::rename(&self.path, self.path.with_extension("log.1"))?;
-        self.file = OpenOptions::new().create(true).append(true).open(&self.path)?;
+        self.file = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&self.path)?;
         self.size = 0;
         Ok(())
     }
@@ -81,7 +100,8 @@ mod tests {
         let mut log = Log::open(&path).unwrap();
         let now = Timestamp::UNIX_EPOCH;
         for _ in 0..1_000 {
-            log.line(now, "unobservable", "mayor", "tmux does not answer").unwrap();
+            log.line(now, "unobservable", "mayor", "tmux does not answer")
+                .unwrap();
         }
         log.line(now, "started", "mayor", "again\u{1b}[2J").unwrap();
         assert_eq!(
@@ -92,7 +112,8 @@ mod tests {
         );
         let long = "x".repeat(1 << 16);
         for number in 0..200 {
-            log.line(now, "event", "mayor", &format!("{number} {long}")).unwrap();
+            log.line(now, "event", "mayor", &format!("{number} {long}"))
+                .unwrap();
         }
         assert!(read(&path).len() as u64 <= MAX_BYTES);
         assert!(path.with_extension("log.1").exists());

@@ -32,7 +32,10 @@ impl Daemon {
             run: spec.run,
             poke: spec.poke,
             can_type: spec.program.patterns.can_type(),
-            intent: self.rows.as_ref().and_then(|rows| rows.intents.get(&spec.agent).cloned()),
+            intent: self
+                .rows
+                .as_ref()
+                .and_then(|rows| rows.intents.get(&spec.agent).cloned()),
             launch: self.launch(seat),
             pane: seat.pane.clone(),
             holder: seat.holder.clone(),
@@ -58,16 +61,20 @@ impl Daemon {
     }
 
     fn has_request(&self, agent: &AgentId) -> bool {
-        self.rows
-            .as_ref()
-            .is_some_and(|rows| rows.requests.iter().any(|(request, _)| request.agent == *agent))
+        self.rows.as_ref().is_some_and(|rows| {
+            rows.requests
+                .iter()
+                .any(|(request, _)| request.agent == *agent)
+        })
     }
 
     fn owed(&self, agent: &AgentId) -> Observed<Owed> {
         match (&self.rows, &self.store_trouble) {
             (Some(rows), None) => {
                 let address = Address::Agent(agent.clone()).to_string();
-                Observed::Known(Owed { mail: rows.unread.get(&address).copied().unwrap_or(0) })
+                Observed::Known(Owed {
+                    mail: rows.unread.get(&address).copied().unwrap_or(0),
+                })
             }
             (_, Some(reason)) => Observed::Unknown(reason.clone()),
             (None, None) => Observed::unknown("the store was not read yet"),
@@ -77,7 +84,10 @@ impl Daemon {
     fn request_facts(&self) -> Vec<RequestFacts> {
         let requests = self.rows.iter().flat_map(|rows| &rows.requests);
         requests
-            .map(|(request, taken_at)| RequestFacts { request: request.clone(), taken_at: *taken_at })
+            .map(|(request, taken_at)| RequestFacts {
+                request: request.clone(),
+                taken_at: *taken_at,
+            })
             .collect()
     }
 }

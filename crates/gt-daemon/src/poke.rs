@@ -36,12 +36,23 @@ pub(crate) struct Message {
 }
 
 /// Brings the message, or says why not.
-pub(crate) async fn bring(hands: Rc<Hands>, spec: SeatSpec, message: Message) -> Result<Outcome, Failure> {
-    let typing = Typing { hands: &hands, spec: &spec, pane: &message.pane.pane };
+pub(crate) async fn bring(
+    hands: Rc<Hands>,
+    spec: SeatSpec,
+    message: Message,
+) -> Result<Outcome, Failure> {
+    let typing = Typing {
+        hands: &hands,
+        spec: &spec,
+        pane: &message.pane.pane,
+    };
     let result = if person_at(&hands, &message).await {
         PokeResult::NotTried
     } else {
-        typing.bring(&message.text).await.unwrap_or(PokeResult::NotTried)
+        typing
+            .bring(&message.text)
+            .await
+            .unwrap_or(PokeResult::NotTried)
     };
     Ok(Outcome::Poked {
         incarnation: message.incarnation,
@@ -80,13 +91,19 @@ impl Typing<'_> {
             if let Err(result) = self.expect(&[Screen::Prompt, Screen::Draft]).await? {
                 return Ok(result);
             }
-            self.hands.terminal.ask(request::key(&pane_id(self.pane), Key::Enter)).await?;
+            self.hands
+                .terminal
+                .ask(request::key(&pane_id(self.pane), Key::Enter))
+                .await?;
             if self.was_taken().await? {
                 return Ok(PokeResult::Delivered);
             }
         }
         let screen = self.capture().await?;
-        Ok(PokeResult::NotTyped { screen: self.spec.program.patterns.read(&screen), digest: digest(&screen) })
+        Ok(PokeResult::NotTyped {
+            screen: self.spec.program.patterns.read(&screen),
+            digest: digest(&screen),
+        })
     }
 
     /// The screen must be one of these; the result to report if it is not.
@@ -96,7 +113,10 @@ impl Typing<'_> {
         if wanted.contains(&screen) {
             return Ok(Ok(()));
         }
-        Ok(Err(PokeResult::NotTyped { screen, digest: digest(&captured) }))
+        Ok(Err(PokeResult::NotTyped {
+            screen,
+            digest: digest(&captured),
+        }))
     }
 
     /// After Enter the input row must become empty or the program busy: the text is gone from it.
@@ -126,6 +146,10 @@ impl Typing<'_> {
     }
 
     fn paste_file(&self) -> PathBuf {
-        self.hands.town.paths().pastes().join(self.spec.agent.file_stem())
+        self.hands
+            .town
+            .paths()
+            .pastes()
+            .join(self.spec.agent.file_stem())
     }
 }

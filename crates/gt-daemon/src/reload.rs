@@ -74,7 +74,9 @@ impl Daemon {
     /// Holders of agents that the roster does not know, such as those of a rig that was removed:
     /// shown, and left as they are.
     fn add_unlisted(&mut self) {
-        let Ok(files) = holder::list_state_files(self.hands.town.paths()) else { return };
+        let Ok(files) = holder::list_state_files(self.hands.town.paths()) else {
+            return;
+        };
         for (agent, _) in files {
             if !self.seats.contains_key(&agent) {
                 let spec = roster::unlisted(self.hands.town.paths(), &self.config, &agent);
@@ -85,7 +87,11 @@ impl Daemon {
 
     /// Everyone who has a seat, to resolve names against.
     pub(crate) fn roll(&self) -> Roll {
-        let rigs: Vec<_> = self.seats.keys().filter_map(|agent| agent.rig().cloned()).collect();
+        let rigs: Vec<_> = self
+            .seats
+            .keys()
+            .filter_map(|agent| agent.rig().cloned())
+            .collect();
         let mut rigs = rigs;
         rigs.sort();
         rigs.dedup();
@@ -107,8 +113,17 @@ impl Daemon {
         }
     }
 
-    fn submit(&mut self, mail: &Message, agent: &AgentId, action: lifecycle::Action, now: Timestamp) {
-        let incarnation = self.seats.get(agent).and_then(|seat| seat.running().map(|(id, ..)| id));
+    fn submit(
+        &mut self,
+        mail: &Message,
+        agent: &AgentId,
+        action: lifecycle::Action,
+        now: Timestamp,
+    ) {
+        let incarnation = self
+            .seats
+            .get(agent)
+            .and_then(|seat| seat.running().map(|(id, ..)| id));
         let request = lifecycle::Request {
             id: clock::fresh_id(),
             agent: agent.clone(),
@@ -129,8 +144,17 @@ impl Daemon {
     }
 
     fn refuse_mail(&mut self, mail: &Message, reason: &str, now: Timestamp) {
-        self.note(EventKind::RequestRefused, None, format!("mail from {}: {reason}", mail.from));
-        let answer = answer(&mail.from, &format!("Not done: {}", mail.subject), reason, now);
+        self.note(
+            EventKind::RequestRefused,
+            None,
+            format!("mail from {}: {reason}", mail.from),
+        );
+        let answer = answer(
+            &mail.from,
+            &format!("Not done: {}", mail.subject),
+            reason,
+            now,
+        );
         let id = mail.id;
         self.hands.store.post(move |store| {
             // It stays unhandled then, and the next reading finds it again.
@@ -143,14 +167,28 @@ impl Daemon {
     /// The request of this id, as last read.
     pub(crate) fn request(&self, id: Uuid) -> Option<&lifecycle::Request> {
         let rows = self.rows.as_ref()?;
-        rows.requests.iter().map(|(request, _)| request).find(|request| request.id == id)
+        rows.requests
+            .iter()
+            .map(|(request, _)| request)
+            .find(|request| request.id == id)
     }
 
     /// The mail that tells a request's sender that it was not carried out.
-    pub(crate) fn refusal_mail(&self, id: Uuid, reason: &str, now: Timestamp) -> Option<NewMessage> {
+    pub(crate) fn refusal_mail(
+        &self,
+        id: Uuid,
+        reason: &str,
+        now: Timestamp,
+    ) -> Option<NewMessage> {
         let request = self.request(id)?;
-        let sender = AgentId::from_canonical(&request.actor).map_or(Address::Overseer, Address::Agent);
-        answer(&sender.to_string(), &format!("Not done: {} of {}", request.action, request.agent), reason, now)
+        let sender =
+            AgentId::from_canonical(&request.actor).map_or(Address::Overseer, Address::Agent);
+        answer(
+            &sender.to_string(),
+            &format!("Not done: {} of {}", request.action, request.agent),
+            reason,
+            now,
+        )
     }
 }
 

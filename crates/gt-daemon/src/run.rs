@@ -5,13 +5,13 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
+use gt_core::AgentId;
 use gt_core::event::EventKind;
 use gt_core::incarnation::{Exit, IncarnationId};
 use gt_core::observed::Observed;
 use gt_core::plan::Plan;
 use gt_core::snapshot::{End, LastEnd};
 use gt_core::time::elapsed;
-use gt_core::AgentId;
 use gt_host::clock::{self, Moment};
 use gt_host::config::{Config, ConfigError};
 use gt_host::daemon_state::DaemonState;
@@ -97,24 +97,37 @@ pub fn run(town: Town, gt: PathBuf, ready: impl FnOnce()) -> Result<(), DaemonEr
 async fn supervise(town: Town, gt: PathBuf, ready: impl FnOnce()) -> Result<(), DaemonError> {
     let paths = town.paths().clone();
     town::secure(&paths).map_err(DaemonError::Private)?;
-    fs_err::create_dir_all(paths.daemon_directory()).map_err(doing("make the daemon's directory"))?;
+    fs_err::create_dir_all(paths.daemon_directory())
+        .map_err(doing("make the daemon's directory"))?;
     let lock = Lock::acquire(&paths.daemon_lock(), Duration::ZERO).map_err(DaemonError::Lock)?;
     let (events, mut queue) = mpsc::channel(QUEUE);
     sources::listen_to_signals(&events).map_err(doing("listen to signals"))?;
     let mut daemon = begin(town, gt, &events)?;
-    let listener = server::bind(&paths.daemon_socket()).map_err(doing("listen on the daemon's socket"))?;
-    sources::listen_to_wake_ups(&paths.wake_socket(), &events).map_err(doing("listen for wake-ups"))?;
+    let listener =
+        server::bind(&paths.daemon_socket()).map_err(doing("listen on the daemon's socket"))?;
+    sources::listen_to_wake_ups(&paths.wake_socket(), &events)
+        .map_err(doing("listen for wake-ups"))?;
     tokio::task::spawn_local(server::serve(listener, events.clone()));
-    pid_file::write(&paths.daemon_pid(), std::process::id()).map_err(|error| DaemonError::System {
-        doing: "write the pid file",
-        source: std::io::Error::other(error),
+    pid_file::write(&paths.daemon_pid(), std::process::id()).map_err(|error| {
+        DaemonError::System {
+            doing: "write the pid file",
+            source: std::io::Error::other(error),
+        }
     })?;
     let watched = [paths.root().to_owned(), paths.root().join("mayor")];
     let watcher = sources::watch_files(&watched, events.clone());
     if let Err(error) = &watcher {
-        daemon.note(EventKind::Unobservable, None, format!("files are not watched: {error}"));
+        daemon.note(
+            EventKind::Unobservable,
+            None,
+            format!("files are not watched: {error}"),
+        );
     }
-    daemon.note(EventKind::DaemonStarted, None, format!("pid {}", std::process::id()));
+    daemon.note(
+        EventKind::DaemonStarted,
+        None,
+        format!("pid {}", std::process::id()),
+    );
     daemon.heartbeat();
     ready();
     daemon.supervise(&mut queue).await;
@@ -165,17 +178,25 @@ fn begin(town: Town, gt: PathBuf, events: &mpsc::Sender<Event>) -> Result<Daemon
     Ok(daemon)
 }
 
-fn connect_tmux(paths: &gt_host::paths::TownPaths, config: &Config, gt: &std::path::Path) -> std::io::Result<Tmux> {
+fn connect_tmux(
+    paths: &gt_host::paths::TownPaths,
+    config: &Config,
+    gt: &std::path::Path,
+) -> std::io::Result<Tmux> {
     let text = tmux::config::server_config(config.tmux_user_config().as_deref());
     atomic::write_private(&paths.tmux_config(), text.as_bytes())?;
     let socket = config.tmux_socket(paths);
     let server = Server::new(&socket, &paths.tmux_config(), TMUX_DEADLINE);
-    Ok(Tmux::Control(Box::new(Control::new(server, vec![gt.into(), "quiet".into()]))))
+    Ok(Tmux::Control(Box::new(Control::new(
+        server,
+        vec![gt.into(), "quiet".into()],
+    ))))
 }
 
 /// The count of heartbeats goes on over restarts, as in the original.
 fn first_state(paths: &gt_host::paths::TownPaths, now: Timestamp) -> DaemonState {
-    let before = DaemonState::read(&paths.daemon_state()).unwrap_or_else(|_| DaemonState::default());
+    let before =
+        DaemonState::read(&paths.daemon_state()).unwrap_or_else(|_| DaemonState::default());
     DaemonState {
         running: true,
         pid: i64::from(std::process::id()),
@@ -194,7 +215,11 @@ struct Remembered {
 
 impl Remembered {
     fn read(store: &Store) -> Result<Self, StoreError> {
-        Ok(Self { memories: store.memories()?, ends: store.last_ends()?, starts: store.starts()? })
+        Ok(Self {
+            memories: store.memories()?,
+            ends: store.last_ends()?,
+            starts: store.starts()?,
+        })
     }
 
     fn give_to(mut self, daemon: &mut Daemon) {
@@ -202,7 +227,11 @@ impl Remembered {
             seat.memory = self.memories.remove(agent).unwrap_or_default();
             seat.restarts = self.starts.get(agent).copied().unwrap_or(0);
             if let Some((incarnation, at, how, exit)) = self.ends.remove(agent) {
-                seat.last_end = end_from_word(&how, exit).map(|how| LastEnd { incarnation, at, how });
+                seat.last_end = end_from_word(&how, exit).map(|how| LastEnd {
+                    incarnation,
+                    at,
+                    how,
+                });
             }
         }
     }
@@ -245,16 +274,30 @@ impl Daemon {
     fn next_look(&self, next_heartbeat: Duration) -> Duration {
         let now = clock::monotonic();
         let heartbeat = next_heartbeat.saturating_sub(now);
-        let planned = self.plan.next_look().map(|until| elapsed(clock::now(), until));
-        let waiters = self.waiters.iter().map(|waiter| waiter.deadline.saturating_sub(now)).min();
-        let wait = [planned, waiters].into_iter().flatten().fold(heartbeat, Duration::min);
+        let planned = self
+            .plan
+            .next_look()
+            .map(|until| elapsed(clock::now(), until));
+        let waiters = self
+            .waiters
+            .iter()
+            .map(|waiter| waiter.deadline.saturating_sub(now))
+            .min();
+        let wait = [planned, waiters]
+            .into_iter()
+            .flatten()
+            .fold(heartbeat, Duration::min);
         // A wait that the clocks round down must not spin.
         wait.max(Duration::from_millis(1))
     }
 
     /// The end in order: said, saved, and the agents left running.
     fn end(&mut self) {
-        self.note(EventKind::DaemonStopped, None, "told to end; the agents go on");
+        self.note(
+            EventKind::DaemonStopped,
+            None,
+            "told to end; the agents go on",
+        );
         self.state.running = false;
         self.save_state();
         let paths = self.hands.town.paths();
@@ -277,6 +320,9 @@ impl Daemon {
 impl crate::terminal::TerminalError {
     /// Whether what was asked for is proven not to be there.
     pub(crate) fn is_not_found(&self) -> bool {
-        matches!(self, Self::Tmux(TmuxError::NotFound { .. } | TmuxError::NoServer { .. }))
+        matches!(
+            self,
+            Self::Tmux(TmuxError::NotFound { .. } | TmuxError::NoServer { .. })
+        )
     }
 }

@@ -55,7 +55,11 @@ impl Seat {
     /// The run that the holder reports, if one is there.
     pub(crate) fn running(&self) -> Option<(IncarnationId, ProcessId, Timestamp)> {
         match self.holder.known()? {
-            Holder::Running { incarnation, process, since } => Some((*incarnation, *process, *since)),
+            Holder::Running {
+                incarnation,
+                process,
+                since,
+            } => Some((*incarnation, *process, *since)),
             Holder::Gone | Holder::Orphaned { .. } | Holder::Idle | Holder::Stopping { .. } => None,
         }
     }
@@ -65,7 +69,9 @@ impl Seat {
         self.holder_process = Some(report.holder);
         self.reported_pane.clone_from(&report.pane);
         self.holder = holder_of(report);
-        if let (Phase::Idle, Some(incarnation), Some(exit)) = (report.phase, report.incarnation, report.exit) {
+        if let (Phase::Idle, Some(incarnation), Some(exit)) =
+            (report.phase, report.incarnation, report.exit)
+        {
             let at = report.exited_at.unwrap_or_default();
             self.note_end(incarnation, at, self.end_of(End::Exited(exit)));
         }
@@ -75,17 +81,31 @@ impl Seat {
     pub(crate) fn take_answer(&mut self, answer: &Answer) -> bool {
         match answer {
             Answer::Report { report } => self.take_report(report),
-            Answer::Started { incarnation, process, at } => {
-                self.holder =
-                    Observed::Known(Holder::Running { incarnation: *incarnation, process: *process, since: *at });
+            Answer::Started {
+                incarnation,
+                process,
+                at,
+            } => {
+                self.holder = Observed::Known(Holder::Running {
+                    incarnation: *incarnation,
+                    process: *process,
+                    since: *at,
+                });
                 self.last_end = None;
                 self.stopping = None;
                 self.activity = None;
             }
             Answer::Stopping { incarnation } => {
-                self.holder = Observed::Known(Holder::Stopping { incarnation: *incarnation });
+                self.holder = Observed::Known(Holder::Stopping {
+                    incarnation: *incarnation,
+                });
             }
-            Answer::Exited { incarnation, exit, at, .. } => {
+            Answer::Exited {
+                incarnation,
+                exit,
+                at,
+                ..
+            } => {
                 // A stop goes on until the whole kill set is gone.
                 if self.stopping.is_none() {
                     self.holder = Observed::Known(Holder::Idle);
@@ -120,10 +140,17 @@ impl Seat {
 
     /// Notes the end of a run; what is known of it already, such as its purpose, stays.
     pub(crate) fn note_end(&mut self, incarnation: IncarnationId, at: Timestamp, how: End) {
-        if self.last_end.is_some_and(|end| end.incarnation == incarnation) {
+        if self
+            .last_end
+            .is_some_and(|end| end.incarnation == incarnation)
+        {
             return;
         }
-        self.last_end = Some(LastEnd { incarnation, at, how });
+        self.last_end = Some(LastEnd {
+            incarnation,
+            at,
+            how,
+        });
     }
 }
 

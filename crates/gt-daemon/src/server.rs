@@ -65,19 +65,39 @@ async fn converse(stream: UnixStream, events: mpsc::Sender<Event>) {
 async fn answer(line: &str, peer: u32, events: &mpsc::Sender<Event>) -> Response {
     let request = match parse(line) {
         Ok(request) => request,
-        Err(message) => return Response::Error { message, refused: false },
+        Err(message) => {
+            return Response::Error {
+                message,
+                refused: false,
+            };
+        }
     };
     let (reply, response) = oneshot::channel();
-    let ended = || Response::Error { message: "the daemon is ending".to_owned(), refused: false };
-    if events.send(Event::Client { request, peer, reply }).await.is_err() {
+    let ended = || Response::Error {
+        message: "the daemon is ending".to_owned(),
+        refused: false,
+    };
+    if events
+        .send(Event::Client {
+            request,
+            peer,
+            reply,
+        })
+        .await
+        .is_err()
+    {
         return ended();
     }
     response.await.unwrap_or_else(|_| ended())
 }
 
 fn parse(line: &str) -> Result<Request, String> {
-    let envelope: Envelope = serde_json::from_str(line)
-        .map_err(|error| format!("this daemon ({}) does not know the request: {error}", crate::VERSION))?;
+    let envelope: Envelope = serde_json::from_str(line).map_err(|error| {
+        format!(
+            "this daemon ({}) does not know the request: {error}",
+            crate::VERSION
+        )
+    })?;
     if envelope.v > gt_api::PROTOCOL {
         return Err(format!(
             "this daemon ({}) speaks protocol {}, the client {}; `gt daemon restart` brings up the new one and keeps the agents",
@@ -93,5 +113,10 @@ fn parse(line: &str) -> Result<Request, String> {
 fn same_user(stream: &UnixStream) -> Option<u32> {
     let credentials = stream.peer_cred().ok()?;
     let own = rustix::process::getuid().as_raw();
-    (credentials.uid() == own).then(|| credentials.pid().and_then(|pid| u32::try_from(pid).ok()).unwrap_or(0))
+    (credentials.uid() == own).then(|| {
+        credentials
+            .pid()
+            .and_then(|pid| u32::try_from(pid).ok())
+            .unwrap_or(0)
+    })
 }

@@ -20,7 +20,11 @@ pub(crate) fn listen_to_signals(events: &mpsc::Sender<Event>) -> std::io::Result
     forward(SignalKind::user_defined1(), || Event::Changed, events)
 }
 
-fn forward(kind: SignalKind, event: fn() -> Event, events: &mpsc::Sender<Event>) -> std::io::Result<()> {
+fn forward(
+    kind: SignalKind,
+    event: fn() -> Event,
+    events: &mpsc::Sender<Event>,
+) -> std::io::Result<()> {
     let mut signals = signal(kind)?;
     let events = events.clone();
     tokio::task::spawn_local(async move {
@@ -60,7 +64,8 @@ pub(crate) fn watch_files(
     events: mpsc::Sender<Event>,
 ) -> notify::Result<RecommendedWatcher> {
     let mut watcher = notify::recommended_watcher(move |change: notify::Result<notify::Event>| {
-        let relevant = change.is_ok_and(|change| change.paths.iter().any(|path| is_configuration(path)));
+        let relevant =
+            change.is_ok_and(|change| change.paths.iter().any(|path| is_configuration(path)));
         if relevant {
             // A full queue is a loop that is about to look.
             let _ = events.try_send(Event::Reload);
@@ -73,5 +78,6 @@ pub(crate) fn watch_files(
 }
 
 fn is_configuration(path: &Path) -> bool {
-    path.file_name().is_some_and(|name| name == "town.toml" || name == "rigs.json")
+    path.file_name()
+        .is_some_and(|name| name == "town.toml" || name == "rigs.json")
 }

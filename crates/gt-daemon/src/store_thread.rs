@@ -36,11 +36,14 @@ impl StoreThread {
     /// Gives the store to a thread of its own, which ends with the last handle.
     pub(crate) fn spawn(mut store: Store) -> std::io::Result<Self> {
         let (jobs, queue) = mpsc::channel::<Job>();
-        std::thread::Builder::new().name("store".to_owned()).stack_size(512 << 10).spawn(move || {
-            while let Ok(job) = queue.recv() {
-                job(&mut store);
-            }
-        })?;
+        std::thread::Builder::new()
+            .name("store".to_owned())
+            .stack_size(512 << 10)
+            .spawn(move || {
+                while let Ok(job) = queue.recv() {
+                    job(&mut store);
+                }
+            })?;
         Ok(Self { jobs })
     }
 

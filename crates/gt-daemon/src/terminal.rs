@@ -42,11 +42,17 @@ pub(crate) struct Listing {
 
 impl Terminal {
     pub(crate) fn new(tmux: Tmux) -> Self {
-        Self { tmux: Mutex::new(tmux), sick_until: Cell::new(Duration::ZERO) }
+        Self {
+            tmux: Mutex::new(tmux),
+            sick_until: Cell::new(Duration::ZERO),
+        }
     }
 
     /// Asks one thing.
-    pub(crate) async fn ask<T: Send + 'static>(&self, request: Request<T>) -> Result<T, TerminalError> {
+    pub(crate) async fn ask<T: Send + 'static>(
+        &self,
+        request: Request<T>,
+    ) -> Result<T, TerminalError> {
         let mut tmux = self.tmux.lock().await;
         if clock::monotonic() < self.sick_until.get() {
             return Err(TerminalError::Sick);
@@ -62,7 +68,11 @@ impl Terminal {
     pub(crate) async fn list(&self) -> Result<Listing, TerminalError> {
         let panes = self.ask(request::list()).await?;
         let anybody = panes.iter().any(|pane| pane.attached > 0);
-        let people = if anybody { self.ask(request::clients()).await? } else { Vec::new() };
+        let people = if anybody {
+            self.ask(request::clients()).await?
+        } else {
+            Vec::new()
+        };
         Ok(Listing { panes, people })
     }
 
@@ -95,7 +105,10 @@ pub(crate) fn session_id(text: &str) -> gt_host::tmux::SessionId {
 impl Listing {
     /// The agent's pane: the one its holder reported, else the first of the session of its name.
     pub(crate) fn pane(&self, reported: Option<&str>, session: &str) -> Option<snapshot::Pane> {
-        let reported = self.panes.iter().find(|row| Some(row.pane_id.to_string().as_str()) == reported);
+        let reported = self
+            .panes
+            .iter()
+            .find(|row| Some(row.pane_id.to_string().as_str()) == reported);
         let row = reported.or_else(|| self.panes.iter().find(|row| row.session_name == session))?;
         Some(snapshot::Pane {
             session: row.session_id.to_string(),

@@ -25,7 +25,11 @@ impl Daemon {
     /// The town at a glance.
     pub(crate) fn status(&self) -> Status {
         let mut problems = self.problems.clone();
-        problems.extend(self.store_trouble.iter().map(|reason| format!("the store: {reason}")));
+        problems.extend(
+            self.store_trouble
+                .iter()
+                .map(|reason| format!("the store: {reason}")),
+        );
         if let Observed::Unknown(reason) = &self.listing {
             problems.push(format!("tmux: {reason}"));
         }
@@ -69,7 +73,10 @@ impl Daemon {
     }
 
     fn intent_word(&self, seat: &Seat) -> String {
-        let stored = self.rows.as_ref().and_then(|rows| rows.intents.get(&seat.spec.agent));
+        let stored = self
+            .rows
+            .as_ref()
+            .and_then(|rows| rows.intents.get(&seat.spec.agent));
         let word = match (stored, seat.spec.run) {
             (Some(intent), _) => intent.desire.as_str(),
             (None, Run::Always) => "always",
@@ -80,7 +87,11 @@ impl Daemon {
     }
 
     fn waiting(&self, agent: &AgentId) -> Option<Waiting> {
-        let waiting = self.plan.waiting.iter().find(|waiting| waiting.agent == *agent)?;
+        let waiting = self
+            .plan
+            .waiting
+            .iter()
+            .find(|waiting| waiting.agent == *agent)?;
         Some(Waiting {
             on: waiting.on.clone(),
             since: waiting.since.map(text),
@@ -103,10 +114,18 @@ impl Daemon {
                 (State::Unknown, None, vec![evidence])
             }
             Observed::Known(Holder::Idle) => {
-                let end = seat.last_end.map(|end| format!("its last run: {:?}", end.how));
-                (State::Exited, seat.last_end.map(|end| end.at), end.into_iter().collect())
+                let end = seat
+                    .last_end
+                    .map(|end| format!("its last run: {:?}", end.how));
+                (
+                    State::Exited,
+                    seat.last_end.map(|end| end.at),
+                    end.into_iter().collect(),
+                )
             }
-            Observed::Known(Holder::Gone) => (State::Gone, seat.last_end.map(|end| end.at), Vec::new()),
+            Observed::Known(Holder::Gone) => {
+                (State::Gone, seat.last_end.map(|end| end.at), Vec::new())
+            }
         }
     }
 
@@ -114,11 +133,17 @@ impl Daemon {
     fn progress(&self, seat: &Seat, since: Timestamp) -> (State, Timestamp, Vec<String>) {
         if let Some(poke) = seat.memory.poke {
             let state = match poke.result {
-                PokeResult::NotTyped { screen: Screen::Dialog, .. } => State::NeedsAnswer,
+                PokeResult::NotTyped {
+                    screen: Screen::Dialog,
+                    ..
+                } => State::NeedsAnswer,
                 _ if seat.memory.misses > 0 => State::Stalled,
                 _ => State::Idle,
             };
-            let evidence = format!("last poke at {}: {:?}, {} unanswered before", poke.at, poke.result, seat.memory.misses);
+            let evidence = format!(
+                "last poke at {}: {:?}, {} unanswered before",
+                poke.at, poke.result, seat.memory.misses
+            );
             return (state, poke.at, vec![evidence]);
         }
         let Some(activity) = seat.activity else {
@@ -138,11 +163,16 @@ impl Daemon {
         let Some(seat) = self.seats.get(&agent) else {
             let message = format!("no agent `{agent}` in this town");
             // The client may have hung up.
-            let _ = reply.send(Response::Error { message, refused: false });
+            let _ = reply.send(Response::Error {
+                message,
+                refused: false,
+            });
             return;
         };
         let snapshot = self.observe();
-        let Some(facts) = snapshot.agents.iter().find(|facts| facts.id == agent) else { return };
+        let Some(facts) = snapshot.agents.iter().find(|facts| facts.id == agent) else {
+            return;
+        };
         let mut why = Why {
             agent: self.agent(seat),
             goal: describe_goal(&snapshot, facts),
@@ -152,9 +182,16 @@ impl Daemon {
         };
         let hands = Rc::clone(&self.hands);
         tokio::task::spawn_local(async move {
-            match hands.store.run(move |store| store.of_agent(&agent, WHY_EVENTS)).await {
+            match hands
+                .store
+                .run(move |store| store.of_agent(&agent, WHY_EVENTS))
+                .await
+            {
                 Ok(events) => why.events = events.iter().map(Into::into).collect(),
-                Err(error) => why.facts.push(format!("its events are unknown: {}", gt_core::observed::chain(&error))),
+                Err(error) => why.facts.push(format!(
+                    "its events are unknown: {}",
+                    gt_core::observed::chain(&error)
+                )),
             }
             // The client may have hung up.
             let _ = reply.send(Response::Why(Box::new(why)));
@@ -179,10 +216,24 @@ fn describe(facts: &AgentFacts) -> Vec<String> {
         format!("owes: {}", observed(&facts.owed)),
         format!("restarts that count: {}", facts.memory.attempts.len()),
     ];
-    lines.extend(facts.last_end.map(|end| format!("last run ended at {}: {:?}", end.at, end.how)));
+    lines.extend(
+        facts
+            .last_end
+            .map(|end| format!("last run ended at {}: {:?}", end.at, end.how)),
+    );
     lines.extend(facts.activity.map(|at| format!("last activity: {at}")));
-    lines.extend(facts.memory.poke.map(|poke| format!("last poke: {} ({:?})", poke.at, poke.result)));
-    lines.extend(facts.memory.circuit.map(|circuit| format!("circuit open since {}", circuit.opened_at)));
+    lines.extend(
+        facts
+            .memory
+            .poke
+            .map(|poke| format!("last poke: {} ({:?})", poke.at, poke.result)),
+    );
+    lines.extend(
+        facts
+            .memory
+            .circuit
+            .map(|circuit| format!("circuit open since {}", circuit.opened_at)),
+    );
     lines
 }
 

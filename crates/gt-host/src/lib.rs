@@ -18,7 +18,6 @@ pub mod json_file;
 pub mod keepalive;
 pub mod lock;
 pub mod paths;
-pub mod paths;
 pub mod pid_file;
 pub mod preset;
 pub mod process;
