@@ -8,6 +8,7 @@ pub mod clock;
 pub mod command;
 pub mod config;
 pub mod daemon_state;
+pub mod detached;
 pub mod environment;
 pub mod git;
 pub mod gotime;

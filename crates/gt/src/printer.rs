@@ -27,3 +27,8 @@ pub(crate) fn talk(line: impl Display) {
 pub(crate) fn json(view: &impl Serialize) {
     data(serde_json::to_string_pretty(view).expect("views are plain data"));
 }
+
+/// Prints a view on one line, for streams.
+pub(crate) fn json_line(view: &impl Serialize) {
+    data(serde_json::to_string(view).expect("views are plain data"));
+}
