@@ -3,6 +3,7 @@
 
 #![warn(missing_docs)]
 
+pub mod agent_environment;
 pub mod atomic;
 pub mod clock;
 pub mod command;
@@ -19,4 +20,5 @@ pub mod pid_file;
 pub mod preset;
 pub mod registry;
 pub mod rig;
+pub mod roster;
 pub mod town;
