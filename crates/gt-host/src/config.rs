@@ -10,6 +10,7 @@ mod template;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,6 +28,7 @@ pub use template::template;
 use crate::lock::{Lock, LockError};
 use crate::paths::TownPaths;
 use crate::preset::{self, Preset};
+use crate::town::private::{self, PrivateError};
 use entries::Entries;
 
 /// How long `gt config set` waits for another one.
@@ -126,6 +128,9 @@ pub enum ConfigError {
         /// What is wrong, in words that follow the key.
         problem: String,
     },
+    /// The directory of its lock is not safe to use.
+    #[error(transparent)]
+    Private(PrivateError),
     /// Another program is changing the file and does not end.
     #[error("the configuration is being changed by another program")]
     Locked(#[source] LockError),
@@ -245,15 +250,27 @@ impl Default for Config {
 /// # Errors
 /// [`ConfigError`]; the file is then as it was.
 pub fn set(paths: &TownPaths, key: &str, value: &str) -> Result<(), ConfigError> {
+    private::secure_one(&paths.private()).map_err(ConfigError::Private)?;
     let lock = paths.private().join("config.lock");
     let _lock = Lock::acquire(&lock, PATIENCE).map_err(ConfigError::Locked)?;
+    // Through a symlink, such as into a person's collection of dotfiles.
     let path = paths.town_toml();
+    let path = path.canonicalize().unwrap_or(path);
     let text = text_with(&text_of(&path)?, key, value).map_err(|error| error.in_file(&path))?;
     Config::check(&text).map_err(|mistakes| ConfigError::Mistakes {
         path: path.clone(),
         mistakes,
     })?;
-    crate::atomic::write(&path, text.as_bytes()).map_err(ConfigError::Io)
+    let written = match is_private(&path) {
+        true => crate::atomic::write_private(&path, text.as_bytes()),
+        false => crate::atomic::write(&path, text.as_bytes()),
+    };
+    written.map_err(ConfigError::Io)
+}
+
+/// Whether a person closed the file to others, as one does with keys inside.
+fn is_private(path: &Path) -> bool {
+    fs_err::metadata(path).is_ok_and(|file| file.permissions().mode() & 0o077 == 0)
 }
 
 /// A text with one value changed.

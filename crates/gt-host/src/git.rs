@@ -24,6 +24,9 @@ const COPY: Duration = Duration::from_secs(10 * 60);
 /// For what crosses a network. A first clone of a large project takes that long.
 const REMOTE: Duration = Duration::from_secs(60 * 60);
 
+/// Names the remote, whatever a person's `clone.defaultRemoteName` says.
+const ORIGIN: &str = "--origin=origin";
+
 /// Oldest git that is supported: `merge-tree --write-tree`, by which conflicts are found without
 /// touching a work tree, came with it.
 pub const MINIMUM_VERSION: (u32, u32) = (2, 38);
@@ -148,9 +151,10 @@ impl Git {
     /// [`GitError`].
     pub fn clone_remote(&self, url: &GitUrl, into: &Path) -> Result<(), GitError> {
         let above = into.parent().unwrap_or(Path::new("/"));
-        let arguments: [&OsStr; 5] = [
+        let arguments: [&OsStr; 6] = [
             "clone".as_ref(),
             "--quiet".as_ref(),
+            ORIGIN.as_ref(),
             "--".as_ref(),
             url.as_str().as_ref(),
             into.as_os_str(),
@@ -166,9 +170,10 @@ impl Git {
     /// # Errors
     /// [`GitError`].
     pub fn clone_local(&self, first: &Path, url: &GitUrl, into: &Path) -> Result<(), GitError> {
-        let arguments: [&OsStr; 7] = [
+        let arguments: [&OsStr; 8] = [
             "clone".as_ref(),
             "--quiet".as_ref(),
+            ORIGIN.as_ref(),
             "--local".as_ref(),
             "--no-checkout".as_ref(),
             "--".as_ref(),
@@ -177,9 +182,11 @@ impl Git {
         ];
         let above = into.parent().unwrap_or(Path::new("/"));
         self.run(above, COPY, &arguments)?;
-        let fetch: [&OsStr; 6] = [
+        let fetch: [&OsStr; 8] = [
             "fetch".as_ref(),
             "--quiet".as_ref(),
+            "--no-prune".as_ref(),
+            "--no-write-fetch-head".as_ref(),
             "--".as_ref(),
             first.as_os_str(),
             "+refs/remotes/origin/*:refs/remotes/origin/*".as_ref(),
@@ -248,7 +255,7 @@ impl Git {
     /// [`GitError`].
     pub fn status(&self, directory: &Path) -> Result<Vec<Change>, GitError> {
         let arguments = ["status", "--porcelain=v2", "-z", "--untracked-files=all"];
-        let output = self.run(directory, COPY, &arguments)?;
+        let output = self.run(directory, LOCAL, &arguments)?;
         status::parse(&output.stdout).ok_or_else(|| GitError::Answer {
             operation: "status".to_owned(),
             answer: String::from_utf8_lossy(&output.stdout)
@@ -298,7 +305,11 @@ impl Git {
     }
 
     fn program(&self, directory: &Path, deadline: Duration) -> Program {
-        let program = bare_program(directory, deadline)
+        let present = LOCAL_VARIABLES
+            .iter()
+            .copied()
+            .filter(|name| environment::variable(name).is_some());
+        let program = program_without(&present.collect::<Vec<_>>(), directory, deadline)
             .args(["-c", "core.hooksPath=/dev/null"])
             .env("GIT_TERMINAL_PROMPT", "0")
             .env("GIT_OPTIONAL_LOCKS", "0")
@@ -309,18 +320,13 @@ impl Git {
     }
 }
 
-/// `git`, through `env -u` only in the rare process that has variables to be rid of.
-fn bare_program(directory: &Path, deadline: Duration) -> Program {
-    let present: Vec<&str> = LOCAL_VARIABLES
-        .iter()
-        .copied()
-        .filter(|name| environment::variable(name).is_some())
-        .collect();
-    if present.is_empty() {
+/// `git` without these variables: through `env -u`, only in the rare process that has any.
+fn program_without(names: &[&str], directory: &Path, deadline: Duration) -> Program {
+    if names.is_empty() {
         return Program::new("git", directory, deadline);
     }
     Program::new("env", directory, deadline)
-        .args(present.into_iter().flat_map(|name| ["-u", name]))
+        .args(names.iter().flat_map(|name| ["-u", name]))
         .args(["git"])
 }
 

@@ -3,6 +3,7 @@
 
 #![warn(missing_docs)]
 
+pub mod agent_environment;
 pub mod atomic;
 pub mod clock;
 pub mod command;
@@ -24,6 +25,7 @@ pub mod preset;
 pub mod process;
 pub mod registry;
 pub mod rig;
+pub mod roster;
 pub mod tmux;
 pub mod town;
 pub mod wake;

@@ -19,6 +19,7 @@ pub use discover::{Discovery, Problem, Source, discover, workers_of};
 use crate::json_file::{self, JsonFileError};
 use crate::lock::{Lock, LockError};
 use crate::paths::TownPaths;
+use crate::town::private::{self, PrivateError};
 
 /// Newest version of the file that is understood, and the one that is written.
 const VERSION: i64 = 1;
@@ -76,9 +77,15 @@ pub enum RegistryError {
         /// Where it should be.
         path: PathBuf,
     },
-    /// It cannot be read or written; a damaged one is left as it is for a person to mend.
-    #[error("the registry of rigs is not usable; mend the file or bring it back from a copy")]
-    File(#[source] JsonFileError),
+    /// It cannot be read; a damaged one is left as it is for a person to mend.
+    #[error("the registry of rigs cannot be read; mend the file by hand")]
+    Read(#[source] JsonFileError),
+    /// It cannot be written; the old one is still there.
+    #[error("the registry of rigs was not changed")]
+    Write(#[source] JsonFileError),
+    /// The directory of its lock is not safe to use.
+    #[error(transparent)]
+    Private(PrivateError),
     /// It was written by a newer program.
     #[error("`{}` has version {found}; this gt reads up to {VERSION}", path.display())]
     UnsupportedVersion {
@@ -112,17 +119,19 @@ impl Registry {
         paths: &TownPaths,
         change: impl FnOnce(&mut Self) -> Result<R, E>,
     ) -> Result<R, E> {
+        // A town that the original made has no such directory yet.
+        private::secure_one(&paths.private()).map_err(RegistryError::Private)?;
         let _lock = Lock::acquire(&lock_path(paths), PATIENCE).map_err(RegistryError::Locked)?;
         let path = paths.rigs_json();
         let mut registry = Self::read_if_there(&path)?.unwrap_or_default();
         let result = change(&mut registry)?;
         registry.version = VERSION;
-        json_file::write(&path, &registry).map_err(RegistryError::File)?;
+        json_file::write(&path, &registry).map_err(RegistryError::Write)?;
         Ok(result)
     }
 
     fn read_if_there(path: &Path) -> Result<Option<Self>, RegistryError> {
-        let registry: Option<Self> = json_file::read(path).map_err(RegistryError::File)?;
+        let registry: Option<Self> = json_file::read(path).map_err(RegistryError::Read)?;
         match registry {
             Some(newer) if newer.version > VERSION => Err(RegistryError::UnsupportedVersion {
                 path: path.to_owned(),

@@ -298,3 +298,31 @@ fn the_schema_has_every_key() {
         "5m"
     );
 }
+
+/// A person who closed the file to others, or keeps it elsewhere, finds it so afterwards.
+#[test]
+fn a_closed_file_stays_closed_and_a_symlink_a_symlink() {
+    let (directory, paths) = paths("");
+    let elsewhere = directory.path().join("dotfiles.toml");
+    fs_err::rename(paths.town_toml(), &elsewhere).unwrap();
+    fs_err::set_permissions(&elsewhere, std::fs::Permissions::from_mode(0o600)).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, paths.town_toml()).unwrap();
+    set(&paths, "agents.claude.env.KEY", "s3cret").unwrap();
+    assert!(paths.town_toml().is_symlink());
+    let written = fs_err::metadata(&elsewhere).unwrap().permissions().mode();
+    assert_eq!(written & 0o777, 0o600);
+}
+
+#[test]
+fn a_value_is_set_inside_an_inline_table() {
+    let (_directory, paths) = paths("agents = { x = { settle = \"1s\" } }\n");
+    set(&paths, "agents.x.submit", "C-m").unwrap();
+    set(&paths, "agents.y.env.KEY", "v").unwrap();
+    let config = Config::load(&paths.town_toml()).unwrap();
+    let x = config.agent("x").unwrap();
+    assert_eq!(
+        (x.settle, x.submit.as_str()),
+        (Duration::from_secs(1), "C-m")
+    );
+    assert_eq!(config.agent("y").unwrap().env["KEY"], "v");
+}

@@ -158,3 +158,45 @@ fn the_version_is_read_from_every_vendors_answer() {
     assert_eq!(parse_version("gitte 2.47"), None);
     assert!(sandbox().1.version().unwrap() >= MINIMUM_VERSION);
 }
+
+/// A gt that was started from a git hook acts on the directory it means, not on the hook's.
+#[test]
+fn variables_of_a_hook_lead_nowhere() {
+    let (directory, git) = sandbox();
+    let clone = directory.path().canonicalize().unwrap().join("a");
+    git.clone_remote(&remote(&git, directory.path()), &clone)
+        .unwrap();
+    let found = program_without(&["GIT_DIR", "GIT_INDEX_FILE"], &clone, LOCAL)
+        .env("GIT_DIR", "/nowhere")
+        .env("GIT_INDEX_FILE", "/nowhere")
+        .args(["rev-parse", "--show-toplevel"])
+        .output();
+    assert_eq!(found.unwrap(), clone.display().to_string());
+}
+
+/// A person's own configuration changes neither the remote's name nor the other clones.
+#[test]
+fn a_persons_configuration_changes_no_clone() {
+    let (directory, git) = sandbox();
+    let config = "[clone]\ndefaultRemoteName = upstream\n[fetch]\nprune = true\n";
+    fs_err::write(directory.path().join(".gitconfig"), config).unwrap();
+    let url = remote(&git, directory.path());
+    let (first, second) = (directory.path().join("a"), directory.path().join("b"));
+    git.clone_remote(&url, &first).unwrap();
+    git.clone_local(&first, &url, &second).unwrap();
+    for clone in [&first, &second] {
+        assert_eq!(act(&git, clone, &["remote"]), "origin");
+        assert_eq!(act(&git, clone, &["branch", "-r"]).lines().count(), 3);
+    }
+}
+
+#[test]
+fn a_repository_without_commits_has_no_head() {
+    let (directory, git) = sandbox();
+    act(&git, directory.path(), &["init", "-q", "-b", "main"]);
+    assert_eq!(git.head(directory.path()).unwrap(), None);
+    assert_eq!(
+        git.branch(directory.path()).unwrap().as_deref(),
+        Some("main")
+    );
+}

@@ -9,7 +9,7 @@ use gt_core::name::NameError;
 use gt_core::observed::chain;
 use gt_core::{AgentId, RigName, Roll, WorkerName};
 
-use super::{Registry, RegistryError};
+use super::Registry;
 use crate::paths::TownPaths;
 
 /// Directories of the town itself, which are never rigs whatever lies in them.
@@ -35,9 +35,9 @@ pub enum Source {
     /// The registry.
     #[default]
     Registry,
-    /// The directories of the town, because there is no registry.
+    /// The directories of the town, because there never was a registry to read.
     Directories,
-    /// The last good discovery, because the registry could not be read.
+    /// The last good discovery, because the registry cannot be read any more.
     LastGood,
 }
 
@@ -115,12 +115,14 @@ fn rigs(
         Ok(registry) => return (registered(paths, &registry, problems), Source::Registry),
         Err(error) => error,
     };
-    let missing = matches!(error, RegistryError::NotFound { .. });
     problems.push(Problem::Registry {
         reason: chain(&error),
     });
     match last_good {
-        Some(last) if !missing => (last.roll.rigs().to_vec(), Source::LastGood),
+        // Nor is a registry that went missing a sign that the rigs did.
+        Some(last) if last.source != Source::Directories => {
+            (last.roll.rigs().to_vec(), Source::LastGood)
+        }
         _ => (
             rig_directories(paths, last_good, problems),
             Source::Directories,

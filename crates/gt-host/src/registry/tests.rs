@@ -74,7 +74,7 @@ fn a_damaged_registry_is_never_written_over() {
     let (_directory, paths) = town(Some(damaged));
     let error = chain(&add(&paths, "new").unwrap_err());
     let expect = format!(
-        "the registry of rigs is not usable; mend the file or bring it back from a copy: \
+        "the registry of rigs cannot be read; mend the file by hand: \
          `{}` is damaged: EOF while parsing a string at line 3 column 25",
         paths.rigs_json().display()
     );
@@ -85,7 +85,7 @@ fn a_damaged_registry_is_never_written_over() {
 #[test]
 fn an_empty_file_is_damage_and_null_rigs_are_none() {
     let (_directory, paths) = town(Some(""));
-    assert!(matches!(add(&paths, "new"), Err(RegistryError::File(_))));
+    assert!(matches!(add(&paths, "new"), Err(RegistryError::Read(_))));
     let (_directory, paths) = town(Some(r#"{"version":1,"rigs":null}"#));
     assert_eq!(Registry::read(&paths.rigs_json()).unwrap().rigs.len(), 0);
 }
@@ -114,6 +114,14 @@ fn changes_at_the_same_time_are_all_kept() {
         }
     });
     assert_eq!(Registry::read(&paths.rigs_json()).unwrap().rigs.len(), 6);
+}
+
+#[test]
+fn a_town_that_the_original_made_can_be_changed() {
+    let (_directory, paths) = town(Some(BY_HAND));
+    fs_err::remove_dir_all(paths.private()).unwrap();
+    add(&paths, "new").unwrap();
+    assert_eq!(Registry::read(&paths.rigs_json()).unwrap().rigs.len(), 2);
 }
 
 #[test]
@@ -205,6 +213,12 @@ fn a_damaged_registry_leaves_the_last_good_rigs() {
     assert_eq!((&found.roll, found.source), (&good.roll, Source::LastGood));
     assert!(found.problems[0].to_string().contains("is damaged"));
     check_roll(&discover(&paths, None), &["oil/witness", "oil/refinery"]);
+    fs_err::remove_file(paths.rigs_json()).unwrap();
+    let missing = discover(&paths, Some(&found));
+    assert_eq!(
+        (&missing.roll, missing.source),
+        (&good.roll, Source::LastGood)
+    );
 }
 
 /// Covers M25: a bad name in a hand-edited file is reported and takes nobody else down.

@@ -90,6 +90,9 @@ fn a_rig_is_made_in_the_originals_layout() {
         assert!(rig.join(path).exists(), "{path} is missing");
     }
     assert_eq!(steps.len(), 4);
+    let mode =
+        std::os::unix::fs::PermissionsExt::mode(&fs_err::metadata(&rig).unwrap().permissions());
+    assert_eq!(mode & 0o077, 0o055, "others may look, as in the original");
     assert_eq!(
         world.left(),
         [".gt", "gastown", "mayor"],
@@ -207,7 +210,7 @@ fn a_registry_that_breaks_meanwhile_takes_the_directory_back() {
         }
     });
     assert!(
-        matches!(error, Err(RigError::Registry(RegistryError::File(_)))),
+        matches!(error, Err(RigError::Registry(RegistryError::Read(_)))),
         "{error:?}"
     );
     assert_eq!(world.left(), [".gt", "mayor"]);
