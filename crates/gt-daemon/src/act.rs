@@ -18,7 +18,7 @@ use gt_host::holder::kill_set;
 use gt_host::holder::protocol::{Answer, Refusal, Request, Start};
 use gt_host::roster::SeatSpec;
 use gt_host::tmux::{NewSession, config, request};
-use gt_host::{agent_environment, atomic};
+use gt_host::atomic;
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -219,7 +219,13 @@ async fn remove_session(
 }
 
 async fn sweep(incarnation: IncarnationId, grace: Duration) -> Result<Outcome, Failure> {
-    let scope = kill_set::Scope::of_lost_run(incarnation);
+    let scope = kill_set::Scope {
+        incarnation,
+        session: None,
+        agent: None,
+        since: 0,
+        keep: Vec::new(),
+    };
     let survivors = tokio::task::spawn_blocking(move || kill_set::end(scope, grace)).await??;
     Ok(Outcome::Swept(incarnation, survivors))
 }
@@ -227,6 +233,7 @@ async fn sweep(incarnation: IncarnationId, grace: Duration) -> Result<Outcome, F
 /// Everything that a start needs, put together before it begins.
 struct Run {
     spec: SeatSpec,
+    env: Vec<(String, String)>,
     link: Option<Link>,
     incarnation: Incarnation,
     memory: AgentMemory,
@@ -245,10 +252,8 @@ fn prepare_run(
 ) -> Run {
     let boot_id = daemon.hands.boot_id.clone();
     let restart = daemon.policy.restart.clone();
-    let seat = daemon
-        .seats
-        .get_mut(&step.agent)
-        .expect("a step names a seat");
+    let env = daemon.environment_of(&daemon.seats[&step.agent].spec, id);
+    let seat = daemon.seats.get_mut(&step.agent).expect("a step names a seat");
     seat.memory.remember_start(now, cause, &restart);
     let pane = seat
         .pane
@@ -270,11 +275,12 @@ fn prepare_run(
             boot_id,
             command_hash: format!(
                 "{:016x}",
-                gt_core::screen::digest(&seat.spec.program.argv.join("\0"))
+                gt_core::screen::digest(&seat.spec.preset.command.join("\0"))
             ),
             started_at: now,
         },
         spec: seat.spec.clone(),
+        env,
         link: seat.link.clone(),
         memory: seat.memory.clone(),
         because: format!("{} ({})", step.because, cause.as_str()),
@@ -291,7 +297,7 @@ async fn start(hands: Rc<Hands>, run: Run) -> Result<Outcome, Failure> {
     };
     let screen = last_screen(&hands, run.last.as_ref()).await;
     record_start(&hands, &run).await;
-    let request = start_request(&hands, &run)?;
+    let request = start_request(&run);
     let answer = link
         .ask(Request::Start(Box::new(request)), run.grace + BEYOND_GRACE)
         .await?;
@@ -342,17 +348,15 @@ async fn record_start(hands: &Hands, run: &Run) {
         .await;
 }
 
-fn start_request(hands: &Hands, run: &Run) -> Result<Start, Failure> {
-    let env =
-        agent_environment::build(hands.town.paths(), &run.spec, run.incarnation.id, &hands.gt)?;
-    Ok(Start {
+fn start_request(run: &Run) -> Start {
+    Start {
         incarnation: run.incarnation.id,
-        argv: run.spec.program.argv.clone(),
-        env,
+        argv: run.spec.preset.command.clone(),
+        env: run.env.clone(),
         cwd: run.spec.work_dir.to_string_lossy().into_owned(),
-        keep: run.spec.program.keep.clone(),
+        keep: run.spec.preset.keep.clone(),
         grace_ms: u64::try_from(run.grace.as_millis()).unwrap_or(u64::MAX),
-    })
+    }
 }
 
 /// What the ended run's screen shows; none when tmux cannot say in time.

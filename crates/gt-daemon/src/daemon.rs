@@ -1,18 +1,21 @@
 //! The state of the loop: all that the daemon knows, owned by one task.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 
 use gt_api::request::{Reach, Response};
-use gt_core::AgentId;
+use gt_core::{AgentId, IncarnationId};
 use gt_core::event::{EventKind, NewEvent};
 use gt_core::observed::{Observed, Reason};
 use gt_core::plan::Plan;
 use gt_core::policy::Policy;
+use gt_host::agent_environment::{self, Captured, Launch};
 use gt_host::config::Config;
 use gt_host::daemon_state::DaemonState;
+use gt_host::registry::Discovery;
+use gt_host::roster::SeatSpec;
 use gt_host::town::Town;
 use gt_host::{clock, wake};
 use gt_store::TownRows;
@@ -44,6 +47,10 @@ pub(crate) struct Hands {
 pub(crate) struct Daemon {
     pub(crate) hands: Rc<Hands>,
     pub(crate) config: Config,
+    /// The environment that a person's `gt up` captured.
+    pub(crate) captured: Captured,
+    /// Who was found in the town, to fall back on.
+    pub(crate) discovery: Option<Discovery>,
     pub(crate) policy: Policy,
     pub(crate) seats: BTreeMap<AgentId, Seat>,
     pub(crate) clockwork: Clockwork,
@@ -106,6 +113,22 @@ impl Daemon {
         let _ = self
             .log
             .line(now, event.kind.as_str(), &subject, &event.text);
+    }
+
+    /// The `PATH` that agents get.
+    pub(crate) fn captured_path(&self) -> &str {
+        self.captured.variables.get("PATH").unwrap_or("")
+    }
+
+    /// The whole environment of one run.
+    pub(crate) fn environment_of(&self, spec: &SeatSpec, incarnation: IncarnationId) -> Vec<(String, String)> {
+        let launch = Launch {
+            gt_directory: self.hands.gt.parent().unwrap_or(Path::new("/")),
+            incarnation,
+            terminal: agent_environment::terminal(),
+        };
+        let variables = self.captured.for_agent(spec, &self.config, self.hands.town.paths(), launch);
+        variables.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
     }
 
     /// Whether the town was told to be down.

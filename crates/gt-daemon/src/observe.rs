@@ -6,7 +6,6 @@ use gt_core::incarnation::IncarnationId;
 use gt_core::observed::Observed;
 use gt_core::snapshot::{AgentFacts, Holder, Owed, RequestFacts, Snapshot};
 use gt_host::roster;
-use uuid::Uuid;
 
 use crate::daemon::Daemon;
 use crate::seat::Seat;
@@ -31,7 +30,7 @@ impl Daemon {
             id: spec.agent.clone(),
             run: spec.run,
             poke: spec.poke,
-            can_type: spec.program.patterns.can_type(),
+            can_type: spec.preset.screen.can_type(),
             intent: self
                 .rows
                 .as_ref()
@@ -45,7 +44,7 @@ impl Daemon {
             memory: seat.memory.clone(),
             in_flight: seat.in_flight.clone(),
             failure: seat.failure.clone(),
-            fresh: IncarnationId(clock::fresh_id()),
+            fresh: IncarnationId(gt_host::clock::fresh_id()),
         }
     }
 
@@ -57,7 +56,7 @@ impl Daemon {
         if settled {
             return Observed::Known(Ok(()));
         }
-        roster::launch_readiness(&seat.spec)
+        roster::launch_readiness(&seat.spec, self.captured_path())
     }
 
     fn has_request(&self, agent: &AgentId) -> bool {

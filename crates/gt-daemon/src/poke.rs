@@ -86,7 +86,7 @@ impl Typing<'_> {
             return Ok(result);
         }
         self.paste(text).await?;
-        tokio::time::sleep(self.spec.program.settle).await;
+        tokio::time::sleep(self.spec.preset.settle).await;
         for _ in 0..2 {
             if let Err(result) = self.expect(&[Screen::Prompt, Screen::Draft]).await? {
                 return Ok(result);
@@ -101,7 +101,7 @@ impl Typing<'_> {
         }
         let screen = self.capture().await?;
         Ok(PokeResult::NotTyped {
-            screen: self.spec.program.patterns.read(&screen),
+            screen: self.spec.preset.screen.read(&screen),
             digest: digest(&screen),
         })
     }
@@ -109,7 +109,7 @@ impl Typing<'_> {
     /// The screen must be one of these; the result to report if it is not.
     async fn expect(&self, wanted: &[Screen]) -> Result<Result<(), PokeResult>, Failure> {
         let captured = self.capture().await?;
-        let screen = self.spec.program.patterns.read(&captured);
+        let screen = self.spec.preset.screen.read(&captured);
         if wanted.contains(&screen) {
             return Ok(Ok(()));
         }
@@ -123,7 +123,7 @@ impl Typing<'_> {
     async fn was_taken(&self) -> Result<bool, Failure> {
         let until = clock::monotonic() + TAKEN;
         while clock::monotonic() < until {
-            let screen = self.spec.program.patterns.read(&self.capture().await?);
+            let screen = self.spec.preset.screen.read(&self.capture().await?);
             if screen != Screen::Draft {
                 return Ok(true);
             }

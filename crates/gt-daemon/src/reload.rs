@@ -7,8 +7,9 @@ use gt_core::mail::{Message, MessageType, Priority};
 use gt_core::observed::chain;
 use gt_core::snapshot::Holder;
 use gt_core::{AgentId, Roll};
+use gt_host::agent_environment::Captured;
 use gt_host::config::Config;
-use gt_host::{holder, registry, roster};
+use gt_host::{holder, roster};
 use gt_store::{NewMessage, TownRows};
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
@@ -26,9 +27,13 @@ impl Daemon {
         self.problems.clear();
         match Config::load(&self.hands.town.paths().town_toml()) {
             Ok(config) => {
-                self.policy = config.policy();
+                self.policy = config.policy.clone();
                 self.config = config;
             }
+            Err(error) => self.problems.push(chain(&error)),
+        }
+        match Captured::read(self.hands.town.paths()) {
+            Ok(captured) => self.captured = captured.unwrap_or_default(),
             Err(error) => self.problems.push(chain(&error)),
         }
         self.read_roster();
@@ -39,14 +44,9 @@ impl Daemon {
     /// Gives every agent of the roster a seat. One that is no longer in it keeps its seat for as
     /// long as something of it runs, and is never started again.
     pub(crate) fn read_roster(&mut self) {
-        let roster = match roster::read(self.hands.town.paths(), &self.config) {
-            Ok(roster) => roster,
-            Err(error) => {
-                self.problems.push(chain(&error));
-                return;
-            }
-        };
+        let roster = roster::read(self.hands.town.paths(), &self.config, self.discovery.as_ref());
         self.problems.extend(roster.problems);
+        self.discovery = Some(roster.discovery);
         let listed: Vec<AgentId> = roster.seats.iter().map(|spec| spec.agent.clone()).collect();
         for spec in roster.seats {
             match self.seats.get_mut(&spec.agent) {
@@ -125,7 +125,7 @@ impl Daemon {
             .get(agent)
             .and_then(|seat| seat.running().map(|(id, ..)| id));
         let request = lifecycle::Request {
-            id: clock::fresh_id(),
+            id: gt_host::clock::fresh_id(),
             agent: agent.clone(),
             incarnation,
             action,
@@ -216,7 +216,7 @@ fn answer(to: &str, subject: &str, body: &str, now: Timestamp) -> Option<NewMess
     if to == "daemon" {
         return None;
     }
-    let id = clock::fresh_id();
+    let id = gt_host::clock::fresh_id();
     Some(NewMessage {
         id,
         from: Address::Daemon.to_string(),

@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use gt_core::AgentId;
 use gt_core::event::EventKind;
-use gt_core::incarnation::{Exit, IncarnationId};
+use gt_core::incarnation::Exit;
 use gt_core::observed::Observed;
 use gt_core::plan::Plan;
 use gt_core::snapshot::{End, LastEnd};
 use gt_core::time::elapsed;
+use gt_host::agent_environment::Captured;
 use gt_host::clock::{self, Moment};
 use gt_host::config::{Config, ConfigError};
 use gt_host::daemon_state::DaemonState;
@@ -38,6 +39,9 @@ const QUEUE: usize = 1024;
 /// How long a process may wait for the store's write lock before the store counts as busy.
 const STORE_BUSY: Duration = Duration::from_secs(3);
 
+/// How long to wait for the lock: a probe of it holds it for an instant.
+const LOCK_PATIENCE: Duration = Duration::from_millis(300);
+
 /// How long tmux may take for one answer.
 const TMUX_DEADLINE: Duration = Duration::from_secs(3);
 
@@ -49,7 +53,7 @@ pub enum DaemonError {
     Lock(#[source] LockError),
     /// Its directories are not private, and cannot be made so.
     #[error("cannot secure the town's private directory")]
-    Private(#[source] town::PrivateError),
+    Private(#[source] town::private::PrivateError),
     /// The store cannot be opened.
     #[error("cannot open the town's store")]
     Store(#[source] StoreError),
@@ -96,10 +100,10 @@ pub fn run(town: Town, gt: PathBuf, ready: impl FnOnce()) -> Result<(), DaemonEr
 
 async fn supervise(town: Town, gt: PathBuf, ready: impl FnOnce()) -> Result<(), DaemonError> {
     let paths = town.paths().clone();
-    town::secure(&paths).map_err(DaemonError::Private)?;
+    town::private::secure(&paths).map_err(DaemonError::Private)?;
     fs_err::create_dir_all(paths.daemon_directory())
         .map_err(doing("make the daemon's directory"))?;
-    let lock = Lock::acquire(&paths.daemon_lock(), Duration::ZERO).map_err(DaemonError::Lock)?;
+    let lock = Lock::acquire(&paths.daemon_lock(), LOCK_PATIENCE).map_err(DaemonError::Lock)?;
     let (events, mut queue) = mpsc::channel(QUEUE);
     sources::listen_to_signals(&events).map_err(doing("listen to signals"))?;
     let mut daemon = begin(town, gt, &events)?;
@@ -141,9 +145,13 @@ fn begin(town: Town, gt: PathBuf, events: &mpsc::Sender<Event>) -> Result<Daemon
     let paths = town.paths().clone();
     let log = Log::open(&paths.daemon_log()).map_err(doing("open the daemon's log"))?;
     let config = Config::load(&paths.town_toml()).map_err(DaemonError::Config)?;
+    let captured = Captured::read(&paths).map_err(|error| DaemonError::System {
+        doing: "read the captured environment",
+        source: std::io::Error::other(error),
+    })?;
     let store = Store::open(&paths.store(), STORE_BUSY).map_err(DaemonError::Store)?;
     let remembered = Remembered::read(&store).map_err(DaemonError::Store)?;
-    tmux::probe().map_err(DaemonError::Tmux)?;
+    tmux::probe(TMUX_DEADLINE).map_err(DaemonError::Tmux)?;
     let tmux = connect_tmux(&paths, &config, &gt).map_err(doing("write the tmux configuration"))?;
     let now = clock::now();
     let hands = Hands {
@@ -155,9 +163,11 @@ fn begin(town: Town, gt: PathBuf, events: &mpsc::Sender<Event>) -> Result<Daemon
         gt,
     };
     let mut daemon = Daemon {
-        policy: config.policy(),
+        policy: config.policy.clone(),
         hands: Rc::new(hands),
         config,
+        captured: captured.unwrap_or_default(),
+        discovery: None,
         seats: BTreeMap::new(),
         clockwork: Clockwork::new(Moment::now()),
         rows: None,
@@ -183,10 +193,9 @@ fn connect_tmux(
     config: &Config,
     gt: &std::path::Path,
 ) -> std::io::Result<Tmux> {
-    let text = tmux::config::server_config(config.tmux_user_config().as_deref());
+    let text = tmux::config::server_config(config.tmux_user_config.as_deref());
     atomic::write_private(&paths.tmux_config(), text.as_bytes())?;
-    let socket = config.tmux_socket(paths);
-    let server = Server::new(&socket, &paths.tmux_config(), TMUX_DEADLINE);
+    let server = Server::new(&config.tmux_socket_path(paths), &paths.tmux_config(), TMUX_DEADLINE);
     Ok(Tmux::Control(Box::new(Control::new(
         server,
         vec![gt.into(), "quiet".into()],
@@ -209,7 +218,7 @@ fn first_state(paths: &gt_host::paths::TownPaths, now: Timestamp) -> DaemonState
 /// What the store remembers of the agents from before this daemon.
 struct Remembered {
     memories: BTreeMap<AgentId, gt_core::memory::AgentMemory>,
-    ends: BTreeMap<AgentId, (IncarnationId, Timestamp, String, Option<Exit>)>,
+    ends: BTreeMap<AgentId, gt_store::Ended>,
     starts: BTreeMap<AgentId, u32>,
 }
 
@@ -226,12 +235,9 @@ impl Remembered {
         for (agent, seat) in &mut daemon.seats {
             seat.memory = self.memories.remove(agent).unwrap_or_default();
             seat.restarts = self.starts.get(agent).copied().unwrap_or(0);
-            if let Some((incarnation, at, how, exit)) = self.ends.remove(agent) {
-                seat.last_end = end_from_word(&how, exit).map(|how| LastEnd {
-                    incarnation,
-                    at,
-                    how,
-                });
+            if let Some(ended) = self.ends.remove(agent) {
+                seat.last_end = end_from_word(&ended.how, ended.exit)
+                    .map(|how| LastEnd { incarnation: ended.id, at: ended.at, how });
             }
         }
     }
@@ -251,7 +257,7 @@ fn end_from_word(word: &str, exit: Option<Exit>) -> Option<End> {
 impl Daemon {
     /// The loop: take in what happened, then one beat for all of it.
     async fn supervise(&mut self, queue: &mut mpsc::Receiver<Event>) {
-        let mut next_heartbeat = clock::monotonic() + self.config.heartbeat();
+        let mut next_heartbeat = clock::monotonic() + self.config.heartbeat;
         while !self.ending {
             let wait = self.next_look(next_heartbeat);
             match tokio::time::timeout(wait, queue.recv()).await {
@@ -263,7 +269,7 @@ impl Daemon {
                 self.handle(event);
             }
             if clock::monotonic() >= next_heartbeat {
-                next_heartbeat = clock::monotonic() + self.config.heartbeat();
+                next_heartbeat = clock::monotonic() + self.config.heartbeat;
                 self.heartbeat();
             }
             self.beat();

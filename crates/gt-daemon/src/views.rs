@@ -8,7 +8,6 @@ use gt_core::AgentId;
 use gt_core::decide::{Goal, goal};
 use gt_core::memory::PokeResult;
 use gt_core::observed::Observed;
-use gt_core::policy::Run;
 use gt_core::screen::Screen;
 use gt_core::snapshot::{AgentFacts, Holder, Snapshot};
 use gt_core::time::age;
@@ -19,7 +18,7 @@ use crate::daemon::Daemon;
 use crate::seat::Seat;
 
 /// How many of an agent's events `gt why` shows.
-const WHY_EVENTS: u32 = 12;
+const WHY_EVENTS: usize = 12;
 
 impl Daemon {
     /// The town at a glance.
@@ -77,12 +76,7 @@ impl Daemon {
             .rows
             .as_ref()
             .and_then(|rows| rows.intents.get(&seat.spec.agent));
-        let word = match (stored, seat.spec.run) {
-            (Some(intent), _) => intent.desire.as_str(),
-            (None, Run::Always) => "always",
-            (None, Run::OnDemand) => "on_demand",
-            (None, Run::Never) => "never",
-        };
+        let word = stored.map_or(seat.spec.run.as_str(), |intent| intent.desire.as_str());
         word.to_owned()
     }
 

@@ -41,7 +41,7 @@ const USUAL: &[&str] = &[
 pub struct Variables(BTreeMap<String, String>);
 
 /// The environment taken from a person's.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Captured {
     /// When.
     #[serde(with = "crate::gotime::serde")]

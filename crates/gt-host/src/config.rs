@@ -168,6 +168,15 @@ impl Config {
         Self::build(Entries::read(text)?)
     }
 
+    /// The socket of the tmux server that the town uses.
+    pub fn tmux_socket_path(&self, paths: &TownPaths) -> PathBuf {
+        match &self.tmux_socket {
+            TmuxSocket::Town => paths.tmux_socket(),
+            TmuxSocket::Default => crate::tmux::default_socket(),
+            TmuxSocket::Path(path) => path.clone(),
+        }
+    }
+
     /// The role's agents.
     pub fn role(&self, role: Role) -> &RoleConfig {
         self.roles.get(&role).expect("every role was filled in")

@@ -12,6 +12,8 @@ use gt_core::{AgentId, Observed, RigName, Roll};
 use crate::config::Config;
 use crate::paths::TownPaths;
 use crate::preset::Preset;
+use crate::registry::{self, Discovery};
+use crate::rig;
 
 /// One seat: who, what it runs, where, and when.
 #[derive(Debug, Clone)]
@@ -48,6 +50,35 @@ pub struct Collision {
     pub holder: AgentId,
     /// Who has no seat because of it.
     pub left_out: AgentId,
+}
+
+/// The roster of a town as its files are now.
+#[derive(Debug, Clone)]
+pub struct TownRoster {
+    /// One for each agent that may be started.
+    pub seats: Vec<SeatSpec>,
+    /// What was found and could not be used, a line each.
+    pub problems: Vec<String>,
+    /// Who was found, to fall back on when the next reading fails.
+    pub discovery: Discovery,
+}
+
+/// Reads who is in the town, and gives each a seat. Names that cannot be read any more are taken
+/// from `previous`.
+pub fn read(paths: &TownPaths, config: &Config, previous: Option<&Discovery>) -> TownRoster {
+    let discovery = registry::discover(paths, previous);
+    let roster = roster(config, &discovery.roll, paths, |rig| rig::theme(paths, rig));
+    let mut problems: Vec<String> = discovery.problems.iter().map(ToString::to_string).collect();
+    problems.extend(roster.collisions.iter().map(|one| {
+        format!("{} has no seat: {} has its session's name", one.left_out, one.holder)
+    }));
+    TownRoster { seats: roster.seats, problems, discovery }
+}
+
+/// A seat for an agent that is not in the town any more and of which something still runs: shown,
+/// and never started.
+pub fn unlisted(paths: &TownPaths, config: &Config, agent: &AgentId) -> SeatSpec {
+    SeatSpec { run: Run::Never, ..seat(config, agent, paths, None) }
 }
 
 /// The roster of a town. `theme_name` gives the theme that was set for a rig.

@@ -15,6 +15,7 @@ pub(crate) mod peek;
 pub(crate) mod prime;
 pub(crate) mod rig;
 pub(crate) mod seat;
+pub(crate) mod service;
 pub(crate) mod status;
 pub(crate) mod status_line;
 pub(crate) mod tmux;

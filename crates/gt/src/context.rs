@@ -4,12 +4,15 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use gt_core::{AgentId, RigName, Roll};
-use gt_host::config::Config;
+use gt_host::agent_environment::Captured;
+use gt_host::config::{Config, TmuxSocket};
 use gt_host::environment;
 use gt_host::identity::Caller;
 use gt_host::paths::TownPaths;
 use gt_host::registry;
-use gt_host::town::Town;
+use gt_host::roster::{self, TownRoster};
+use gt_host::tmux::Server;
+use gt_host::town::{Town, private};
 use gt_host::wake::{self, Wake};
 use gt_store::Store;
 
@@ -78,9 +81,52 @@ impl Context {
 
     /// Everyone who has a place in the town.
     pub(crate) fn roll(&self) -> CliResult<Roll> {
-        registry::roll(self.paths())
-            .doing("read the town's registry")
-            .map_err(|error| error.hint("`gt doctor` looks at the registry"))
+        let discovery = registry::discover(self.paths(), None);
+        for problem in &discovery.problems {
+            if let registry::Problem::Registry { .. } = problem {
+                return Err(CliError::failed(problem.to_string())
+                    .hint("`gt doctor` looks at the registry"));
+            }
+        }
+        Ok(discovery.roll)
+    }
+
+    /// Every seat of the town, with what could not be used.
+    pub(crate) fn roster(&self) -> CliResult<TownRoster> {
+        Ok(roster::read(self.paths(), &self.config()?, None))
+    }
+
+    /// The socket of the town's tmux server.
+    pub(crate) fn tmux_socket(&self) -> CliResult<PathBuf> {
+        Ok(self.config()?.tmux_socket_path(self.paths()))
+    }
+
+    /// The town's tmux server, with so much time for an answer.
+    pub(crate) fn tmux_server(&self, deadline: Duration) -> CliResult<Server> {
+        Ok(Server::new(&self.tmux_socket()?, &self.paths().tmux_config(), deadline))
+    }
+
+    /// Whether the tmux server is the town's own, and ends with it. A configuration that cannot
+    /// be read is no reason to end somebody's server.
+    pub(crate) fn owns_tmux(&self) -> bool {
+        self.config().is_ok_and(|config| config.tmux_socket == TmuxSocket::Town)
+    }
+
+    /// Keeps what agents may have of this environment, if a person runs the command.
+    pub(crate) fn capture_environment(&self) -> CliResult {
+        private::secure(self.paths()).doing("secure the town's private directory")?;
+        if self.caller()? != Caller::Overseer && self.has_captured_environment() {
+            return Ok(());
+        }
+        let config = self.config()?;
+        Captured::take(environment::all(), &config, gt_host::clock::now())
+            .write(self.paths())
+            .doing("keep the environment for the agents")
+    }
+
+    /// Whether a person's environment was captured before.
+    pub(crate) fn has_captured_environment(&self) -> bool {
+        self.paths().captured_environment().exists()
     }
 
     /// The agent that `text` names.

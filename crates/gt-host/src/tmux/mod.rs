@@ -29,6 +29,13 @@ pub use request::{Client, Pane, PaneRow, PaneState, Request};
 pub use server::{QUIET_SESSION, Server};
 pub use version::{MINIMUM, Version, VersionError, probe};
 
+/// The socket of the server that a person's plain `tmux` talks to.
+pub fn default_socket() -> std::path::PathBuf {
+    let directory = crate::environment::variable("TMUX_TMPDIR").unwrap_or_else(|| "/tmp".to_owned());
+    let user = rustix::process::getuid().as_raw();
+    std::path::Path::new(&directory).join(format!("tmux-{user}/default"))
+}
+
 /// The daemon's way to its tmux server.
 #[derive(Debug)]
 pub enum Tmux {

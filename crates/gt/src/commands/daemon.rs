@@ -1,5 +1,6 @@
 //! `gt daemon`: its start, verified; its end, verified; its log.
 
+use std::ffi::OsStr;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 use std::time::Duration;
@@ -60,7 +61,7 @@ pub(crate) fn start(context: &Context) -> CliResult<u32> {
         return Ok(pid);
     }
     let gt = Context::gt()?;
-    let arguments = ["--town".as_ref(), context.paths().root().as_os_str(), "daemon".as_ref(), "run".as_ref()];
+    let arguments: [&OsStr; 4] = ["--town".as_ref(), context.paths().root().as_os_str(), "daemon".as_ref(), "run".as_ref()];
     let mut child = gt_host::detached::spawn(&gt, arguments, context.paths().root())
         .doing("start the daemon")?;
     let pid = wait::until(START, || match answering(context.paths()) {

@@ -130,12 +130,12 @@ fn stop_by_holder(context: &Context, agent: &AgentId, arguments: &Down) -> Resul
 
 /// Ends the town's own tmux server, unless a person's sessions are in it.
 fn end_tmux(context: &Context, left: &mut Left) {
-    let server = match context.tmux_server() {
-        Ok(Some(server)) => server,
+    if !context.owns_tmux() {
         // A server that people share is not the town's to end.
-        Ok(None) => return,
-        Err(error) => return left.push(error.to_string()),
-    };
+        return;
+    }
+    let paths = context.paths();
+    let server = Server::new(&paths.tmux_socket(), &paths.tmux_config(), TMUX);
     match strangers(context, &server) {
         Ok(strangers) if strangers.is_empty() => {
             if let Err(error) = server.kill() {

@@ -14,7 +14,7 @@ const TMUX: Duration = Duration::from_secs(5);
 /// Prints the screen. Escape sequences are tmux's to read: what is printed is plain text.
 pub(crate) fn peek(context: &Context, agent: &str) -> CliResult {
     let agent = context.agent(agent)?;
-    let tmux = Forked::new(context.tmux_server_with(TMUX)?);
+    let tmux = Forked::new(context.tmux_server(TMUX)?);
     let name = agent.session_name();
     let none = || {
         CliError::failed(format!("{agent} has no session"))

@@ -19,7 +19,7 @@ pub(super) fn look(context: &Context) -> CliResult<Status> {
     let roster = context.roster();
     let seats = match roster {
         Ok(roster) => {
-            problems.extend(roster.problems());
+            problems.extend(roster.problems);
             roster.seats
         }
         Err(error) => {
