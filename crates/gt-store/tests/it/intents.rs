@@ -54,3 +54,30 @@ fn several_wishes_are_stored_together_or_not_at_all() {
     assert!(store.intents().unwrap().is_empty());
     assert!(log(&store).is_empty());
 }
+
+#[test]
+fn wishes_of_many_at_once_are_told_of_one_after_another() {
+    let world = World::new();
+    drop(world.open());
+    std::thread::scope(|scope| {
+        for desire in [Desire::Up, Desire::Down, Desire::Parked, Desire::Down] {
+            let world = &world;
+            scope.spawn(move || {
+                let mut store = world.open();
+                for second in 0..50 {
+                    let wishes = [(agent("mayor"), wish(desire, "overseer", second))];
+                    store.set_intents(&wishes).unwrap();
+                }
+            });
+        }
+    });
+    let mut before = "unset".to_owned();
+    for line in log(&world.open()) {
+        let change = line.strip_prefix("intent_changed overseer: ").unwrap();
+        let change = change.strip_suffix(": because").unwrap();
+        let (from, to) = change.split_once(" to ").unwrap();
+        assert_eq!(from, before, "{line}");
+        assert_ne!(from, to, "{line}");
+        before = to.to_owned();
+    }
+}
