@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Error as SqliteError, ErrorCode};
+use rusqlite::{Error as SqliteError, ErrorCode, ffi};
 
 /// Why the store did not do it.
 #[derive(Debug, thiserror::Error)]
@@ -140,6 +140,13 @@ impl StoreError {
             let what = doing;
             return Self::BadRow { path, what, source };
         }
+        if is_no_room_to_share(&source) {
+            return Self::Full {
+                path,
+                doing,
+                source,
+            };
+        }
         match source.sqlite_error_code() {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy {
                 path,
@@ -174,6 +181,14 @@ impl StoreError {
     }
 }
 
+/// Whether the small file by which processes share the log could not be made. That is what a full
+/// disk looks like to the first who opens the database, even to read.
+fn is_no_room_to_share(error: &SqliteError) -> bool {
+    error
+        .sqlite_error()
+        .is_some_and(|error| error.extended_code == ffi::SQLITE_IOERR_SHMSIZE)
+}
+
 /// Whether SQLite gave the row and it is the value that makes no sense.
 fn is_unreadable(error: &SqliteError) -> bool {
     matches!(
@@ -183,4 +198,45 @@ fn is_unreadable(error: &SqliteError) -> bool {
             | SqliteError::InvalidColumnType(..)
             | SqliteError::Utf8Error(..)
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(code: i32, expect: &str) {
+        let source = SqliteError::SqliteFailure(ffi::Error::new(code), None);
+        let error = StoreError::from_sqlite(Path::new("t/store.db"), "reading mail", source);
+        assert_eq!(error.to_string(), expect, "{code}");
+    }
+
+    #[test]
+    fn what_the_caller_does_next_differs_by_error() {
+        check(
+            ffi::SQLITE_BUSY_SNAPSHOT,
+            "the store t/store.db was busy while reading mail",
+        );
+        check(
+            ffi::SQLITE_FULL,
+            "no room in the store t/store.db for reading mail",
+        );
+        check(
+            ffi::SQLITE_IOERR_SHMSIZE,
+            "no room in the store t/store.db for reading mail",
+        );
+        check(
+            ffi::SQLITE_READONLY_DBMOVED,
+            "the store t/store.db is read-only, which stopped reading mail",
+        );
+        check(
+            ffi::SQLITE_CORRUPT_INDEX,
+            "the store t/store.db is damaged (found while reading mail)",
+        );
+        check(ffi::SQLITE_CANTOPEN, "cannot open the store t/store.db");
+        check(
+            ffi::SQLITE_IOERR_READ,
+            "the store t/store.db failed while reading mail",
+        );
+    }
 }

@@ -36,13 +36,11 @@ impl Store {
     /// # Errors
     /// [`StoreError::Newer`] when a newer gt wrote it; nothing is changed then.
     pub fn open(path: &Path, busy: Duration) -> Result<Self, StoreError> {
-        let mut store = match Self::connect(path, busy, OpenFlags::SQLITE_OPEN_READ_WRITE) {
-            Err(StoreError::Open { .. }) if is_missing(path) => {
-                create(path)?;
-                Self::connect(path, busy, OpenFlags::SQLITE_OPEN_READ_WRITE)?
-            }
-            opened => opened?,
-        };
+        // Asked first: SQLite opens a file that appears between its two tries to read only.
+        if is_missing(path) {
+            create(path)?;
+        }
+        let mut store = Self::connect(path, busy, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         store.refuse_newer()?;
         set_write_ahead(&store.connection).map_err(|source| store.failed("opening it", source))?;
         migrate::migrate(&mut store.connection, path)?;
@@ -236,4 +234,34 @@ fn is_missing(path: &Path) -> bool {
 
 fn sqlite_failure(code: i32, message: String) -> rusqlite::Error {
     rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), Some(message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gt_core::event::{EventKind, NewEvent};
+    use jiff::Timestamp;
+
+    #[test]
+    fn a_full_disk_is_told_and_harms_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("store.db");
+        let mut store = Store::open(&path, Duration::from_secs(1)).unwrap();
+        store.set_meta("kept", "yes").unwrap();
+        store
+            .connection
+            .pragma_update(None, "max_page_count", 1)
+            .unwrap();
+        let large = "x".repeat(100_000);
+        let event = NewEvent::by_daemon(EventKind::Escalation, None, large);
+        let error = store.append(Timestamp::UNIX_EPOCH, &event).unwrap_err();
+        assert!(matches!(error, StoreError::Full { .. }), "{error:?}");
+
+        assert_eq!(store.last_seq().unwrap(), 0);
+        assert_eq!(store.meta("kept").unwrap().as_deref(), Some("yes"));
+        store.integrity_check().unwrap();
+        drop(store);
+        let mut again = Store::open(&path, Duration::from_secs(1)).unwrap();
+        again.append(Timestamp::UNIX_EPOCH, &event).unwrap();
+    }
 }
