@@ -17,14 +17,13 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 fn main() -> ExitCode {
-    let mut arguments = std::env::args_os();
-    let own_name = arguments.next();
-    let mut rest = arguments.clone();
-    match rest.next().as_ref().and_then(|word| word.to_str()) {
-        Some("hold") => ExitCode::from(gt_host::holder::run(rest)),
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let rest = || arguments.iter().skip(2).cloned();
+    match arguments.get(1).and_then(|word| word.to_str()) {
+        Some("hold") => ExitCode::from(gt_host::holder::run(rest())),
         Some("quiet") => gt_host::holder::be_quiet(),
-        Some("simulate-agent") => simulate_agent(rest.collect()),
-        _ => run(own_name.into_iter().chain(arguments)),
+        Some("simulate-agent") => simulate_agent(rest().collect()),
+        _ => run(arguments),
     }
 }
 
@@ -34,7 +33,7 @@ fn simulate_agent(arguments: Vec<OsString>) -> ExitCode {
     ExitCode::from(u8::try_from(code).unwrap_or(u8::MAX))
 }
 
-fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
+fn run(arguments: Vec<OsString>) -> ExitCode {
     clap_complete::CompleteEnv::with_factory(commands::util::command_with_live_names).complete();
     let cli = match cli::Cli::try_parse_from(arguments) {
         Ok(cli) => cli,

@@ -14,7 +14,7 @@ use crate::cli::Down;
 use crate::client::Client;
 use crate::commands::daemon;
 use crate::context::Context;
-use crate::error::{CliError, CliResult, Doing as _};
+use crate::error::{CliError, CliResult};
 use crate::printer;
 
 /// How long tmux may take for one answer.

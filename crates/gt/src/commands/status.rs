@@ -66,7 +66,7 @@ fn head(status: &Status) -> String {
 /// A table of agents; wide cells come last.
 pub(crate) fn table(agents: &[Agent]) -> String {
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING);
+    table.load_style(presets::NOTHING);
     table.set_header(["AGENT", "WANTED", "STATE", "PID", "RESTARTS", "WAITING ON"]);
     for agent in agents {
         let waiting = agent.waiting.as_ref().map_or("", |waiting| waiting.on.as_str());

@@ -8,7 +8,6 @@ use gt_api::view::{Agent, State};
 use gt_core::AgentId;
 use gt_core::intent::{Desire, Intent};
 use gt_core::policy::Run;
-use gt_host::agent_environment::Captured;
 
 use crate::cli::Up;
 use crate::client::Client;
