@@ -174,10 +174,12 @@ impl Holder {
         }
     }
 
-    /// Does what there is to do. Exits come first: they change the answers.
+    /// Does what there is to do. Exits come first, since they change what follows; but signals
+    /// are taken before, or a SIGCHLD of an exit that was not seen yet would be lost.
     fn turn(&mut self) {
+        let signals: Vec<i32> = std::iter::from_fn(|| self.signals.next()).collect();
         self.reap();
-        while let Some(signal) = self.signals.next() {
+        for signal in signals {
             self.on_signal(signal);
         }
         for (client, line) in self.connections.serve() {
