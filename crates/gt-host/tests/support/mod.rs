@@ -214,14 +214,13 @@ impl Seat {
     pub(crate) fn order(&mut self, script: &str) -> Start {
         let id = incarnation();
         self.runs.push(id);
-        let path = gt_host::environment::variable("PATH").unwrap();
         let mail = self.town.path().join("mail").to_str().unwrap().to_owned();
         Start {
             incarnation: id,
             argv: vec!["bash".into(), "-c".into(), script.into()],
             env: vec![
                 ("GT_INCARNATION".into(), id.to_string()),
-                ("PATH".into(), path),
+                ("PATH".into(), "/usr/bin:/bin".into()),
                 ("MAIL".into(), mail),
             ],
             cwd: self.town.path().to_str().unwrap().to_owned(),
