@@ -150,16 +150,17 @@ pub fn marked(incarnation: IncarnationId) -> io::Result<Vec<ProcessId>> {
     let value = incarnation.to_string();
     let mut marked = Vec::new();
     for process in table()? {
-        if system::is_own(process.id.pid) && carries(process.id.pid, &value) {
+        if carries(process.id.pid, &value) {
             marked.push(process.id);
         }
     }
     Ok(marked)
 }
 
-/// Whether a process is known to carry the mark of the incarnation written `value`.
+/// Whether a process of this user is known to carry the mark of the incarnation written `value`.
 pub(crate) fn carries(pid: u32, value: &str) -> bool {
-    initial_environment_has(pid, crate::environment::GT_INCARNATION, value).unwrap_or(false)
+    let mark = crate::environment::GT_INCARNATION;
+    system::is_own(pid) && initial_environment_has(pid, mark, value).unwrap_or(false)
 }
 
 /// Sends a signal to this very process. False: it is gone, and nothing was signalled.

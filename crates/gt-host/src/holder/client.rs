@@ -281,7 +281,8 @@ fn open(socket: &Path, deadline: Duration) -> io::Result<UnixStream> {
         None,
     )?;
     set_socket_timeout(&stream, Timeout::Send, Some(left))?;
-    connect(&stream, &address)?;
+    // With a timeout set, a stop and continue of this process interrupts the call.
+    rustix::io::retry_on_intr(|| connect(&stream, &address))?;
     Ok(UnixStream::from(stream))
 }
 

@@ -43,7 +43,6 @@ pub(super) fn hold(paths: &TownPaths, agent: AgentId) -> Result<(), SeatError> {
         terminal: Terminal::open(),
         session: own_session(),
         runs: false,
-        keep: Vec::new(),
         grace: DEFAULT_GRACE,
         ending: None,
         end: None,
@@ -73,7 +72,7 @@ fn first_report(paths: &TownPaths, agent: AgentId, seat: &Seat) -> io::Result<Re
     let boot_id = process::boot_id()?;
     let (previous, problem) = match state::read_state_file(paths, &agent) {
         Ok(before) => (
-            before.and_then(|before| previous_run(&before, &boot_id)),
+            before.and_then(|before| previous_run(before, &boot_id)),
             None,
         ),
         Err(error) => (None, Some(gt_core::observed::chain(&error))),
@@ -93,21 +92,25 @@ fn first_report(paths: &TownPaths, agent: AgentId, seat: &Seat) -> io::Result<Re
         exit: None,
         exited_at: None,
         usage: None,
+        keep: Vec::new(),
         previous,
         problem,
     })
 }
 
 /// The run that an earlier holder of the seat had, unless the machine was restarted since.
-fn previous_run(before: &Report, boot_id: &str) -> Option<Previous> {
+fn previous_run(before: Report, boot_id: &str) -> Option<Previous> {
     if before.boot_id != boot_id {
         return None;
     }
-    let current = before.incarnation.map(|incarnation| Previous {
-        incarnation,
-        since: before.process.map_or(0, |process| process.start),
-    });
-    current.or(before.previous)
+    match before.incarnation {
+        Some(incarnation) => Some(Previous {
+            incarnation,
+            since: before.process.map_or(0, |process| process.start),
+            keep: before.keep,
+        }),
+        None => before.previous,
+    }
 }
 
 struct Holder {
@@ -121,7 +124,6 @@ struct Holder {
     /// The agent's own process was not reaped yet, so its pid is its own.
     runs: bool,
     /// What the last start said.
-    keep: Vec<String>,
     grace: Duration,
     ending: Option<Ending>,
     end: Option<End>,
@@ -174,10 +176,12 @@ impl Holder {
         }
     }
 
-    /// Does what there is to do. Exits come first: they change the answers.
+    /// Does what there is to do. Exits come first, since they change what follows; but signals
+    /// are taken before, or a SIGCHLD of an exit that was not seen yet would be lost.
     fn turn(&mut self) {
+        let signals: Vec<i32> = std::iter::from_fn(|| self.signals.next()).collect();
         self.reap();
-        while let Some(signal) = self.signals.next() {
+        for signal in signals {
             self.on_signal(signal);
         }
         for (client, line) in self.connections.serve() {
@@ -371,7 +375,7 @@ impl Holder {
         if self.cancel_start(asker, incarnation) {
             return;
         }
-        if self.last_run() != Some(incarnation) {
+        if self.scope().map(|scope| scope.incarnation) != Some(incarnation) {
             let current = self.report.incarnation;
             return self.refuse(asker, Refusal::OtherIncarnation { current });
         }
@@ -398,12 +402,6 @@ impl Holder {
             }
             Then::Stay | Then::Start(..) | Then::Leave(_) => false,
         }
-    }
-
-    /// The run whose processes may be there: the current or last one, or an earlier holder's.
-    fn last_run(&self) -> Option<IncarnationId> {
-        let previous = self.report.previous.map(|previous| previous.incarnation);
-        self.report.incarnation.or(previous)
     }
 
     fn on_signal_request(&mut self, asker: Asker, incarnation: IncarnationId, name: SignalName) {
@@ -451,18 +449,23 @@ impl Holder {
         self.advance();
     }
 
+    /// What is to be ended: the current or last run, or that of an earlier holder.
     fn scope(&self) -> Option<Scope> {
-        let previous = self.report.previous;
+        let report = &self.report;
+        let previous = report.previous.as_ref();
+        let (incarnation, since, keep) = match report.incarnation {
+            Some(incarnation) => {
+                let since = report.process.map_or(0, |process| process.start);
+                (incarnation, since, &report.keep)
+            }
+            None => previous.map(|run| (run.incarnation, run.since, &run.keep))?,
+        };
         Some(Scope {
-            incarnation: self.last_run()?,
+            incarnation,
             session: self.session,
-            agent: self.report.process,
-            since: match (self.report.incarnation, self.report.process, previous) {
-                (Some(_), Some(process), _) => process.start,
-                (None, _, Some(previous)) => previous.since,
-                _ => 0,
-            },
-            keep: self.keep.clone(),
+            agent: report.process,
+            since,
+            keep: keep.clone(),
         })
     }
 
@@ -530,7 +533,7 @@ impl Holder {
         }
         let started = spawn::spawn(order, self.terminal.as_ref());
         let at = clock::now();
-        self.keep.clone_from(&order.keep);
+        self.report.keep.clone_from(&order.keep);
         self.grace = grace(order.grace_ms);
         self.report.incarnation = Some(order.incarnation);
         self.report.started_at = Some(at);

@@ -318,6 +318,9 @@ pub struct Report {
     /// What it used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usage: Option<Usage>,
+    /// File names of programs that outlive that run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keep: Vec<String>,
     /// A run under an earlier holder of this seat, whose processes are ended before the next
     /// start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -343,12 +346,15 @@ pub enum Phase {
 }
 
 /// A run under an earlier holder.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Previous {
     /// Which run.
     pub incarnation: IncarnationId,
     /// When its first process started, in clock ticks since boot.
     pub since: u64,
+    /// File names of programs that outlive it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keep: Vec<String>,
 }
 
 /// Why a line says nothing.

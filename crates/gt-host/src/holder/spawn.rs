@@ -5,6 +5,7 @@ use std::os::fd::{AsRawFd as _, BorrowedFd, RawFd};
 use std::os::unix::process::CommandExt as _;
 
 use gt_core::ProcessId;
+use rustix::fs::{Mode, OFlags};
 use rustix::process::{Pid, getpid};
 use rustix::termios::tcsetpgrp;
 
@@ -46,13 +47,10 @@ fn is_marked(order: &Start) -> bool {
 }
 
 fn work_directory_error(path: &str) -> Option<Refusal> {
-    let errno = match fs_err::metadata(path) {
-        Ok(directory) if directory.is_dir() => return None,
-        Ok(_) => libc::ENOTDIR,
-        Err(error) => error.raw_os_error().unwrap_or(libc::EIO),
-    };
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let error = rustix::fs::open(path, flags, Mode::empty()).err()?;
     Some(Refusal::NotStarted {
-        errno,
+        errno: error.raw_os_error(),
         what: NotStarted::WorkDirectory,
     })
 }

@@ -42,6 +42,8 @@ impl Terminal {
     /// Makes the terminal new for the next agent. What was typed for the last one is dropped.
     pub(super) fn reset(&self) {
         self.restore();
+        // Linux takes back a Ctrl-S only after a stop that was asked for by this call.
+        let _ = tcflow(&self.device, Action::OOff);
         let _ = tcflow(&self.device, Action::OOn);
         let _ = tcflush(&self.device, QueueSelector::IFlush);
         let _ = rustix::io::write(&self.device, RESET.as_bytes());

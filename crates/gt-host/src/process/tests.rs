@@ -2,6 +2,8 @@ use std::process::{Child, Stdio};
 
 use super::*;
 
+const SLEEP: [&str; 2] = ["sleep", "600"];
+
 /// A child of this test that is ended and reaped with it.
 struct Sleeper(Child);
 
@@ -10,9 +12,10 @@ impl Sleeper {
         clippy::disallowed_methods,
         reason = "the test needs the child itself, not its output"
     )]
-    fn start(incarnation: Option<&str>) -> Self {
-        let mut command = std::process::Command::new("sleep");
-        command.arg("600").env_clear().stdin(Stdio::null());
+    fn start(incarnation: Option<&str>, command: &[&str]) -> Self {
+        let (program, arguments) = command.split_first().unwrap();
+        let mut command = std::process::Command::new(program);
+        command.args(arguments).env_clear().stdin(Stdio::null());
         command.envs(incarnation.map(|id| (crate::environment::GT_INCARNATION, id)));
         Self(command.spawn().unwrap())
     }
@@ -33,7 +36,7 @@ impl Drop for Sleeper {
 /// recorded, and gets no signal.
 #[test]
 fn a_reused_pid_is_not_alive_and_not_signalled() {
-    let sleeper = Sleeper::start(None);
+    let sleeper = Sleeper::start(None, &SLEEP);
     let stale = ProcessId {
         start: sleeper.id().start - 1,
         ..sleeper.id()
@@ -56,7 +59,7 @@ fn pids_below_two_are_never_signalled() {
 /// Covers F37: a process that ended but was not reaped yet is gone.
 #[test]
 fn a_zombie_is_gone() {
-    let mut sleeper = Sleeper::start(None);
+    let mut sleeper = Sleeper::start(None, &SLEEP);
     let process = sleeper.id();
     let descriptor = PidFd::open(process).unwrap().unwrap();
     assert!(!descriptor.has_ended().unwrap());
@@ -69,6 +72,10 @@ fn a_zombie_is_gone() {
     sleeper.0.wait().unwrap();
     assert_eq!(facts(process.pid).unwrap(), None);
     assert!(!descriptor.signal(Signal::KILL).unwrap());
+}
+
+fn parse(line: &[u8]) -> Option<Facts> {
+    system::parse(42, &system::fields(line)?)
 }
 
 /// Covers F38: the name of a program, whatever it holds, does not confuse its facts.
@@ -85,15 +92,16 @@ fn a_name_with_parentheses_and_line_ends_is_read_over() {
         session: 9,
         zombie: false,
     };
-    assert_eq!(system::parse(42, line), Some(expect));
-    assert_eq!(system::parse(42, b"42 (a) R 1"), None);
+    assert_eq!(parse(line), Some(expect));
+    assert_eq!(parse(b"42 (a) R 1"), None);
+    assert_eq!(parse(b"42"), None);
 }
 
 #[test]
 fn a_zombie_whose_threads_run_on_is_not_gone() {
     let line = |threads: u8| format!("42 (a) Z 7 8 9 0 -1 0 1 0 0 0 2 3 0 0 20 0 {threads} 0 5 1");
-    assert!(!system::parse(42, line(3).as_bytes()).unwrap().zombie);
-    assert!(system::parse(42, line(1).as_bytes()).unwrap().zombie);
+    assert!(!parse(line(3).as_bytes()).unwrap().zombie);
+    assert!(parse(line(1).as_bytes()).unwrap().zombie);
 }
 
 /// Covers F10: only the whole entry counts, wherever a read happens to end.
@@ -101,21 +109,24 @@ fn a_zombie_whose_threads_run_on_is_not_gone() {
 fn an_environment_entry_is_matched_whole() {
     let long = "x".repeat(5000);
     let environment = format!("A=GT_INCARNATION=7\0GT_INCARNATION=77\0{long}\0GT_INCARNATION=7");
-    let has = |wanted: &str| system::has_entry(environment.as_bytes(), wanted.as_bytes()).unwrap();
-    assert!(has("GT_INCARNATION=7"));
-    assert!(has("GT_INCARNATION=77"));
-    assert!(!has("GT_INCARNATION=777"));
-    assert!(!has("INCARNATION=7"));
-    assert!(has(&long));
+    let check = |wanted: &str, expect: bool| {
+        let found = system::find_entry(environment.as_bytes(), wanted.as_bytes()).unwrap();
+        assert_eq!(found == system::Search::Found, expect, "{wanted}");
+    };
+    check("GT_INCARNATION=7", true);
+    check("GT_INCARNATION=77", true);
+    check("GT_INCARNATION=777", false);
+    check("INCARNATION=7", false);
+    check(&long, true);
 }
 
 /// Covers F10, F38: a run's processes are found by their mark alone.
 #[test]
 fn marked_processes_are_found_and_others_are_not() {
     let incarnation = IncarnationId(uuid::Uuid::now_v7());
-    let ours = Sleeper::start(Some(&incarnation.to_string()));
-    let other = Sleeper::start(Some("0198c0de-0000-7000-8000-000000000000"));
-    let none = Sleeper::start(None);
+    let ours = Sleeper::start(Some(&incarnation.to_string()), &SLEEP);
+    let other = Sleeper::start(Some("0198c0de-0000-7000-8000-000000000000"), &SLEEP);
+    let none = Sleeper::start(None, &SLEEP);
     assert_eq!(marked(incarnation).unwrap(), [ours.id()]);
     assert_eq!(program_name(ours.0.id()).unwrap(), "sleep");
     for sleeper in [&ours, &other, &none] {
@@ -128,4 +139,32 @@ fn marked_processes_are_found_and_others_are_not() {
         let everything = descendants(std::process::id()).unwrap();
         assert!(everything.contains(&sleeper.id()));
     }
+}
+
+/// Covers F41: between its old memory and its new, a process that executes a program shows an
+/// empty or cut environment. It is found all the same.
+#[test]
+fn a_process_in_the_middle_of_an_exec_is_still_marked() {
+    let directory = tempfile::tempdir().unwrap();
+    let script = directory.path().join("again");
+    fs_err::write(&script, "exec /bin/sh \"$0\"\n").unwrap();
+    let incarnation = IncarnationId(uuid::Uuid::now_v7()).to_string();
+    let command = ["/bin/sh", script.to_str().unwrap()];
+    let restless = Sleeper::start(Some(&incarnation), &command);
+    for round in 0..5000 {
+        let found = initial_environment_has(
+            restless.0.id(),
+            crate::environment::GT_INCARNATION,
+            &incarnation,
+        );
+        assert!(matches!(found, Ok(true)), "{found:?} in round {round}");
+    }
+}
+
+/// A process that was started with no variable at all, or that is gone, carries no mark.
+#[test]
+fn an_empty_environment_has_no_mark() {
+    let bare = Sleeper::start(None, &SLEEP);
+    assert!(!initial_environment_has(bare.0.id(), "A", "1").unwrap());
+    assert!(!initial_environment_has(u32::MAX, "A", "1").unwrap());
 }
