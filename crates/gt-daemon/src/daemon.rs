@@ -66,6 +66,8 @@ pub(crate) struct Daemon {
     pub(crate) waiters: Vec<Waiter>,
     pub(crate) state: DaemonState,
     pub(crate) log: Log,
+    /// How many connections to holders were made.
+    pub(crate) links: u64,
     pub(crate) store_reading: Refresh,
     pub(crate) tmux_reading: Refresh,
     pub(crate) ending: bool,

@@ -9,7 +9,7 @@ use gt_store::TownRows;
 use tokio::sync::oneshot;
 
 use crate::act::Outcome;
-use crate::link::{Link, LinkError};
+use crate::link::{Link, LinkError, LinkId};
 use crate::terminal::Listing;
 
 /// A closed list: who adds a source adds a variant.
@@ -34,7 +34,7 @@ pub(crate) enum Event {
     /// A holder says something of its own accord.
     Holder(AgentId, Box<Answer>),
     /// The connection to a holder ended.
-    HolderLost(AgentId),
+    HolderLost(AgentId, LinkId),
     /// An agent showed activity.
     Keepalive(IncarnationId),
     /// An action ended.

@@ -20,7 +20,7 @@ use crate::act::{Outcome, not_started};
 use crate::clockwork::Passed;
 use crate::daemon::{Daemon, Waiter};
 use crate::event::Event;
-use crate::link::Link;
+use crate::link::{Link, LinkId};
 use crate::terminal::Listing;
 
 impl Daemon {
@@ -36,7 +36,7 @@ impl Daemon {
             Event::HolderReady(agent) => self.connect(&agent),
             Event::Linked(agent, linked) => self.take_link(&agent, linked),
             Event::Holder(agent, answer) => self.take_answer(&agent, &answer),
-            Event::HolderLost(agent) => self.lose_holder(&agent),
+            Event::HolderLost(agent, link) => self.lose_holder(&agent, link),
             Event::Keepalive(incarnation) => self.take_keepalive(incarnation),
             Event::Acted(agent, outcome) => self.take_outcome(&agent, outcome),
             Event::Client {
@@ -137,7 +137,7 @@ impl Daemon {
         let Some(seat) = self.seats.get_mut(agent) else {
             return;
         };
-        if seat.link.is_some() {
+        if seat.link.is_some() || seat.linking {
             return;
         }
         let report = match holder::read_state_file(self.hands.town.paths(), agent) {
@@ -165,11 +165,15 @@ impl Daemon {
         }
     }
 
-    fn spawn_link(&self, agent: &AgentId, socket: std::path::PathBuf) {
+    fn spawn_link(&mut self, agent: &AgentId, socket: std::path::PathBuf) {
+        let Some(seat) = self.seats.get_mut(agent) else { return };
+        seat.linking = true;
+        self.links += 1;
+        let id = LinkId(self.links);
         let hands = Rc::clone(&self.hands);
         let agent = agent.clone();
         tokio::task::spawn_local(async move {
-            let linked = Link::open(agent.clone(), socket, hands.events.clone()).await;
+            let linked = Link::open(id, agent.clone(), socket, hands.events.clone()).await;
             hands.tell(Event::Linked(agent, linked.map(Box::new))).await;
         });
     }
@@ -182,12 +186,10 @@ impl Daemon {
         let Some(seat) = self.seats.get_mut(agent) else {
             return;
         };
+        seat.linking = false;
         match linked {
             Ok(linked) => {
                 let (link, report) = *linked;
-                if seat.link.is_some() {
-                    return;
-                }
                 seat.link = Some(link);
                 seat.take_report(&report);
                 let running = seat.running();
@@ -240,10 +242,13 @@ impl Daemon {
 
     /// The connection ended: the holder died, or hung up on a client that was too slow. Which of
     /// the two, its process tells.
-    fn lose_holder(&mut self, agent: &AgentId) {
+    fn lose_holder(&mut self, agent: &AgentId, lost: LinkId) {
         let Some(seat) = self.seats.get_mut(agent) else {
             return;
         };
+        if seat.link.as_ref().is_none_or(|link| link.id != lost) {
+            return;
+        }
         seat.link = None;
         let Some(process) = seat.holder_process else {
             seat.holder = Observed::unknown("its holder hung up before it said who it is");
@@ -349,7 +354,9 @@ impl Daemon {
         match outcome {
             Outcome::SessionCreated(pane) => {
                 seat.pane = Observed::Known(Some(pane));
-                seat.holder = Observed::unknown("its holder has not spoken yet");
+                if seat.link.is_none() {
+                    seat.holder = Observed::unknown("its holder has not spoken yet");
+                }
                 self.note(EventKind::SessionCreated, Some(agent), "");
                 self.connect_when_ready(agent);
             }

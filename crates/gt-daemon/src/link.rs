@@ -42,9 +42,14 @@ enum Asked {
     Gone(IncarnationId, oneshot::Sender<Answer>),
 }
 
+/// Tells one connection to a holder from the next: news of an old one's end does not concern it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct LinkId(pub(crate) u64);
+
 /// A handle to the connection.
 #[derive(Debug, Clone)]
 pub(crate) struct Link {
+    pub(crate) id: LinkId,
     requests: mpsc::Sender<Asked>,
 }
 
@@ -52,6 +57,7 @@ impl Link {
     /// Connects, asks for a report and keeps the connection until it ends. Everything the holder
     /// says reaches the loop as [`Event::Holder`], the end as [`Event::HolderLost`].
     pub(crate) async fn open(
+        id: LinkId,
         agent: AgentId,
         socket: PathBuf,
         events: mpsc::Sender<Event>,
@@ -61,8 +67,8 @@ impl Link {
             .map_err(|_| LinkError::TimedOut(ANSWER))?
             .map_err(LinkError::Connect)?;
         let (requests, queue) = mpsc::channel(4);
-        tokio::task::spawn_local(converse(agent, stream, queue, events));
-        let link = Self { requests };
+        tokio::task::spawn_local(converse(id, agent, stream, queue, events));
+        let link = Self { id, requests };
         match link.ask(Request::Hello, ANSWER).await? {
             Answer::Report { report } => Ok((link, *report)),
             other => Err(LinkError::Unexpected(format!("{other:?}"))),
@@ -132,6 +138,7 @@ struct Pending {
 }
 
 async fn converse(
+    id: LinkId,
     agent: AgentId,
     stream: UnixStream,
     mut queue: mpsc::Receiver<Asked>,
@@ -164,7 +171,7 @@ async fn converse(
         }
     }
     // A loop that has ended needs no news of holders.
-    let _ = events.send(Event::HolderLost(agent)).await;
+    let _ = events.send(Event::HolderLost(agent, id)).await;
 }
 
 /// Reads the rest of a line; false at the end of the connection.

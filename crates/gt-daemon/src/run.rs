@@ -136,8 +136,18 @@ async fn supervise(town: Town, gt: PathBuf, ready: impl FnOnce()) -> Result<(), 
     ready();
     daemon.supervise(&mut queue).await;
     daemon.end();
+    hand_over_answers().await;
     drop(lock);
     Ok(())
+}
+
+/// Lets the clients' tasks write what they were answered last: each is woken already, and writes a
+/// line without waiting.
+async fn hand_over_answers() {
+    const TURNS: usize = 8;
+    for _ in 0..TURNS {
+        tokio::task::yield_now().await;
+    }
 }
 
 /// Opens everything; nothing is supervised yet.
@@ -179,6 +189,7 @@ fn begin(town: Town, gt: PathBuf, events: &mpsc::Sender<Event>) -> Result<Daemon
         waiters: Vec::new(),
         state: first_state(&paths, now),
         log,
+        links: 0,
         store_reading: Refresh::default(),
         tmux_reading: Refresh::default(),
         ending: false,
@@ -265,14 +276,23 @@ impl Daemon {
                 Ok(None) => return,
                 Err(_) => self.handle(Event::Tick),
             }
-            while let Ok(event) = queue.try_recv() {
-                self.handle(event);
-            }
+            self.handle_waiting(queue);
             if clock::monotonic() >= next_heartbeat {
                 next_heartbeat = clock::monotonic() + self.config.heartbeat;
                 self.heartbeat();
             }
             self.beat();
+        }
+    }
+
+    /// Takes in what waits already, so that a burst costs one beat; at most a queueful, so that a
+    /// source that never rests does not hold the beat up.
+    fn handle_waiting(&mut self, queue: &mut mpsc::Receiver<Event>) {
+        for _ in 0..QUEUE {
+            match queue.try_recv() {
+                Ok(event) if !self.ending => self.handle(event),
+                Ok(_) | Err(_) => return,
+            }
         }
     }
 

@@ -18,6 +18,8 @@ pub(crate) struct Seat {
     pub(crate) spec: SeatSpec,
     pub(crate) memory: AgentMemory,
     pub(crate) link: Option<Link>,
+    /// A connection is being made.
+    pub(crate) linking: bool,
     pub(crate) holder: Observed<Holder>,
     pub(crate) holder_process: Option<ProcessId>,
     /// The pane that the holder says it sits in.
@@ -39,6 +41,7 @@ impl Seat {
             spec,
             memory: AgentMemory::default(),
             link: None,
+            linking: false,
             holder: Observed::unknown("not looked at yet"),
             holder_process: None,
             reported_pane: None,

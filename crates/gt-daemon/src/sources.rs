@@ -64,8 +64,10 @@ pub(crate) fn watch_files(
     events: mpsc::Sender<Event>,
 ) -> notify::Result<RecommendedWatcher> {
     let mut watcher = notify::recommended_watcher(move |change: notify::Result<notify::Event>| {
-        let relevant =
-            change.is_ok_and(|change| change.paths.iter().any(|path| is_configuration(path)));
+        let relevant = change.is_ok_and(|change| {
+            // A reader, such as the daemon itself, changes nothing.
+            !change.kind.is_access() && change.paths.iter().any(|path| is_configuration(path))
+        });
         if relevant {
             // A full queue is a loop that is about to look.
             let _ = events.try_send(Event::Reload);

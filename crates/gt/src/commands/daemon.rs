@@ -14,7 +14,7 @@ use crate::cli::{Daemon, Json};
 use crate::client::{Client, unexpected};
 use crate::commands::{service, status};
 use crate::context::Context;
-use crate::error::{CliError, CliResult, Doing as _, Kind};
+use crate::error::{CliError, CliResult, Doing as _};
 use crate::{printer, wait};
 
 /// How long a daemon may take to answer after its start: it opens the store and connects to every
@@ -168,10 +168,4 @@ fn run(context: &Context) -> CliResult {
             Ok(Some(_)) => error.hint("it runs already; `gt daemon status` shows it"),
             _ => error,
         })
-}
-
-/// The error of a command that needs the daemon.
-pub(crate) fn not_running() -> CliError {
-    CliError::new(Kind::DaemonNotRunning, "the town's daemon does not run")
-        .hint("start it with `gt daemon start`, or the whole town with `gt up`")
 }
