@@ -14,11 +14,11 @@ use gt_core::memory::{AgentMemory, Cause, PokeResult};
 use gt_core::observed::chain;
 use gt_core::plan::{Action, RequestEnd, Step, StopPurpose};
 use gt_core::snapshot::Pane;
+use gt_host::atomic;
 use gt_host::holder::kill_set;
 use gt_host::holder::protocol::{Answer, Refusal, Request, Start};
 use gt_host::roster::SeatSpec;
 use gt_host::tmux::{NewSession, config, request};
-use gt_host::atomic;
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -253,7 +253,10 @@ fn prepare_run(
     let boot_id = daemon.hands.boot_id.clone();
     let restart = daemon.policy.restart.clone();
     let env = daemon.environment_of(&daemon.seats[&step.agent].spec, id);
-    let seat = daemon.seats.get_mut(&step.agent).expect("a step names a seat");
+    let seat = daemon
+        .seats
+        .get_mut(&step.agent)
+        .expect("a step names a seat");
     seat.memory.remember_start(now, cause, &restart);
     let pane = seat
         .pane

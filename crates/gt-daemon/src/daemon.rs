@@ -6,11 +6,11 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use gt_api::request::{Reach, Response};
-use gt_core::{AgentId, IncarnationId};
 use gt_core::event::{EventKind, NewEvent};
 use gt_core::observed::{Observed, Reason};
 use gt_core::plan::Plan;
 use gt_core::policy::Policy;
+use gt_core::{AgentId, IncarnationId};
 use gt_host::agent_environment::{self, Captured, Launch};
 use gt_host::config::Config;
 use gt_host::daemon_state::DaemonState;
@@ -123,14 +123,23 @@ impl Daemon {
     }
 
     /// The whole environment of one run.
-    pub(crate) fn environment_of(&self, spec: &SeatSpec, incarnation: IncarnationId) -> Vec<(String, String)> {
+    pub(crate) fn environment_of(
+        &self,
+        spec: &SeatSpec,
+        incarnation: IncarnationId,
+    ) -> Vec<(String, String)> {
         let launch = Launch {
             gt_directory: self.hands.gt.parent().unwrap_or(Path::new("/")),
             incarnation,
             terminal: agent_environment::terminal(),
         };
-        let variables = self.captured.for_agent(spec, &self.config, self.hands.town.paths(), launch);
-        variables.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+        let variables =
+            self.captured
+                .for_agent(spec, &self.config, self.hands.town.paths(), launch);
+        variables
+            .iter()
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect()
     }
 
     /// Whether the town was told to be down.

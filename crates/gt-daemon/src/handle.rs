@@ -166,7 +166,9 @@ impl Daemon {
     }
 
     fn spawn_link(&mut self, agent: &AgentId, socket: std::path::PathBuf) {
-        let Some(seat) = self.seats.get_mut(agent) else { return };
+        let Some(seat) = self.seats.get_mut(agent) else {
+            return;
+        };
         seat.linking = true;
         self.links += 1;
         let id = LinkId(self.links);

@@ -44,7 +44,11 @@ impl Daemon {
     /// Gives every agent of the roster a seat. One that is no longer in it keeps its seat for as
     /// long as something of it runs, and is never started again.
     pub(crate) fn read_roster(&mut self) {
-        let roster = roster::read(self.hands.town.paths(), &self.config, self.discovery.as_ref());
+        let roster = roster::read(
+            self.hands.town.paths(),
+            &self.config,
+            self.discovery.as_ref(),
+        );
         self.problems.extend(roster.problems);
         self.discovery = Some(roster.discovery);
         let listed: Vec<AgentId> = roster.seats.iter().map(|spec| spec.agent.clone()).collect();

@@ -206,7 +206,11 @@ fn connect_tmux(
 ) -> std::io::Result<Tmux> {
     let text = tmux::config::server_config(config.tmux_user_config.as_deref());
     atomic::write_private(&paths.tmux_config(), text.as_bytes())?;
-    let server = Server::new(&config.tmux_socket_path(paths), &paths.tmux_config(), TMUX_DEADLINE);
+    let server = Server::new(
+        &config.tmux_socket_path(paths),
+        &paths.tmux_config(),
+        TMUX_DEADLINE,
+    );
     Ok(Tmux::Control(Box::new(Control::new(
         server,
         vec![gt.into(), "quiet".into()],
@@ -247,8 +251,11 @@ impl Remembered {
             seat.memory = self.memories.remove(agent).unwrap_or_default();
             seat.restarts = self.starts.get(agent).copied().unwrap_or(0);
             if let Some(ended) = self.ends.remove(agent) {
-                seat.last_end = end_from_word(&ended.how, ended.exit)
-                    .map(|how| LastEnd { incarnation: ended.id, at: ended.at, how });
+                seat.last_end = end_from_word(&ended.how, ended.exit).map(|how| LastEnd {
+                    incarnation: ended.id,
+                    at: ended.at,
+                    how,
+                });
             }
         }
     }

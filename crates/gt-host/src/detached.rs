@@ -26,7 +26,10 @@ pub fn spawn<'a>(
     arguments: impl IntoIterator<Item = &'a OsStr>,
     directory: &Path,
 ) -> io::Result<Detached> {
-    #[expect(clippy::disallowed_methods, reason = "a program that stays: nobody waits for its end")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a program that stays: nobody waits for its end"
+    )]
     let mut command = std::process::Command::new(program);
     command
         .args(arguments)
@@ -40,10 +43,15 @@ pub fn spawn<'a>(
         }
     }
     new_session(&mut command);
-    Ok(Detached { child: command.spawn()? })
+    Ok(Detached {
+        child: command.spawn()?,
+    })
 }
 
-#[expect(unsafe_code, reason = "setsid between fork and exec has no safe interface in std")]
+#[expect(
+    unsafe_code,
+    reason = "setsid between fork and exec has no safe interface in std"
+)]
 fn new_session(command: &mut std::process::Command) {
     // SAFETY: setsid is async-signal-safe and touches no memory of this process.
     unsafe {

@@ -70,15 +70,25 @@ pub fn read(paths: &TownPaths, config: &Config, previous: Option<&Discovery>) ->
     let roster = roster(config, &discovery.roll, paths, |rig| rig::theme(paths, rig));
     let mut problems: Vec<String> = discovery.problems.iter().map(ToString::to_string).collect();
     problems.extend(roster.collisions.iter().map(|one| {
-        format!("{} has no seat: {} has its session's name", one.left_out, one.holder)
+        format!(
+            "{} has no seat: {} has its session's name",
+            one.left_out, one.holder
+        )
     }));
-    TownRoster { seats: roster.seats, problems, discovery }
+    TownRoster {
+        seats: roster.seats,
+        problems,
+        discovery,
+    }
 }
 
 /// A seat for an agent that is not in the town any more and of which something still runs: shown,
 /// and never started.
 pub fn unlisted(paths: &TownPaths, config: &Config, agent: &AgentId) -> SeatSpec {
-    SeatSpec { run: Run::Never, ..seat(config, agent, paths, None) }
+    SeatSpec {
+        run: Run::Never,
+        ..seat(config, agent, paths, None)
+    }
 }
 
 /// The roster of a town. `theme_name` gives the theme that was set for a rig.

@@ -9,3 +9,4 @@
 #![warn(missing_docs)]
 
 pub mod scripted_agent;
+pub mod town;

@@ -35,11 +35,11 @@ use terminal::Terminal;
 
 /// Variable that names the journal: a file, or a directory in which each agent keeps
 /// `NAME.journal`.
-pub const JOURNAL_VARIABLE: &str = "GT_AGENT_JOURNAL";
+pub const JOURNAL_VARIABLE: &str = "SCRIPTED_AGENT_JOURNAL";
 
 /// Variable that names the script when `--script` does not: a file, or a directory in which each
 /// agent finds `NAME.script` (or nothing to do).
-pub const SCRIPT_VARIABLE: &str = "GT_SCRIPT";
+pub const SCRIPT_VARIABLE: &str = "SCRIPTED_AGENT_SCRIPT";
 
 /// The `ready` pattern of the agent for `town.toml`: its prompt, with what stands in the input row
 /// as the group `draft`.

@@ -13,7 +13,12 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 /// Exit codes: 0 done, 1 failed, 2 usage, 3 not in a town, 4 daemon not running, 5 refused as
 /// unsafe.
 #[derive(Debug, Parser)]
-#[command(name = "gt", version, propagate_version = true, disable_help_subcommand = true)]
+#[command(
+    name = "gt",
+    version,
+    propagate_version = true,
+    disable_help_subcommand = true
+)]
 pub(crate) struct Cli {
     /// Act on the town at this directory, not the one around the current directory.
     #[arg(long, global = true, value_name = "DIR")]

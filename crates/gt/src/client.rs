@@ -33,7 +33,9 @@ impl Client {
             {
                 Ok(None)
             }
-            Err(error) => Err(error).doing(format!("connect to the daemon at `{}`", socket.display())),
+            Err(error) => {
+                Err(error).doing(format!("connect to the daemon at `{}`", socket.display()))
+            }
         }
     }
 
@@ -58,20 +60,36 @@ impl Client {
         patience: Duration,
     ) -> CliResult<Vec<Missing>> {
         let timeout_ms = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX);
-        match self.ask_within(Request::Await { agents, goal, timeout_ms }, patience + ANSWER)? {
+        match self.ask_within(
+            Request::Await {
+                agents,
+                goal,
+                timeout_ms,
+            },
+            patience + ANSWER,
+        )? {
             Response::Reached { missing } => Ok(missing),
             other => Err(unexpected(&other)),
         }
     }
 
     fn ask_within(&mut self, request: Request, deadline: Duration) -> CliResult<Response> {
-        self.stream.set_read_timeout(Some(deadline)).doing("set the socket's deadline")?;
-        let mut line = serde_json::to_string(&Envelope { v: gt_api::PROTOCOL, request })
-            .doing("write the request")?;
+        self.stream
+            .set_read_timeout(Some(deadline))
+            .doing("set the socket's deadline")?;
+        let mut line = serde_json::to_string(&Envelope {
+            v: gt_api::PROTOCOL,
+            request,
+        })
+        .doing("write the request")?;
         line.push('\n');
-        self.stream.write_all(line.as_bytes()).doing("ask the daemon")?;
+        self.stream
+            .write_all(line.as_bytes())
+            .doing("ask the daemon")?;
         let mut answer = String::new();
-        BufReader::new(&self.stream).read_line(&mut answer).doing("read the daemon's answer")?;
+        BufReader::new(&self.stream)
+            .read_line(&mut answer)
+            .doing("read the daemon's answer")?;
         match serde_json::from_str(&answer).doing("read the daemon's answer")? {
             Response::Error { message, refused } => {
                 let kind = if refused { Kind::Refused } else { Kind::Failed };
@@ -84,6 +102,8 @@ impl Client {
 
 /// An answer to another question.
 pub(crate) fn unexpected(response: &Response) -> CliError {
-    CliError::failed(format!("the daemon answered with something else: {response:?}"))
-        .hint("`gt daemon restart` brings up this version and keeps the agents")
+    CliError::failed(format!(
+        "the daemon answered with something else: {response:?}"
+    ))
+    .hint("`gt daemon restart` brings up this version and keeps the agents")
 }

@@ -84,8 +84,9 @@ impl Context {
         let discovery = registry::discover(self.paths(), None);
         for problem in &discovery.problems {
             if let registry::Problem::Registry { .. } = problem {
-                return Err(CliError::failed(problem.to_string())
-                    .hint("`gt doctor` looks at the registry"));
+                return Err(
+                    CliError::failed(problem.to_string()).hint("`gt doctor` looks at the registry")
+                );
             }
         }
         Ok(discovery.roll)
@@ -103,13 +104,18 @@ impl Context {
 
     /// The town's tmux server, with so much time for an answer.
     pub(crate) fn tmux_server(&self, deadline: Duration) -> CliResult<Server> {
-        Ok(Server::new(&self.tmux_socket()?, &self.paths().tmux_config(), deadline))
+        Ok(Server::new(
+            &self.tmux_socket()?,
+            &self.paths().tmux_config(),
+            deadline,
+        ))
     }
 
     /// Whether the tmux server is the town's own, and ends with it. A configuration that cannot
     /// be read is no reason to end somebody's server.
     pub(crate) fn owns_tmux(&self) -> bool {
-        self.config().is_ok_and(|config| config.tmux_socket == TmuxSocket::Town)
+        self.config()
+            .is_ok_and(|config| config.tmux_socket == TmuxSocket::Town)
     }
 
     /// Keeps what agents may have of this environment, if a person runs the command.
@@ -139,10 +145,15 @@ impl Context {
     /// The rig that `text` names.
     pub(crate) fn rig(&self, text: &str) -> CliResult<RigName> {
         let known = self.roll()?;
-        known.rigs().iter().find(|rig| rig.as_str() == text).cloned().ok_or_else(|| {
-            CliError::failed(format!("no rig `{}` in this town", text.escape_default()))
-                .hint("`gt rig list` lists them")
-        })
+        known
+            .rigs()
+            .iter()
+            .find(|rig| rig.as_str() == text)
+            .cloned()
+            .ok_or_else(|| {
+                CliError::failed(format!("no rig `{}` in this town", text.escape_default()))
+                    .hint("`gt rig list` lists them")
+            })
     }
 
     /// The rig around the current directory.
@@ -152,8 +163,10 @@ impl Context {
         let first = inside.and_then(|path| path.components().next());
         match first {
             Some(name) => self.rig(&name.as_os_str().to_string_lossy()),
-            None => Err(CliError::new(Kind::Usage, "the current directory is in no rig")
-                .hint("name it with `--rig RIG`")),
+            None => Err(
+                CliError::new(Kind::Usage, "the current directory is in no rig")
+                    .hint("name it with `--rig RIG`"),
+            ),
         }
     }
 
@@ -166,10 +179,18 @@ impl Context {
     /// Tells the daemon that an agent ran this command on purpose, and mirrors it where the
     /// original did.
     pub(crate) fn keepalive(&self, command: &str) {
-        let Ok(Caller::Agent { agent, incarnation: Some(incarnation) }) = Caller::own(self.paths()) else {
+        let Ok(Caller::Agent {
+            agent,
+            incarnation: Some(incarnation),
+        }) = Caller::own(self.paths())
+        else {
             return;
         };
-        let wake = Wake::Keepalive { incarnation, agent: Some(agent), command: command.to_owned() };
+        let wake = Wake::Keepalive {
+            incarnation,
+            agent: Some(agent),
+            command: command.to_owned(),
+        };
         // A sign of life that is lost is followed by others.
         let _ = wake::send(self.paths(), &wake);
         let _ = gt_host::keepalive::mirror(self.paths(), command, gt_host::clock::now());

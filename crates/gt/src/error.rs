@@ -37,7 +37,12 @@ pub(crate) type CliResult<T = ()> = Result<T, CliError>;
 
 impl CliError {
     pub(crate) fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), source: None, hints: Vec::new() }
+        Self {
+            kind,
+            message: message.into(),
+            source: None,
+            hints: Vec::new(),
+        }
     }
 
     /// A failure without a cause of its own.
@@ -104,7 +109,10 @@ mod tests {
     #[test]
     fn an_error_says_what_why_and_what_next_once_each() {
         let cause = std::io::Error::other("disk on fire");
-        let error = Err::<(), _>(cause).doing("read `town.toml`").unwrap_err().hint("put it out");
+        let error = Err::<(), _>(cause)
+            .doing("read `town.toml`")
+            .unwrap_err()
+            .hint("put it out");
         assert_eq!(
             error.to_string(),
             "error: cannot read `town.toml`\n  cause: disk on fire\nhint: put it out"

@@ -40,7 +40,9 @@ fn run(arguments: Vec<OsString>) -> ExitCode {
         Err(error) => {
             // A broken pipe is the reader's good right; the exit code stands.
             let _ = error.print();
-            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(gt_api::exit_code::USAGE));
+            return ExitCode::from(
+                u8::try_from(error.exit_code()).unwrap_or(gt_api::exit_code::USAGE),
+            );
         }
     };
     match commands::run(cli) {

@@ -31,7 +31,8 @@ pub use version::{MINIMUM, Version, VersionError, probe};
 
 /// The socket of the server that a person's plain `tmux` talks to.
 pub fn default_socket() -> std::path::PathBuf {
-    let directory = crate::environment::variable("TMUX_TMPDIR").unwrap_or_else(|| "/tmp".to_owned());
+    let directory =
+        crate::environment::variable("TMUX_TMPDIR").unwrap_or_else(|| "/tmp".to_owned());
     let user = rustix::process::getuid().as_raw();
     std::path::Path::new(&directory).join(format!("tmux-{user}/default"))
 }

@@ -28,13 +28,26 @@ pub(crate) fn attach_to(context: &Context, agent: &AgentId) -> CliResult {
 /// Replaces this process by tmux; comes back only with an error. Within the town's own server the
 /// terminal switches over; within another server, a nested client is what was asked for.
 fn become_tmux(paths: &TownPaths, socket: &std::path::Path, agent: &AgentId) -> CliError {
-    let inside = environment::variable(environment::TMUX)
-        .is_some_and(|tmux| tmux.split(',').next().is_some_and(|own| socket == std::path::Path::new(own)));
-    let verb = if inside { "switch-client" } else { "attach-session" };
+    let inside = environment::variable(environment::TMUX).is_some_and(|tmux| {
+        tmux.split(',')
+            .next()
+            .is_some_and(|own| socket == std::path::Path::new(own))
+    });
+    let verb = if inside {
+        "switch-client"
+    } else {
+        "attach-session"
+    };
     let target = format!("={}:", agent.session_name());
-    #[expect(clippy::disallowed_methods, reason = "the terminal becomes tmux; nothing is waited for")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the terminal becomes tmux; nothing is waited for"
+    )]
     let mut tmux = std::process::Command::new("tmux");
-    tmux.arg("-S").arg(socket).args([verb, "-t", &target]).current_dir(paths.root());
+    tmux.arg("-S")
+        .arg(socket)
+        .args([verb, "-t", &target])
+        .current_dir(paths.root());
     if !inside {
         tmux.env_remove(environment::TMUX);
     }

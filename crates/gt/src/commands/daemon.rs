@@ -43,7 +43,10 @@ pub(crate) fn daemon(context: &Context, verb: Daemon) -> CliResult {
         }
         Daemon::Restart => {
             stop(context)?;
-            printer::talk(format!("daemon restarted (pid {}); the agents went on", start(context)?));
+            printer::talk(format!(
+                "daemon restarted (pid {}); the agents went on",
+                start(context)?
+            ));
             Ok(())
         }
         Daemon::Status(json) => show(context, json),
@@ -61,7 +64,12 @@ pub(crate) fn start(context: &Context) -> CliResult<u32> {
         return Ok(pid);
     }
     let gt = Context::gt()?;
-    let arguments: [&OsStr; 4] = ["--town".as_ref(), context.paths().root().as_os_str(), "daemon".as_ref(), "run".as_ref()];
+    let arguments: [&OsStr; 4] = [
+        "--town".as_ref(),
+        context.paths().root().as_os_str(),
+        "daemon".as_ref(),
+        "run".as_ref(),
+    ];
     let mut child = gt_host::detached::spawn(&gt, arguments, context.paths().root())
         .doing("start the daemon")?;
     let pid = wait::until(START, || match answering(context.paths()) {
@@ -69,20 +77,29 @@ pub(crate) fn start(context: &Context) -> CliResult<u32> {
         Ok(None) | Err(_) => child.end().map(|said| Err(ended(&said))),
     });
     pid.unwrap_or_else(|| {
-        Err(CliError::failed(format!("the daemon did not answer within {START:?}"))
-            .hint("`gt daemon logs` shows what it says"))
+        Err(
+            CliError::failed(format!("the daemon did not answer within {START:?}"))
+                .hint("`gt daemon logs` shows what it says"),
+        )
     })
 }
 
 fn ended(said: &str) -> CliError {
     let said = said.trim().trim_start_matches("error: ");
-    let said = if said.is_empty() { "it said nothing" } else { said };
-    CliError::failed(format!("the daemon ended at once: {said}")).hint("`gt doctor` looks for the cause")
+    let said = if said.is_empty() {
+        "it said nothing"
+    } else {
+        said
+    };
+    CliError::failed(format!("the daemon ended at once: {said}"))
+        .hint("`gt doctor` looks for the cause")
 }
 
 /// The pid of the daemon that answers.
 fn answering(paths: &TownPaths) -> CliResult<Option<u32>> {
-    let Some(mut client) = Client::connect(paths)? else { return Ok(None) };
+    let Some(mut client) = Client::connect(paths)? else {
+        return Ok(None);
+    };
     match client.ask(Request::Hello)? {
         Response::Hello { pid, .. } => Ok(Some(pid)),
         other => Err(unexpected(&other)),
@@ -95,10 +112,13 @@ pub(crate) fn stop(context: &Context) -> CliResult {
     if let Some(mut client) = Client::connect(paths)? {
         client.ask(Request::Stop)?;
     }
-    let free = || matches!(lock::is_held(&paths.daemon_lock()), Observed::Known(false)).then_some(());
+    let free =
+        || matches!(lock::is_held(&paths.daemon_lock()), Observed::Known(false)).then_some(());
     wait::until(END, free).ok_or_else(|| {
-        CliError::failed(format!("the daemon did not end within {END:?}: its lock is still held"))
-            .hint("`gt daemon logs` shows what it is doing; `gt doctor` looks at its lock and pid file")
+        CliError::failed(format!(
+            "the daemon did not end within {END:?}: its lock is still held"
+        ))
+        .hint("`gt daemon logs` shows what it is doing; `gt doctor` looks at its lock and pid file")
     })
 }
 
@@ -114,7 +134,10 @@ fn show(context: &Context, json: Json) -> CliResult {
         None if daemon.running => printer::data("running, but it does not answer"),
         None => printer::data("not running"),
     }
-    for (what, value) in [("started", &daemon.started_at), ("last heartbeat", &daemon.last_heartbeat)] {
+    for (what, value) in [
+        ("started", &daemon.started_at),
+        ("last heartbeat", &daemon.last_heartbeat),
+    ] {
         if let Some(value) = value {
             printer::data(format!("{what}: {value}"));
         }
@@ -127,11 +150,12 @@ fn show(context: &Context, json: Json) -> CliResult {
 
 /// Prints the end of the log, and what is added to it.
 fn logs(path: &Path, follow: bool, lines: usize) -> CliResult {
-    let mut file = fs_err::File::open(path).doing("open the daemon's log").map_err(|error| {
-        error.hint("the daemon writes it; `gt daemon start` starts one")
-    })?;
+    let mut file = fs_err::File::open(path)
+        .doing("open the daemon's log")
+        .map_err(|error| error.hint("the daemon writes it; `gt daemon start` starts one"))?;
     let mut text = String::new();
-    file.read_to_string(&mut text).doing("read the daemon's log")?;
+    file.read_to_string(&mut text)
+        .doing("read the daemon's log")?;
     let all: Vec<&str> = text.lines().collect();
     for line in &all[all.len().saturating_sub(lines)..] {
         printer::data(line);
@@ -140,7 +164,8 @@ fn logs(path: &Path, follow: bool, lines: usize) -> CliResult {
         gt_host::clock::pause(Duration::from_millis(200));
         file = reopened(path, file)?;
         let mut more = String::new();
-        file.read_to_string(&mut more).doing("read the daemon's log")?;
+        file.read_to_string(&mut more)
+            .doing("read the daemon's log")?;
         printer::text(&more);
     }
     Ok(())
@@ -154,7 +179,8 @@ fn reopened(path: &Path, mut file: fs_err::File) -> CliResult<fs_err::File> {
         return Ok(file);
     }
     let mut file = fs_err::File::open(path).doing("open the daemon's log")?;
-    file.seek(SeekFrom::Start(0)).doing("read the daemon's log")?;
+    file.seek(SeekFrom::Start(0))
+        .doing("read the daemon's log")?;
     Ok(file)
 }
 

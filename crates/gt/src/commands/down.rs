@@ -7,8 +7,9 @@ use gt_core::AgentId;
 use gt_core::event::{EventKind, NewEvent};
 use gt_core::observed::{Observed, chain};
 use gt_host::holder::client::Client as HolderClient;
+use gt_host::holder::protocol;
 use gt_host::tmux::{Forked, Server, TmuxError, request};
-use gt_host::{atomic, holder, process};
+use gt_host::{atomic, clock, holder, process};
 
 use crate::cli::Down;
 use crate::client::Client;
@@ -19,6 +20,14 @@ use crate::printer;
 
 /// How long tmux may take for one answer.
 const TMUX: Duration = Duration::from_secs(3);
+
+/// When a holder has to have answered: it answers at once.
+fn in_time() -> Duration {
+    clock::monotonic() + ANSWER
+}
+
+/// How long a holder may take for one answer.
+const ANSWER: Duration = Duration::from_secs(3);
 
 /// What could not be brought down or saved, a line each.
 type Left = Vec<String>;
@@ -40,15 +49,18 @@ pub(crate) fn down(context: &Context, arguments: &Down) -> CliResult {
     for line in &left {
         printer::talk(line);
     }
-    Err(CliError::failed("not everything is down").hint("`gt status` shows what is left; `gt doctor` looks for the cause"))
+    Err(CliError::failed("not everything is down")
+        .hint("`gt status` shows what is left; `gt doctor` looks for the cause"))
 }
 
 /// Writes the wish where every starter looks, and tells the daemon even if it cannot be written.
 fn save_wish(context: &Context) -> Left {
     let mut left = Vec::new();
     let paths = context.paths();
-    let actor = context.caller().map_or_else(|_| "unknown".to_owned(), |caller| caller.actor());
-    let text = format!("{} {actor}\n", gt_host::clock::now());
+    let actor = context
+        .caller()
+        .map_or_else(|_| "unknown".to_owned(), |caller| caller.actor());
+    let text = format!("{} {actor}\n", clock::now());
     if let Err(error) = atomic::write(&paths.down_file(), text.as_bytes()) {
         left.push(format!("the wish to be down could not be saved: {error}"));
     }
@@ -60,7 +72,7 @@ fn save_wish(context: &Context) -> Left {
     };
     // The file is the wish; its event is only the record of it.
     if let Ok(mut store) = context.store() {
-        let _ = store.append(gt_host::clock::now(), &event);
+        let _ = store.append(clock::now(), &event);
     }
     left
 }
@@ -78,7 +90,9 @@ fn stop_agents(context: &Context, arguments: &Down, left: &mut Left) {
         match stopped {
             Ok(missing) if missing.is_empty() => return,
             Ok(missing) => left.extend(
-                missing.iter().map(|one| format!("{} did not stop: it waits on {}", one.agent, one.waiting)),
+                missing
+                    .iter()
+                    .map(|one| format!("{} did not stop: it waits on {}", one.agent, one.waiting)),
             ),
             Err(error) => left.push(error.to_string()),
         }
@@ -110,20 +124,25 @@ fn stop_by_holder(context: &Context, agent: &AgentId, arguments: &Down) -> Resul
         return Ok(());
     }
     let patience = Duration::from_secs(arguments.wait);
-    let grace = if arguments.force { Duration::ZERO } else { patience / 3 };
+    let grace = if arguments.force {
+        Duration::ZERO
+    } else {
+        patience / 3
+    };
     let mut client =
-        HolderClient::connect(report.socket.as_ref(), TMUX).map_err(|error| chain(&error))?;
-    let report = client.hello(TMUX).map_err(|error| chain(&error))?;
+        HolderClient::connect(report.socket.as_ref(), in_time()).map_err(|error| chain(&error))?;
+    let report = client.hello(in_time()).map_err(|error| chain(&error))?;
     if let (Some(incarnation), None) = (report.incarnation, report.exit) {
         let survivors = client
-            .stop_and_wait_gone(incarnation, grace, patience)
+            .stop_and_wait_gone(incarnation, grace, clock::monotonic() + patience)
             .map_err(|error| chain(&error))?;
         if !survivors.is_empty() {
             let pids: Vec<String> = survivors.iter().map(|one| one.pid.to_string()).collect();
             return Err(format!("these processes survived: {}", pids.join(", ")));
         }
     }
-    client.request(&gt_host::holder::protocol::Request::Quit, TMUX).map_err(|error| chain(&error))?;
+    // The daemon may have told it first: what counts is that it goes.
+    let _ = client.request(&protocol::Request::Quit, in_time());
     let gone = || (process::is_alive(report.holder) == Observed::Known(false)).then_some(());
     crate::wait::until(TMUX, gone).ok_or_else(|| "its holder did not end".to_owned())
 }
@@ -143,7 +162,10 @@ fn end_tmux(context: &Context, left: &mut Left) {
             }
         }
         Ok(strangers) => {
-            left.push(format!("the tmux server stays for sessions that are not the town's: {}", strangers.join(", ")));
+            left.push(format!(
+                "the tmux server stays for sessions that are not the town's: {}",
+                strangers.join(", ")
+            ));
         }
         Err(TmuxError::NoServer { .. }) => {}
         // A server that does not answer holds nothing that could be asked for.
@@ -162,8 +184,11 @@ fn strangers(context: &Context, server: &Server) -> Result<Vec<String>, TmuxErro
         .roll()
         .map(|roll| roll.agents().iter().map(AgentId::session_name).collect())
         .unwrap_or_default();
-    let mut names: Vec<String> =
-        panes.into_iter().map(|pane| pane.session_name).filter(|name| !ours.contains(name)).collect();
+    let mut names: Vec<String> = panes
+        .into_iter()
+        .map(|pane| pane.session_name)
+        .filter(|name| !ours.contains(name))
+        .collect();
     names.dedup();
     Ok(names)
 }

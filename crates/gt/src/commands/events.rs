@@ -54,5 +54,8 @@ fn show(events: impl Iterator<Item = Event>, arguments: &cli::Events) {
 
 fn line(event: &Event) -> String {
     let agent = event.agent.as_deref().unwrap_or("town");
-    format!("{:>6}  {}  {:<17} {agent}  {} ({})", event.seq, event.at, event.kind, event.text, event.actor)
+    format!(
+        "{:>6}  {}  {:<17} {agent}  {} ({})",
+        event.seq, event.at, event.kind, event.text, event.actor
+    )
 }

@@ -17,16 +17,22 @@ pub(crate) fn peek(context: &Context, agent: &str) -> CliResult {
     let tmux = Forked::new(context.tmux_server(TMUX)?);
     let name = agent.session_name();
     let none = || {
-        CliError::failed(format!("{agent} has no session"))
-            .hint(format!("`gt why {agent}` explains; `gt up {agent}` starts it"))
+        CliError::failed(format!("{agent} has no session")).hint(format!(
+            "`gt why {agent}` explains; `gt up {agent}` starts it"
+        ))
     };
     let panes = match tmux.ask(request::list()) {
         Ok(panes) => panes,
         Err(TmuxError::NoServer { .. }) => return Err(none()),
         Err(error) => return Err(error).doing("list the town's panes"),
     };
-    let pane = panes.into_iter().find(|pane| pane.session_name == name).ok_or_else(none)?;
-    let screen = tmux.ask(request::capture(&pane.pane_id, 0)).doing("capture the screen")?;
+    let pane = panes
+        .into_iter()
+        .find(|pane| pane.session_name == name)
+        .ok_or_else(none)?;
+    let screen = tmux
+        .ask(request::capture(&pane.pane_id, 0))
+        .doing("capture the screen")?;
     printer::data(gt_core::mail::printable(screen.trim_end()));
     Ok(())
 }

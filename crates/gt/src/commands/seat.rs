@@ -47,7 +47,11 @@ pub(crate) fn deacon(context: &Context, verb: DeaconCommand) -> CliResult {
 }
 
 /// `gt witness`, `gt refinery`.
-pub(crate) fn rig_seat(context: &Context, seat: fn(RigName) -> AgentId, verb: RigSeat) -> CliResult {
+pub(crate) fn rig_seat(
+    context: &Context,
+    seat: fn(RigName) -> AgentId,
+    verb: RigSeat,
+) -> CliResult {
     let (rig, verb) = match verb {
         RigSeat::Start(rig) => (rig, Seat::Start),
         RigSeat::Stop(rig) => (rig, Seat::Stop),
@@ -96,7 +100,9 @@ fn show(context: &Context, agent: &AgentId, json: Json) -> CliResult {
     let status = status::look(context)?;
     let id = agent.to_string();
     let Some(view) = status.agents.into_iter().find(|agent| agent.id == id) else {
-        return Err(CliError::failed(format!("{agent} has no seat in this town")));
+        return Err(CliError::failed(format!(
+            "{agent} has no seat in this town"
+        )));
     };
     if json.json {
         printer::json(&view);
@@ -153,24 +159,33 @@ fn restart(context: &Context, agent: &AgentId) -> CliResult {
         requested_at: now,
         expires_at: now + REQUEST_LIFE,
     };
-    context.store()?.submit_request(&request, None).doing("store the request")?;
+    context
+        .store()?
+        .submit_request(&request, None)
+        .doing("store the request")?;
     context.wake();
     let replaced = crate::wait::until(PATIENCE, || {
-        running(context, agent).ok().flatten().filter(|now| *now != incarnation)
+        running(context, agent)
+            .ok()
+            .flatten()
+            .filter(|now| *now != incarnation)
     });
     match replaced {
         Some(_) => {
             printer::talk(format!("{agent} runs afresh"));
             Ok(())
         }
-        None => Err(CliError::failed(format!("{agent} was not replaced within {PATIENCE:?}"))
-            .hint(format!("`gt why {agent}` explains"))),
+        None => Err(
+            CliError::failed(format!("{agent} was not replaced within {PATIENCE:?}"))
+                .hint(format!("`gt why {agent}` explains")),
+        ),
     }
 }
 
 /// The run that the agent's holder reports.
 fn running(context: &Context, agent: &AgentId) -> CliResult<Option<gt_core::IncarnationId>> {
-    let report = holder::read_state_file(context.paths(), agent).doing("read the holder's report")?;
+    let report =
+        holder::read_state_file(context.paths(), agent).doing("read the holder's report")?;
     Ok(report
         .filter(|report| report.phase == holder::protocol::Phase::Running)
         .and_then(|report| report.incarnation))
@@ -179,8 +194,16 @@ fn running(context: &Context, agent: &AgentId) -> CliResult<Option<gt_core::Inca
 /// Stores what is wanted of one agent, and wakes the daemon.
 fn wish(context: &Context, agent: &AgentId, desire: Desire, reason: &str) -> CliResult {
     let actor = context.caller()?.actor();
-    let intent = Intent { desire, actor, reason: reason.to_owned(), at: clock::now() };
-    context.store()?.set_intents(&[(agent.clone(), intent)]).doing("store what is wanted")?;
+    let intent = Intent {
+        desire,
+        actor,
+        reason: reason.to_owned(),
+        at: clock::now(),
+    };
+    context
+        .store()?
+        .set_intents(&[(agent.clone(), intent)])
+        .doing("store what is wanted")?;
     context.wake();
     Ok(())
 }
@@ -188,22 +211,33 @@ fn wish(context: &Context, agent: &AgentId, desire: Desire, reason: &str) -> Cli
 fn reach(context: &Context, agent: &AgentId, goal: Reach) -> CliResult {
     let mut client = Client::require(context.paths())?;
     let missing = client.await_agents(vec![agent.clone()], goal, PATIENCE)?;
-    let Some(Missing { waiting, .. }) = missing.first() else { return Ok(()) };
+    let Some(Missing { waiting, .. }) = missing.first() else {
+        return Ok(());
+    };
     let what = match goal {
         Reach::Running => "does not run",
         Reach::Stopped => "has not stopped",
     };
-    Err(CliError::failed(format!("{agent} {what} after {PATIENCE:?}: it waits on {waiting}"))
-        .hint(format!("`gt why {agent}` explains")))
+    Err(CliError::failed(format!(
+        "{agent} {what} after {PATIENCE:?}: it waits on {waiting}"
+    ))
+    .hint(format!("`gt why {agent}` explains")))
 }
 
 /// The deacon tells that its rounds go on. Anybody else's would hide a deacon that hangs.
 fn heartbeat(context: &Context, action: &[String]) -> CliResult {
     let caller = context.caller()?;
-    let Caller::Agent { agent: AgentId::Deacon, incarnation } = caller else {
+    let Caller::Agent {
+        agent: AgentId::Deacon,
+        incarnation,
+    } = caller
+    else {
         return Err(CliError::new(
             crate::error::Kind::Refused,
-            format!("the heartbeat is the deacon's own; this is {}", caller.actor()),
+            format!(
+                "the heartbeat is the deacon's own; this is {}",
+                caller.actor()
+            ),
         ));
     };
     let touch = Touch {

@@ -5,6 +5,8 @@ use anstyle::{AnsiColor, Style};
 use comfy_table::{Table, presets};
 use gt_api::request::{Request, Response};
 use gt_api::view::{Agent, State, Status};
+use gt_core::observed::Observed;
+use gt_host::lock;
 
 use crate::cli::Json;
 use crate::client::{Client, unexpected};
@@ -27,13 +29,20 @@ pub(crate) fn status(context: &Context, json: Json) -> CliResult {
 
 /// The town as the daemon sees it, or as far as it can be seen without one.
 pub(crate) fn look(context: &Context) -> CliResult<Status> {
-    match Client::connect(context.paths())? {
-        Some(mut client) => match client.ask(Request::Status)? {
-            Response::Status(status) => Ok(*status),
-            other => Err(unexpected(&other)),
-        },
-        None => offline::look(context),
+    let Some(mut client) = Client::connect(context.paths())? else {
+        return offline::look(context);
+    };
+    match client.ask(Request::Status) {
+        Ok(Response::Status(status)) => Ok(*status),
+        Ok(other) => Err(unexpected(&other)),
+        // It ended while it was asked.
+        Err(_) if is_gone(context) => offline::look(context),
+        Err(error) => Err(error),
     }
+}
+
+fn is_gone(context: &Context) -> bool {
+    lock::is_held(&context.paths().daemon_lock()) == Observed::Known(false)
 }
 
 fn render(status: &Status) -> String {
@@ -60,7 +69,10 @@ fn head(status: &Status) -> String {
         _ => String::new(),
     };
     let down = if status.town.down { " (down)" } else { "" };
-    format!("Town {}{down}  {}\nDaemon {state}{heartbeat}\n", status.town.name, status.town.root)
+    format!(
+        "Town {}{down}  {}\nDaemon {state}{heartbeat}\n",
+        status.town.name, status.town.root
+    )
 }
 
 /// A table of agents; wide cells come last.
@@ -69,17 +81,27 @@ pub(crate) fn table(agents: &[Agent]) -> String {
     table.load_style(presets::NOTHING);
     table.set_header(["AGENT", "WANTED", "STATE", "PID", "RESTARTS", "WAITING ON"]);
     for agent in agents {
-        let waiting = agent.waiting.as_ref().map_or("", |waiting| waiting.on.as_str());
+        let waiting = agent
+            .waiting
+            .as_ref()
+            .map_or("", |waiting| waiting.on.as_str());
         table.add_row([
             agent.id.clone(),
             agent.intent.clone(),
             colored(agent.state),
-            agent.pid.map_or_else(|| "-".to_owned(), |pid| pid.to_string()),
-            agent.restarts.map_or_else(|| "-".to_owned(), |restarts| restarts.to_string()),
+            agent
+                .pid
+                .map_or_else(|| "-".to_owned(), |pid| pid.to_string()),
+            agent
+                .restarts
+                .map_or_else(|| "-".to_owned(), |restarts| restarts.to_string()),
             waiting.to_owned(),
         ]);
     }
-    table.lines().map(|line| format!("{}\n", line.trim_end())).collect()
+    table
+        .lines()
+        .map(|line| format!("{}\n", line.trim_end()))
+        .collect()
 }
 
 /// The state's word. Its colour repeats what the word says.

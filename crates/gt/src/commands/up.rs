@@ -29,9 +29,16 @@ pub(crate) fn up(context: &Context, arguments: &Up) -> CliResult {
     let pid = daemon::start(context)?;
     let mut client = Client::require(context.paths())?;
     client.ask(Request::Up)?;
-    let wanted = if named.is_empty() { always(context)? } else { named };
+    let wanted = if named.is_empty() {
+        always(context)?
+    } else {
+        named
+    };
     if !arguments.quiet {
-        printer::talk(format!("daemon runs (pid {pid}); {} agents wanted", wanted.len()));
+        printer::talk(format!(
+            "daemon runs (pid {pid}); {} agents wanted",
+            wanted.len()
+        ));
     }
     let patience = Duration::from_secs(arguments.wait);
     let missing = client.await_agents(wanted, Reach::Running, patience)?;
@@ -44,7 +51,12 @@ fn want(context: &Context, named: &[AgentId]) -> CliResult {
     let now = gt_host::clock::now();
     let actor = context.caller()?.actor();
     let wish = |agent: &AgentId| {
-        let intent = Intent { desire: Desire::Up, actor: actor.clone(), reason: "gt up".to_owned(), at: now };
+        let intent = Intent {
+            desire: Desire::Up,
+            actor: actor.clone(),
+            reason: "gt up".to_owned(),
+            at: now,
+        };
         (agent.clone(), intent)
     };
     let wishes: Vec<_> = named.iter().map(wish).collect();
@@ -57,7 +69,9 @@ fn want(context: &Context, named: &[AgentId]) -> CliResult {
             .filter(|(_, intent)| intent.desire == Desire::Down)
             .map(|(agent, _)| agent)
             .collect();
-        store.clear_intents(&stopped, now, &actor).doing("store what is wanted")?;
+        store
+            .clear_intents(&stopped, now, &actor)
+            .doing("store what is wanted")?;
     }
     Ok(())
 }
@@ -65,7 +79,9 @@ fn want(context: &Context, named: &[AgentId]) -> CliResult {
 /// Removes the file that keeps everything down.
 fn allow(context: &Context) -> CliResult {
     match fs_err::remove_file(context.paths().down_file()) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(error).doing("allow agents to start"),
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(error).doing("allow agents to start")
+        }
         _ => Ok(()),
     }
 }
@@ -78,23 +94,40 @@ fn always(context: &Context) -> CliResult<Vec<AgentId>> {
         Some(intent) => intent.desire == Desire::Up,
         None => seat.run == Run::Always,
     };
-    Ok(roster.seats.iter().filter(wanted).map(|seat| seat.agent.clone()).collect())
+    Ok(roster
+        .seats
+        .iter()
+        .filter(wanted)
+        .map(|seat| seat.agent.clone())
+        .collect())
 }
 
 fn report(context: &Context, missing: &[Missing], arguments: &Up) -> CliResult {
     let status = status::look(context)?;
-    let running: Vec<Agent> =
-        status.agents.into_iter().filter(|agent| agent.state != State::Gone).collect();
+    let running: Vec<Agent> = status
+        .agents
+        .into_iter()
+        .filter(|agent| agent.state != State::Gone)
+        .collect();
     if !arguments.quiet {
         printer::text(&status::table(&running));
     }
     for problem in &status.problems {
         printer::talk(format!("warning: {problem}"));
     }
-    let Some(first) = missing.first() else { return Ok(()) };
+    let Some(first) = missing.first() else {
+        return Ok(());
+    };
     for missing in missing {
-        printer::talk(format!("{} does not run: it waits on {}", missing.agent, missing.waiting));
+        printer::talk(format!(
+            "{} does not run: it waits on {}",
+            missing.agent, missing.waiting
+        ));
     }
-    Err(CliError::failed(format!("{} agents do not run after {} s", missing.len(), arguments.wait))
-        .hint(format!("`gt why {}` explains the first", first.agent)))
+    Err(CliError::failed(format!(
+        "{} agents do not run after {} s",
+        missing.len(),
+        arguments.wait
+    ))
+    .hint(format!("`gt why {}` explains the first", first.agent)))
 }

@@ -32,10 +32,18 @@ fn render(why: &Why) -> String {
         format!("  goal      {}", why.goal),
         format!("  decision  {}", why.decision),
     ];
-    lines.extend(agent.evidence.iter().map(|line| format!("  evidence  {line}")));
+    lines.extend(
+        agent
+            .evidence
+            .iter()
+            .map(|line| format!("  evidence  {line}")),
+    );
     lines.extend(why.facts.iter().map(|line| format!("  fact      {line}")));
     lines.extend(why.events.iter().map(|event| {
-        format!("  {}  {} by {}: {}", event.at, event.kind, event.actor, event.text)
+        format!(
+            "  {}  {} by {}: {}",
+            event.at, event.kind, event.actor, event.text
+        )
     }));
     lines.push(String::new());
     lines.join("\n")

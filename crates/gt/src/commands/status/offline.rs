@@ -45,7 +45,10 @@ pub(super) fn look(context: &Context) -> CliResult<Status> {
             down: paths.down_file().exists(),
         },
         daemon: daemon(context, &mut problems),
-        agents: seats.iter().map(|seat| agent(context, seat, rows.as_ref())).collect(),
+        agents: seats
+            .iter()
+            .map(|seat| agent(context, seat, rows.as_ref()))
+            .collect(),
         problems,
     })
 }
@@ -80,7 +83,11 @@ fn agent(context: &Context, seat: &SeatSpec, rows: Option<&TownRows>) -> Agent {
     let report = holder::read_state_file(context.paths(), &seat.agent);
     let seen = see(&report);
     let intent = rows.and_then(|rows| rows.intents.get(&seat.agent));
-    let running = report.as_ref().ok().and_then(Option::as_ref).filter(|_| seen.runs);
+    let running = report
+        .as_ref()
+        .ok()
+        .and_then(Option::as_ref)
+        .filter(|_| seen.runs);
     Agent {
         id: seat.agent.to_string(),
         role: seat.agent.role().to_string(),
@@ -92,10 +99,16 @@ fn agent(context: &Context, seat: &SeatSpec, rows: Option<&TownRows>) -> Agent {
             (None, None) => "unknown".to_owned(),
         },
         state: seen.state,
-        since: running.and_then(|report| report.started_at).map(|at| at.to_string()),
-        pid: running.and_then(|report| report.process).map(|process| process.pid),
+        since: running
+            .and_then(|report| report.started_at)
+            .map(|at| at.to_string()),
+        pid: running
+            .and_then(|report| report.process)
+            .map(|process| process.pid),
         holder_pid: seen.holder,
-        incarnation: running.and_then(|report| report.incarnation).map(|id| id.to_string()),
+        incarnation: running
+            .and_then(|report| report.incarnation)
+            .map(|id| id.to_string()),
         restarts: None,
         waiting: None,
         evidence: vec![seen.evidence],
@@ -111,7 +124,12 @@ struct Seen {
 }
 
 fn see(report: &Result<Option<Report>, holder::StateError>) -> Seen {
-    let without = |state, evidence: String| Seen { state, runs: false, holder: None, evidence };
+    let without = |state, evidence: String| Seen {
+        state,
+        runs: false,
+        holder: None,
+        evidence,
+    };
     let report = match report {
         Ok(Some(report)) => report,
         Ok(None) => return without(State::Gone, "it has no holder".to_owned()),
@@ -133,11 +151,18 @@ fn seated(report: &Report) -> Seen {
         Phase::Running | Phase::Unknown => State::Unknown,
     };
     let runs = report.phase == Phase::Running
-        && report.process.is_some_and(|process| process::is_alive(process) == Observed::Known(true));
+        && report
+            .process
+            .is_some_and(|process| process::is_alive(process) == Observed::Known(true));
     let evidence = if runs {
         "its program runs; what it is doing only a daemon knows".to_owned()
     } else {
         "its holder's file says so".to_owned()
     };
-    Seen { state, runs, holder, evidence }
+    Seen {
+        state,
+        runs,
+        holder,
+        evidence,
+    }
 }
