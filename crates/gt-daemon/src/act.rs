@@ -201,10 +201,9 @@ async fn remove_session(
     pane: Pane,
 ) -> Result<Outcome, Failure> {
     if let Some(link) = link {
-        match link.ask(Request::Quit, BEYOND_GRACE).await {
-            Ok(Answer::Refused { refusal }) => return Err(refusal.into()),
-            // A holder that is gone already needs no telling.
-            Ok(_) | Err(_) => {}
+        // A holder that is gone already needs no telling.
+        if let Ok(Answer::Refused { refusal }) = link.ask(Request::Quit, BEYOND_GRACE).await {
+            return Err(refusal.into());
         }
     }
     match hands
