@@ -13,6 +13,17 @@ pub enum Run {
     Never,
 }
 
+impl Run {
+    /// The word in town.toml.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Always => "always",
+            Self::OnDemand => "on_demand",
+            Self::Never => "never",
+        }
+    }
+}
+
 /// When the daemon pokes a role's agents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Poke {

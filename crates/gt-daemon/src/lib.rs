@@ -1,1 +1,31 @@
-//! gt-daemon
+//! The daemon: one loop that owns the state of the town, its lock and its socket.
+//!
+//! Ticks, signals, requests, reports of holders and changes of files only wake the loop
+//! ([`event`]); each beat ([`beat`]) observes, decides with [`gt_core::decide`] and acts
+//! ([`act`]). What is waited for runs in tasks of the same thread, so that the loop itself never
+//! waits for anything but the next event.
+
+mod act;
+mod beat;
+mod clockwork;
+mod daemon;
+mod event;
+mod handle;
+mod link;
+mod log;
+mod observe;
+mod poke;
+mod refresh;
+mod reload;
+mod run;
+mod seat;
+mod server;
+mod sources;
+mod store_thread;
+mod terminal;
+mod views;
+
+pub use run::{DaemonError, run};
+
+/// Version of this binary, as it tells clients.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -11,10 +11,10 @@ pub fn write(path: &Path, content: &[u8]) -> io::Result<()> {
     write_with_mode(path, content, 0o644)
 }
 
-/// [`write`] with permissions 0600, for what may hold secrets.
+/// [`write()`] with permissions 0600, for what may hold secrets.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
     write_with_mode(path, content, 0o600)
 }

@@ -54,3 +54,18 @@ fn read(clock: ClockId) -> Duration {
     let nanoseconds = u32::try_from(time.tv_nsec).expect("nanoseconds are below 1e9");
     Duration::new(seconds, nanoseconds)
 }
+
+/// A new id that sorts by the time it was made.
+pub fn fresh_id() -> uuid::Uuid {
+    uuid::Uuid::now_v7()
+}
+
+/// Lets time go by, for a loop that looks for something without an event of its own. The caller
+/// has a deadline.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that sleeps, for polling with a deadline"
+)]
+pub fn pause(duration: Duration) {
+    std::thread::sleep(duration);
+}

@@ -1,2 +1,13 @@
-//! gt-testkit
+//! What the tests of the other crates stand on: the simulated world, the test town, and the
+//! scripted agent.
+//!
+//! The scripted agent is also shipped, as the hidden `gt simulate-agent`, so that a town can be
+//! tried without an account at any vendor.
+//!
+//! Invariant: nothing here decides anything for a town; it only plays what a town is made of.
+
+#![warn(missing_docs)]
+
+pub mod scripted_agent;
+pub mod town;
 pub mod world;

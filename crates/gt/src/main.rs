@@ -1,1 +1,57 @@
-fn main() {}
+//! `gt`: the command line, the daemon, the holders and the scripted agent in one binary.
+//!
+//! What must be small or quick branches off before arguments are parsed: holders live by the
+//! hundred, and agents' hooks run `gt` at every turn.
+
+mod cli;
+mod client;
+mod commands;
+mod context;
+mod error;
+mod printer;
+mod wait;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let rest = || arguments.iter().skip(2).cloned();
+    match arguments.get(1).and_then(|word| word.to_str()) {
+        Some("hold") => ExitCode::from(gt_host::holder::run(rest())),
+        Some("quiet") => gt_host::holder::be_quiet(),
+        Some("simulate-agent") => simulate_agent(rest().collect()),
+        _ => run(arguments),
+    }
+}
+
+/// The scripted agent of the demo and the tests.
+fn simulate_agent(arguments: Vec<OsString>) -> ExitCode {
+    let code = gt_testkit::scripted_agent::run(arguments);
+    ExitCode::from(u8::try_from(code).unwrap_or(u8::MAX))
+}
+
+fn run(arguments: Vec<OsString>) -> ExitCode {
+    clap_complete::CompleteEnv::with_factory(commands::util::command_with_live_names).complete();
+    let cli = match cli::Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // A broken pipe is the reader's good right; the exit code stands.
+            let _ = error.print();
+            return ExitCode::from(
+                u8::try_from(error.exit_code()).unwrap_or(gt_api::exit_code::USAGE),
+            );
+        }
+    };
+    match commands::run(cli) {
+        Ok(()) => ExitCode::from(gt_api::exit_code::DONE),
+        Err(error) => {
+            if error.kind != error::Kind::Answer {
+                printer::talk(&error);
+            }
+            error.exit_code()
+        }
+    }
+}

@@ -1,0 +1,541 @@
+//! Carrying out a step of the plan: one task per step, one outcome per task, no retries. The next
+//! beat is the retry.
+
+use std::path::Path;
+use std::rc::Rc;
+use std::time::Duration;
+
+use gt_core::AgentId;
+use gt_core::event::{EventKind, NewEvent};
+use gt_core::incarnation::{Exit, Incarnation, IncarnationId, ProcessId};
+use gt_core::intent::{Desire, Intent};
+use gt_core::lifecycle;
+use gt_core::memory::{AgentMemory, Cause, PokeResult};
+use gt_core::observed::chain;
+use gt_core::plan::{Action, RequestEnd, Step, StopPurpose};
+use gt_core::snapshot::Pane;
+use gt_host::atomic;
+use gt_host::holder::kill_set;
+use gt_host::holder::protocol::{Answer, Refusal, Request, Start};
+use gt_host::roster::SeatSpec;
+use gt_host::tmux::{NewSession, config, request};
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::daemon::{Daemon, Hands};
+use crate::event::Event;
+use crate::link::Link;
+use crate::poke;
+use crate::terminal::{pane_id, session_id};
+
+/// How long the capture of a last screen may hold a restart up.
+const LAST_SCREEN: Duration = Duration::from_millis(500);
+
+/// How long a holder may take beyond the grace it was given, to kill, wait and look again.
+const BEYOND_GRACE: Duration = Duration::from_secs(10);
+
+/// What came of a step.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// The session is there, with this pane.
+    SessionCreated(Pane),
+    /// The session is gone.
+    SessionRemoved,
+    /// The processes of a lost run are gone, but these.
+    Swept(IncarnationId, Vec<ProcessId>),
+    /// The program was started.
+    Started {
+        incarnation: IncarnationId,
+        process: ProcessId,
+        at: Timestamp,
+    },
+    /// The program could not be executed.
+    NotStarted {
+        incarnation: IncarnationId,
+        errno: i32,
+        at: Timestamp,
+    },
+    /// The run is gone, but these processes.
+    Stopped(Vec<ProcessId>),
+    /// The poke was tried.
+    Poked {
+        incarnation: IncarnationId,
+        misses: u32,
+        result: PokeResult,
+        at: Timestamp,
+    },
+    /// The request was written; the store will show it.
+    RequestWritten,
+    /// It was not done.
+    Failed { what: &'static str, why: String },
+}
+
+/// Begins a step that needs the world. The seat is marked already.
+pub(crate) fn begin(daemon: &mut Daemon, step: &Step, now: Timestamp) {
+    let agent = step.agent.clone();
+    let hands = Rc::clone(&daemon.hands);
+    match step.action.clone() {
+        Action::CreateSession => {
+            let spec = daemon.seats[&agent].spec.clone();
+            spawn(hands, agent, "create session", |hands| {
+                create_session(hands, spec)
+            });
+        }
+        Action::RemoveSession { pane } => {
+            let link = daemon.seats[&agent].link.clone();
+            spawn(hands, agent, "remove session", |hands| {
+                remove_session(hands, link, pane)
+            });
+        }
+        Action::Sweep { incarnation } => {
+            daemon.note(EventKind::Stopped, Some(&agent), step.because.clone());
+            let grace = daemon.policy.restart.stop_grace;
+            spawn(hands, agent, "sweep", move |_| sweep(incarnation, grace));
+        }
+        Action::Start { incarnation, cause } => {
+            let run = prepare_run(daemon, step, incarnation, cause, now);
+            spawn(hands, agent, "start", |hands| start(hands, run));
+        }
+        Action::Stop {
+            incarnation,
+            purpose,
+        } => begin_stop(daemon, step, incarnation, purpose),
+        Action::Poke {
+            incarnation,
+            pane,
+            text,
+            misses,
+        } => {
+            let spec = daemon.seats[&agent].spec.clone();
+            let quiet = daemon.policy.attached_quiet;
+            let message = poke::Message {
+                incarnation,
+                pane,
+                text,
+                misses,
+                quiet,
+            };
+            spawn(hands, agent, "poke", |hands| {
+                poke::bring(hands, spec, message)
+            });
+        }
+        Action::TakeRequest { request, .. } => take_request(daemon, step, request, now),
+        Action::CloseRequest { request, end } => close_request(daemon, step, request, end, now),
+        Action::ForgetPokes | Action::OpenCircuit | Action::CloseCircuit | Action::Escalate => {
+            unreachable!("the beat does what only changes memory itself")
+        }
+    }
+}
+
+/// Runs a step in a task of its own and tells the loop what came of it.
+fn spawn<F>(
+    hands: Rc<Hands>,
+    agent: AgentId,
+    what: &'static str,
+    work: impl FnOnce(Rc<Hands>) -> F + 'static,
+) where
+    F: Future<Output = Result<Outcome, Failure>> + 'static,
+{
+    tokio::task::spawn_local(async move {
+        let outcome = match work(Rc::clone(&hands)).await {
+            Ok(outcome) => outcome,
+            Err(Failure(why)) => Outcome::Failed { what, why },
+        };
+        hands.tell(Event::Acted(agent, outcome)).await;
+    });
+}
+
+/// Why a step failed, with its causes. Outcomes are data: nothing handles it but the log.
+#[derive(Debug)]
+pub(crate) struct Failure(pub(crate) String);
+
+impl<E: std::error::Error> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self(chain(&error))
+    }
+}
+
+async fn create_session(hands: Rc<Hands>, spec: SeatSpec) -> Result<Outcome, Failure> {
+    let session = NewSession {
+        name: spec.session_name.clone(),
+        directory: hands.town.paths().root().to_owned(),
+        environment: Vec::new(),
+        argv: holder_command(&hands, &spec.agent),
+    };
+    let made = hands.terminal.ask(request::create(&session)).await?;
+    let pane = Pane {
+        session: made.session_id.to_string(),
+        pane: made.pane_id.to_string(),
+        attached: None,
+    };
+    // A session without its colours is a session all the same.
+    let _ = hands
+        .terminal
+        .ask(config::dress(
+            &made.session_id,
+            &spec.agent,
+            spec.theme,
+            &hands.gt,
+        ))
+        .await;
+    Ok(Outcome::SessionCreated(pane))
+}
+
+fn holder_command(hands: &Hands, agent: &AgentId) -> Vec<std::ffi::OsString> {
+    let town = hands.town.paths().root();
+    let agent = agent.to_string();
+    let words: [&std::ffi::OsStr; 6] = [
+        hands.gt.as_os_str(),
+        "hold".as_ref(),
+        "--town".as_ref(),
+        town.as_os_str(),
+        "--agent".as_ref(),
+        agent.as_ref(),
+    ];
+    words.map(ToOwned::to_owned).to_vec()
+}
+
+async fn remove_session(
+    hands: Rc<Hands>,
+    link: Option<Link>,
+    pane: Pane,
+) -> Result<Outcome, Failure> {
+    if let Some(link) = link {
+        // A holder that is gone already needs no telling.
+        if let Ok(Answer::Refused { refusal }) = link.ask(Request::Quit, BEYOND_GRACE).await {
+            return Err(refusal.into());
+        }
+    }
+    match hands
+        .terminal
+        .ask(request::remove(&session_id(&pane.session)))
+        .await
+    {
+        Ok(()) => Ok(Outcome::SessionRemoved),
+        Err(error) if error.is_not_found() => Ok(Outcome::SessionRemoved),
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn sweep(incarnation: IncarnationId, grace: Duration) -> Result<Outcome, Failure> {
+    let scope = kill_set::Scope {
+        incarnation,
+        session: None,
+        agent: None,
+        since: 0,
+        keep: Vec::new(),
+    };
+    let survivors = tokio::task::spawn_blocking(move || kill_set::end(scope, grace)).await??;
+    Ok(Outcome::Swept(incarnation, survivors))
+}
+
+/// Everything that a start needs, put together before it begins.
+struct Run {
+    spec: SeatSpec,
+    env: Vec<(String, String)>,
+    link: Option<Link>,
+    incarnation: Incarnation,
+    memory: AgentMemory,
+    because: String,
+    /// The run before, whose screen is to be kept, and where it is shown.
+    last: Option<(IncarnationId, String)>,
+    grace: Duration,
+}
+
+fn prepare_run(
+    daemon: &mut Daemon,
+    step: &Step,
+    id: IncarnationId,
+    cause: Cause,
+    now: Timestamp,
+) -> Run {
+    let boot_id = daemon.hands.boot_id.clone();
+    let restart = daemon.policy.restart.clone();
+    let env = daemon.environment_of(&daemon.seats[&step.agent].spec, id);
+    let seat = daemon
+        .seats
+        .get_mut(&step.agent)
+        .expect("a step names a seat");
+    seat.memory.remember_start(now, cause, &restart);
+    let pane = seat
+        .pane
+        .known()
+        .and_then(|pane| pane.as_ref().map(|pane| pane.pane.clone()));
+    let pane = pane
+        .or_else(|| seat.reported_pane.clone())
+        .unwrap_or_default();
+    let last = seat.last_end.map(|end| (end.incarnation, pane.clone()));
+    Run {
+        incarnation: Incarnation {
+            id,
+            agent: step.agent.clone(),
+            pane,
+            holder: seat
+                .holder_process
+                .unwrap_or(ProcessId { pid: 0, start: 0 }),
+            process: None,
+            boot_id,
+            command_hash: format!(
+                "{:016x}",
+                gt_core::screen::digest(&seat.spec.preset.command.join("\0"))
+            ),
+            started_at: now,
+        },
+        spec: seat.spec.clone(),
+        env,
+        link: seat.link.clone(),
+        memory: seat.memory.clone(),
+        because: format!("{} ({})", step.because, cause.as_str()),
+        last,
+        grace: restart.stop_grace,
+    }
+}
+
+/// The order of a restart: last screen captured, attempt recorded, then the holder, which makes
+/// sure that nothing of the run before is left.
+async fn start(hands: Rc<Hands>, run: Run) -> Result<Outcome, Failure> {
+    let Some(link) = run.link.clone() else {
+        return Err(Failure("its holder is not connected".to_owned()));
+    };
+    let screen = last_screen(&hands, run.last.as_ref()).await;
+    record_start(&hands, &run).await;
+    let request = start_request(&run);
+    let answer = link
+        .ask(Request::Start(Box::new(request)), run.grace + BEYOND_GRACE)
+        .await?;
+    if let (Some(screen), Some((ended, _))) = (screen, &run.last) {
+        keep_screen(&hands, &run.spec.agent, *ended, &screen);
+    }
+    match answer {
+        Answer::Started {
+            incarnation,
+            process,
+            at,
+        } => {
+            hands.store.post(move |store| {
+                // The holder's state file has the process, too.
+                let _ = store.set_process(incarnation, process);
+            });
+            Ok(Outcome::Started {
+                incarnation,
+                process,
+                at,
+            })
+        }
+        Answer::Refused {
+            refusal: Refusal::NotStarted { errno, .. },
+        } => Ok(Outcome::NotStarted {
+            incarnation: run.incarnation.id,
+            errno,
+            at: gt_host::clock::now(),
+        }),
+        Answer::Refused { refusal } => Err(refusal.into()),
+        other => Err(Failure(format!("its holder answered with {other:?}"))),
+    }
+}
+
+/// The attempt is on record before it is made; a store that fails is no reason to leave an agent
+/// dead, since the loop remembers it too.
+async fn record_start(hands: &Hands, run: &Run) {
+    let (incarnation, memory) = (run.incarnation.clone(), run.memory.clone());
+    let event = NewEvent::by_daemon(
+        EventKind::Started,
+        Some(&run.spec.agent),
+        run.because.clone(),
+    );
+    // The reading of the store that follows finds and shows the trouble.
+    let _ = hands
+        .store
+        .run(move |store| store.record_start(&incarnation, &memory, &event))
+        .await;
+}
+
+fn start_request(run: &Run) -> Start {
+    Start {
+        incarnation: run.incarnation.id,
+        argv: run.spec.preset.command.clone(),
+        env: run.env.clone(),
+        cwd: run.spec.work_dir.to_string_lossy().into_owned(),
+        keep: run.spec.preset.keep.clone(),
+        grace_ms: u64::try_from(run.grace.as_millis()).unwrap_or(u64::MAX),
+    }
+}
+
+/// What the ended run's screen shows; none when tmux cannot say in time.
+async fn last_screen(hands: &Hands, last: Option<&(IncarnationId, String)>) -> Option<String> {
+    let (_, pane) = last?;
+    if pane.is_empty() {
+        return None;
+    }
+    tokio::time::timeout(
+        LAST_SCREEN,
+        hands.terminal.ask(request::capture(&pane_id(pane), 200)),
+    )
+    .await
+    .ok()?
+    .ok()
+}
+
+/// Keeps the last screen of a run: 0600, the newest few per agent. It may hold secrets.
+fn keep_screen(hands: &Hands, agent: &AgentId, ended: IncarnationId, screen: &str) {
+    let directory = hands.town.paths().post_mortems();
+    let path = directory.join(format!("{}.{ended}.txt", agent.file_stem()));
+    let agent = agent.file_stem();
+    let screen = screen.to_owned();
+    tokio::task::spawn_blocking(move || {
+        // A screen that cannot be kept is a smaller loss than a log full of it.
+        if atomic::write_private(&path, screen.as_bytes()).is_ok() {
+            age_out(&directory, &agent);
+        }
+    });
+}
+
+/// Removes all but the newest last screens of an agent. Ids rise with time, and so do the names.
+fn age_out(directory: &Path, agent: &str) {
+    const KEPT: usize = 10;
+    let Ok(entries) = fs_err::read_dir(directory) else {
+        return;
+    };
+    let prefix = format!("{agent}.");
+    let mut screens: Vec<_> = entries
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| {
+            path.file_name()
+                .is_some_and(|name| name.to_string_lossy().starts_with(&prefix))
+        })
+        .collect();
+    screens.sort();
+    for old in screens.iter().rev().skip(KEPT) {
+        // Another pass removes what stays.
+        let _ = fs_err::remove_file(old);
+    }
+}
+
+/// Writes who, why and on what evidence, then stops.
+fn begin_stop(daemon: &mut Daemon, step: &Step, incarnation: IncarnationId, purpose: StopPurpose) {
+    daemon.note(EventKind::Stopped, Some(&step.agent), step.because.clone());
+    let grace = daemon.policy.restart.stop_grace;
+    let seat = daemon
+        .seats
+        .get_mut(&step.agent)
+        .expect("a step names a seat");
+    seat.stopping = Some(purpose);
+    let link = seat.link.clone();
+    let hands = Rc::clone(&daemon.hands);
+    spawn(hands, step.agent.clone(), "stop", move |_| {
+        stop(link, incarnation, grace)
+    });
+}
+
+async fn stop(
+    link: Option<Link>,
+    incarnation: IncarnationId,
+    grace: Duration,
+) -> Result<Outcome, Failure> {
+    let Some(link) = link else {
+        return Err(Failure("its holder is not connected".to_owned()));
+    };
+    let grace_ms = u64::try_from(grace.as_millis()).unwrap_or(u64::MAX);
+    match link
+        .stop(incarnation, grace_ms, grace + BEYOND_GRACE)
+        .await?
+    {
+        Answer::Gone {
+            survivors,
+            unknown: None,
+            ..
+        } => Ok(Outcome::Stopped(survivors)),
+        Answer::Gone {
+            unknown: Some(why), ..
+        } => Err(Failure(format!("what is left of it is unknown: {why}"))),
+        Answer::Refused { refusal } => Err(refusal.into()),
+        other => Err(Failure(format!("its holder answered with {other:?}"))),
+    }
+}
+
+/// Takes a request in one transaction with the intent that it brings: from now on it is carried
+/// out, at most once.
+fn take_request(daemon: &mut Daemon, step: &Step, id: Uuid, now: Timestamp) {
+    let request = daemon.request(id).cloned();
+    let intent = request
+        .as_ref()
+        .filter(|request| request.action == lifecycle::Action::Shutdown)
+        .map(|request| {
+            let intent = Intent {
+                desire: Desire::Down,
+                actor: request.actor.clone(),
+                reason: "asked for its shutdown".to_owned(),
+                at: now,
+            };
+            (request.agent.clone(), intent)
+        });
+    let event = NewEvent::by_daemon(
+        EventKind::RequestReceived,
+        Some(&step.agent),
+        step.because.clone(),
+    );
+    daemon.log_event(now, &event);
+    spawn(
+        Rc::clone(&daemon.hands),
+        step.agent.clone(),
+        "take request",
+        move |hands| async move {
+            hands
+                .store
+                .run(move |store| store.take_request(id, now, intent.as_ref(), &event))
+                .await?;
+            Ok(Outcome::RequestWritten)
+        },
+    );
+}
+
+fn close_request(daemon: &mut Daemon, step: &Step, id: Uuid, end: RequestEnd, now: Timestamp) {
+    let event = closing_event(step, end);
+    daemon.log_event(now, &event);
+    let reason = step.because.clone();
+    let reply = (end != RequestEnd::Done)
+        .then(|| daemon.refusal_mail(id, &reason, now))
+        .flatten();
+    spawn(
+        Rc::clone(&daemon.hands),
+        step.agent.clone(),
+        "close request",
+        move |hands| async move {
+            hands
+                .store
+                .run(move |store| {
+                    store.close_request(id, now, end, &reason, &event)?;
+                    reply.map_or(Ok(()), |mail| store.send(&mail).map(drop))
+                })
+                .await?;
+            Ok(Outcome::RequestWritten)
+        },
+    );
+}
+
+/// Closes a request for an agent that the town does not have.
+pub(crate) fn close_without_seat(daemon: &mut Daemon, id: Uuid, step: &Step) {
+    let now = gt_host::clock::now();
+    let event = closing_event(step, RequestEnd::Refused);
+    daemon.log_event(now, &event);
+    let reason = step.because.clone();
+    daemon.hands.store.post(move |store| {
+        // It stays open then, and the next beat closes it.
+        let _ = store.close_request(id, now, RequestEnd::Refused, &reason, &event);
+    });
+    daemon.read_store();
+}
+
+fn closing_event(step: &Step, end: RequestEnd) -> NewEvent {
+    let kind = match end {
+        RequestEnd::Done => EventKind::RequestDone,
+        RequestEnd::Refused | RequestEnd::Expired => EventKind::RequestRefused,
+    };
+    NewEvent::by_daemon(kind, Some(&step.agent), step.because.clone())
+}
+
+/// How a program that could not be executed ended.
+pub(crate) fn not_started(errno: i32) -> gt_core::snapshot::End {
+    gt_core::snapshot::End::Exited(Exit::NotStarted(errno))
+}

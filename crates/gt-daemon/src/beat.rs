@@ -1,0 +1,182 @@
+//! One beat: observe, decide, act.
+
+use gt_api::request::{Missing, Reach, Response};
+use gt_core::AgentId;
+use gt_core::event::EventKind;
+use gt_core::plan::{Action, Plan, Step};
+use gt_core::snapshot::{Holder, InFlight};
+use gt_core::{decide, plan};
+use gt_host::clock;
+
+use crate::act;
+use crate::daemon::{Daemon, Waiter};
+
+impl Daemon {
+    /// Looks at everything that is known, decides, and begins what is to be done. Takes no
+    /// arguments: whatever woke the loop, the decision is the same.
+    pub(crate) fn beat(&mut self) {
+        let snapshot = self.observe();
+        let plan = decide(&snapshot, &self.policy);
+        for step in &plan.steps {
+            self.begin(step);
+        }
+        self.report_changes(&plan);
+        self.plan = plan;
+        self.answer_waiters();
+    }
+
+    /// Begins one step. What only changes memory is done here; the rest in a task that tells of
+    /// its outcome.
+    fn begin(&mut self, step: &Step) {
+        let now = clock::now();
+        let Some(seat) = self.seats.get_mut(&step.agent) else {
+            self.close_orphaned_request(step);
+            return;
+        };
+        match &step.action {
+            Action::ForgetPokes => {
+                seat.memory.forget_pokes();
+                self.save_memory(&step.agent);
+                self.note(
+                    EventKind::PokeAnswered,
+                    Some(&step.agent),
+                    step.because.clone(),
+                );
+            }
+            Action::OpenCircuit => {
+                seat.memory.open_circuit(now);
+                self.save_memory(&step.agent);
+                self.note(
+                    EventKind::CircuitOpened,
+                    Some(&step.agent),
+                    step.because.clone(),
+                );
+                self.note(
+                    EventKind::Escalation,
+                    Some(&step.agent),
+                    step.because.clone(),
+                );
+            }
+            Action::CloseCircuit => {
+                seat.memory.close_circuit();
+                self.save_memory(&step.agent);
+                self.note(
+                    EventKind::CircuitClosed,
+                    Some(&step.agent),
+                    step.because.clone(),
+                );
+            }
+            Action::Escalate => {
+                seat.memory.escalated_at = Some(now);
+                self.save_memory(&step.agent);
+                self.note(
+                    EventKind::Escalation,
+                    Some(&step.agent),
+                    step.because.clone(),
+                );
+            }
+            Action::CreateSession
+            | Action::RemoveSession { .. }
+            | Action::Sweep { .. }
+            | Action::Start { .. }
+            | Action::Stop { .. }
+            | Action::Poke { .. }
+            | Action::TakeRequest { .. }
+            | Action::CloseRequest { .. } => {
+                seat.in_flight = Some(InFlight {
+                    what: step.action.name(),
+                    since: now,
+                });
+                act::begin(self, step, now);
+            }
+        }
+    }
+
+    /// A request for an agent that is not in the town is closed without a seat.
+    fn close_orphaned_request(&mut self, step: &Step) {
+        if let Action::CloseRequest { request, .. } = step.action {
+            act::close_without_seat(self, request, step);
+        }
+    }
+
+    /// Says once when something begins to wait, and not at every beat.
+    fn report_changes(&mut self, plan: &Plan) {
+        let news: Vec<plan::Waiting> = plan
+            .waiting
+            .iter()
+            .filter(|waiting| waiting.on.contains("back-off") || waiting.on.contains("crash loop"))
+            .filter(|waiting| {
+                !self
+                    .plan
+                    .waiting
+                    .iter()
+                    .any(|old| is_same_wait(old, waiting))
+            })
+            .cloned()
+            .collect();
+        for waiting in news {
+            self.note(EventKind::RestartDelayed, Some(&waiting.agent), waiting.on);
+        }
+    }
+
+    /// Answers the clients whose agents have got where they should, or whose time is over.
+    pub(crate) fn answer_waiters(&mut self) {
+        let now = clock::monotonic();
+        let waiters = std::mem::take(&mut self.waiters);
+        for waiter in waiters {
+            let missing = self.missing(&waiter);
+            if missing.is_empty() || now >= waiter.deadline {
+                // The client may have hung up.
+                let _ = waiter.reply.send(Response::Reached { missing });
+            } else {
+                self.waiters.push(waiter);
+            }
+        }
+    }
+
+    fn missing(&self, waiter: &Waiter) -> Vec<Missing> {
+        waiter
+            .agents
+            .iter()
+            .filter(|agent| !self.has_reached(agent, waiter.goal))
+            .map(|agent| Missing {
+                agent: agent.clone(),
+                waiting: self.waits_on(agent),
+            })
+            .collect()
+    }
+
+    fn has_reached(&self, agent: &AgentId, goal: Reach) -> bool {
+        let Some(seat) = self.seats.get(agent) else {
+            return goal == Reach::Stopped;
+        };
+        match goal {
+            Reach::Running => seat.running().is_some() && seat.in_flight.is_none(),
+            Reach::Stopped => {
+                seat.holder.known() == Some(&Holder::Gone)
+                    && seat.pane.known() == Some(&None)
+                    && seat.in_flight.is_none()
+            }
+        }
+    }
+
+    /// What an agent waits on, in one line.
+    pub(crate) fn waits_on(&self, agent: &AgentId) -> String {
+        if let Some(waiting) = self
+            .plan
+            .waiting
+            .iter()
+            .find(|waiting| waiting.agent == *agent)
+        {
+            return waiting.on.clone();
+        }
+        match self.plan.steps.iter().find(|step| step.agent == *agent) {
+            Some(step) => format!("`{}`: {}", step.action.name(), step.because),
+            None => "nothing".to_owned(),
+        }
+    }
+}
+
+fn is_same_wait(one: &plan::Waiting, other: &plan::Waiting) -> bool {
+    one.agent == other.agent && one.on == other.on
+}

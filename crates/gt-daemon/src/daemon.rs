@@ -1,0 +1,208 @@
+//! The state of the loop: all that the daemon knows, owned by one task.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::time::Duration;
+
+use gt_api::request::{Reach, Response};
+use gt_core::event::{EventKind, NewEvent};
+use gt_core::observed::{Observed, Reason};
+use gt_core::plan::Plan;
+use gt_core::policy::Policy;
+use gt_core::{AgentId, IncarnationId};
+use gt_host::agent_environment::{self, Captured, Launch};
+use gt_host::config::Config;
+use gt_host::daemon_state::DaemonState;
+use gt_host::registry::Discovery;
+use gt_host::roster::SeatSpec;
+use gt_host::town::Town;
+use gt_host::{clock, wake};
+use gt_store::TownRows;
+use jiff::Timestamp;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::clockwork::Clockwork;
+use crate::event::Event;
+use crate::log::Log;
+use crate::refresh::Refresh;
+use crate::seat::Seat;
+use crate::store_thread::StoreThread;
+use crate::terminal::{Listing, Terminal};
+
+/// What tasks need to act on the world. It holds no state of the town.
+#[derive(Debug)]
+pub(crate) struct Hands {
+    pub(crate) town: Town,
+    pub(crate) store: StoreThread,
+    pub(crate) terminal: Terminal,
+    pub(crate) events: mpsc::Sender<Event>,
+    /// The binary that holders and agents run.
+    pub(crate) gt: PathBuf,
+    pub(crate) boot_id: String,
+}
+
+/// The loop's state.
+#[derive(Debug)]
+pub(crate) struct Daemon {
+    pub(crate) hands: Rc<Hands>,
+    pub(crate) config: Config,
+    /// The environment that a person's `gt up` captured.
+    pub(crate) captured: Captured,
+    /// Who was found in the town, to fall back on.
+    pub(crate) discovery: Option<Discovery>,
+    pub(crate) policy: Policy,
+    pub(crate) seats: BTreeMap<AgentId, Seat>,
+    pub(crate) clockwork: Clockwork,
+    /// The store as last read; kept when it cannot be read any more.
+    pub(crate) rows: Option<TownRows>,
+    pub(crate) store_trouble: Option<Reason>,
+    pub(crate) listing: Observed<Listing>,
+    /// Told by a client although the `down` file could not be written.
+    pub(crate) told_down: bool,
+    /// What is wrong with configuration or registry; the last good ones are in force.
+    pub(crate) problems: Vec<String>,
+    pub(crate) plan: Plan,
+    pub(crate) waiters: Vec<Waiter>,
+    pub(crate) state: DaemonState,
+    pub(crate) log: Log,
+    /// How many connections to holders were made.
+    pub(crate) links: u64,
+    pub(crate) store_reading: Refresh,
+    pub(crate) tmux_reading: Refresh,
+    pub(crate) ending: bool,
+}
+
+/// A client that waits for agents to get somewhere.
+#[derive(Debug)]
+pub(crate) struct Waiter {
+    pub(crate) agents: Vec<AgentId>,
+    pub(crate) goal: Reach,
+    /// On the monotonic clock.
+    pub(crate) deadline: Duration,
+    pub(crate) reply: oneshot::Sender<Response>,
+}
+
+impl Daemon {
+    /// Writes down what happened: to the log at once, to the store on its thread. A store that
+    /// cannot be written to does not hold supervision up; the log has it.
+    pub(crate) fn record(&mut self, event: NewEvent) {
+        let now = clock::now();
+        self.log_event(now, &event);
+        self.hands.store.post(move |store| {
+            // The log has the event; the next reading of the store tells of the trouble.
+            let _ = store.append(now, &event);
+        });
+    }
+
+    /// [`record`](Self::record) for the daemon's own doing.
+    pub(crate) fn note(
+        &mut self,
+        kind: EventKind,
+        agent: Option<&AgentId>,
+        text: impl Into<String>,
+    ) {
+        self.record(NewEvent::by_daemon(kind, agent, text));
+    }
+
+    /// Writes an event that is stored elsewhere to the log alone.
+    pub(crate) fn log_event(&mut self, now: Timestamp, event: &NewEvent) {
+        let subject = event
+            .agent
+            .as_ref()
+            .map_or_else(|| "town".to_owned(), ToString::to_string);
+        // A full disk must not end supervision, and there is nowhere else to say it.
+        let _ = self
+            .log
+            .line(now, event.kind.as_str(), &subject, &event.text);
+    }
+
+    /// The `PATH` that agents get.
+    pub(crate) fn captured_path(&self) -> &str {
+        self.captured.variables.get("PATH").unwrap_or("")
+    }
+
+    /// The whole environment of one run.
+    pub(crate) fn environment_of(
+        &self,
+        spec: &SeatSpec,
+        incarnation: IncarnationId,
+    ) -> Vec<(String, String)> {
+        let launch = Launch {
+            gt_directory: self.hands.gt.parent().unwrap_or(Path::new("/")),
+            incarnation,
+            terminal: agent_environment::terminal(),
+        };
+        let variables =
+            self.captured
+                .for_agent(spec, &self.config, self.hands.town.paths(), launch);
+        variables
+            .iter()
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect()
+    }
+
+    /// Whether the town was told to be down.
+    pub(crate) fn is_down(&self) -> bool {
+        // Unreadable counts as there: whoever cannot read its town does not start agents in it.
+        self.told_down || !matches!(self.hands.town.paths().down_file().try_exists(), Ok(false))
+    }
+
+    /// Stores what is remembered of an agent.
+    pub(crate) fn save_memory(&self, agent: &AgentId) {
+        let Some(seat) = self.seats.get(agent) else {
+            return;
+        };
+        let (agent, memory) = (agent.clone(), seat.memory.clone());
+        self.hands.store.post(move |store| {
+            // Memory is also in the loop; a store in trouble is found by the next reading.
+            let _ = store.save_memory(&agent, &memory);
+        });
+    }
+
+    /// Reads the store on its thread; [`Event::Rows`] brings the result.
+    pub(crate) fn read_store(&mut self) {
+        if self.store_reading.begin() {
+            self.spawn_store_reading();
+        }
+    }
+
+    pub(crate) fn spawn_store_reading(&self) {
+        let hands = Rc::clone(&self.hands);
+        tokio::task::spawn_local(async move {
+            let rows = hands.store.run(|store| store.read_town()).await;
+            hands.tell(Event::Rows(rows.into())).await;
+        });
+    }
+
+    /// Lists tmux's panes; [`Event::Panes`] brings the result.
+    pub(crate) fn look_at_tmux(&mut self) {
+        if self.tmux_reading.begin() {
+            self.spawn_tmux_reading();
+        }
+    }
+
+    pub(crate) fn spawn_tmux_reading(&self) {
+        let hands = Rc::clone(&self.hands);
+        tokio::task::spawn_local(async move {
+            let listing = hands.terminal.list().await;
+            hands.tell(Event::Panes(listing.into())).await;
+        });
+    }
+}
+
+impl Hands {
+    /// Tells the loop; a loop that has ended needs no news.
+    pub(crate) async fn tell(&self, event: Event) {
+        let _ = self.events.send(event).await;
+    }
+}
+
+/// The event that a wake-up datagram stands for. One that is not understood still wakes.
+pub(crate) fn event_of(datagram: &[u8]) -> Event {
+    match wake::decode(datagram) {
+        Some(wake::Wake::Holder(agent)) => Event::HolderReady(agent),
+        Some(wake::Wake::Keepalive { incarnation, .. }) => Event::Keepalive(incarnation),
+        Some(wake::Wake::Store | wake::Wake::Poke) | None => Event::Changed,
+    }
+}

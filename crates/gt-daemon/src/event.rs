@@ -1,0 +1,53 @@
+//! What wakes the loop. Events carry facts; the decision reads the whole snapshot.
+
+use gt_api::request::{Request, Response};
+use gt_core::agent_id::AgentId;
+use gt_core::incarnation::IncarnationId;
+use gt_core::observed::Observed;
+use gt_host::holder::protocol::{Answer, Report};
+use gt_store::TownRows;
+use tokio::sync::oneshot;
+
+use crate::act::Outcome;
+use crate::link::{Link, LinkError, LinkId};
+use crate::terminal::Listing;
+
+/// A closed list: who adds a source adds a variant.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// The safety net's tick, or a wait that the last plan named is over.
+    Tick,
+    /// SIGUSR1, a datagram or a file change: something in store or files may be new.
+    Changed,
+    /// SIGHUP or a request: read the configuration anew.
+    Reload,
+    /// SIGTERM or SIGINT.
+    Terminate,
+    /// The store was read.
+    Rows(Observed<TownRows>),
+    /// tmux was asked for its panes.
+    Panes(Observed<Listing>),
+    /// A holder said that it listens.
+    HolderReady(AgentId),
+    /// A connection to a holder was made, with its first report; or not.
+    Linked(AgentId, Result<Box<(Link, Report)>, LinkError>),
+    /// A holder says something of its own accord.
+    Holder(AgentId, Box<Answer>),
+    /// The connection to a holder ended.
+    HolderLost(AgentId, LinkId),
+    /// An agent showed activity.
+    Keepalive(IncarnationId),
+    /// An action ended.
+    Acted(AgentId, Outcome),
+    /// A client asks.
+    Client {
+        /// What.
+        request: Request,
+        /// Its pid, 0 where the system does not tell.
+        peer: u32,
+        /// Where the answer goes.
+        reply: oneshot::Sender<Response>,
+    },
+    /// Something failed that no agent is to blame for; it is logged.
+    Trouble(String),
+}

@@ -1,0 +1,92 @@
+//! The snapshot of a beat, from what is known now.
+
+use gt_core::AgentId;
+use gt_core::address::Address;
+use gt_core::incarnation::IncarnationId;
+use gt_core::observed::Observed;
+use gt_core::snapshot::{AgentFacts, Holder, Owed, RequestFacts, Snapshot};
+use gt_host::roster;
+
+use crate::daemon::Daemon;
+use crate::seat::Seat;
+
+impl Daemon {
+    /// Puts together what is known. Looks at nothing but the roster's directories and programs of
+    /// seats that may have to be started.
+    pub(crate) fn observe(&self) -> Snapshot {
+        Snapshot {
+            now: gt_host::clock::now(),
+            epoch: self.clockwork.epoch(),
+            down: self.is_down(),
+            frozen: self.store_trouble.clone(),
+            agents: self.seats.values().map(|seat| self.facts(seat)).collect(),
+            requests: self.request_facts(),
+        }
+    }
+
+    fn facts(&self, seat: &Seat) -> AgentFacts {
+        let spec = &seat.spec;
+        AgentFacts {
+            id: spec.agent.clone(),
+            run: spec.run,
+            poke: spec.poke,
+            can_type: spec.preset.screen.can_type(),
+            intent: self
+                .rows
+                .as_ref()
+                .and_then(|rows| rows.intents.get(&spec.agent).cloned()),
+            launch: self.launch(seat),
+            pane: seat.pane.clone(),
+            holder: seat.holder.clone(),
+            last_end: seat.last_end,
+            activity: seat.activity,
+            owed: self.owed(&spec.agent),
+            memory: seat.memory.clone(),
+            in_flight: seat.in_flight.clone(),
+            failure: seat.failure.clone(),
+            fresh: IncarnationId(gt_host::clock::fresh_id()),
+        }
+    }
+
+    /// Whether a successor could be started; not looked at where none can be wanted.
+    fn launch(&self, seat: &Seat) -> Observed<Result<(), String>> {
+        let settled = matches!(seat.holder, Observed::Known(Holder::Running { .. }))
+            && seat.memory.poke.is_none()
+            && !self.has_request(&seat.spec.agent);
+        if settled {
+            return Observed::Known(Ok(()));
+        }
+        roster::launch_readiness(&seat.spec, self.captured_path())
+    }
+
+    fn has_request(&self, agent: &AgentId) -> bool {
+        self.rows.as_ref().is_some_and(|rows| {
+            rows.requests
+                .iter()
+                .any(|(request, _)| request.agent == *agent)
+        })
+    }
+
+    fn owed(&self, agent: &AgentId) -> Observed<Owed> {
+        match (&self.rows, &self.store_trouble) {
+            (Some(rows), None) => {
+                let address = Address::Agent(agent.clone()).to_string();
+                Observed::Known(Owed {
+                    mail: rows.unread.get(&address).copied().unwrap_or(0),
+                })
+            }
+            (_, Some(reason)) => Observed::Unknown(reason.clone()),
+            (None, None) => Observed::unknown("the store was not read yet"),
+        }
+    }
+
+    fn request_facts(&self) -> Vec<RequestFacts> {
+        let requests = self.rows.iter().flat_map(|rows| &rows.requests);
+        requests
+            .map(|(request, taken_at)| RequestFacts {
+                request: request.clone(),
+                taken_at: *taken_at,
+            })
+            .collect()
+    }
+}

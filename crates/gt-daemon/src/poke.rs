@@ -1,0 +1,155 @@
+//! Bringing a message into a terminal: only onto an empty prompt, and only with proof.
+
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::Duration;
+
+use gt_core::incarnation::IncarnationId;
+use gt_core::memory::PokeResult;
+use gt_core::screen::{Screen, digest};
+use gt_core::snapshot::Pane;
+use gt_core::time::elapsed;
+use gt_host::roster::SeatSpec;
+use gt_host::tmux::{Key, request};
+use gt_host::{atomic, clock};
+
+use crate::act::{Failure, Outcome};
+use crate::daemon::Hands;
+use crate::terminal::{last_activity, pane_id};
+
+/// How long a program may take to show what was pasted, and to take it after Enter. Claude Code
+/// takes 60 to 150 ms.
+const TAKEN: Duration = Duration::from_secs(2);
+
+/// How often the screen is looked at meanwhile.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// What to bring where.
+#[derive(Debug)]
+pub(crate) struct Message {
+    pub(crate) incarnation: IncarnationId,
+    pub(crate) pane: Pane,
+    pub(crate) text: String,
+    pub(crate) misses: u32,
+    /// An attached person's hands must have rested for this long.
+    pub(crate) quiet: Duration,
+}
+
+/// Brings the message, or says why not.
+pub(crate) async fn bring(
+    hands: Rc<Hands>,
+    spec: SeatSpec,
+    message: Message,
+) -> Result<Outcome, Failure> {
+    let typing = Typing {
+        hands: &hands,
+        spec: &spec,
+        pane: &message.pane.pane,
+    };
+    let result = if person_at(&hands, &message).await {
+        PokeResult::NotTried
+    } else {
+        typing
+            .bring(&message.text)
+            .await
+            .unwrap_or(PokeResult::NotTried)
+    };
+    Ok(Outcome::Poked {
+        incarnation: message.incarnation,
+        misses: message.misses,
+        result,
+        at: clock::now(),
+    })
+}
+
+/// Whether somebody is at the terminal; when that cannot be said, somebody is.
+async fn person_at(hands: &Hands, message: &Message) -> bool {
+    match hands.terminal.people().await {
+        Ok(people) => last_activity(&people, &message.pane.session)
+            .is_some_and(|at| elapsed(at, clock::now()) < message.quiet),
+        Err(_) => true,
+    }
+}
+
+/// One message on its way.
+struct Typing<'a> {
+    hands: &'a Hands,
+    spec: &'a SeatSpec,
+    pane: &'a str,
+}
+
+impl Typing<'_> {
+    /// Looks, pastes, looks again, presses Enter, and looks whether it was taken. Enter is pressed
+    /// only on a screen that still is a prompt: a dialog that came up meanwhile is not answered.
+    async fn bring(&self, text: &str) -> Result<PokeResult, Failure> {
+        if let Err(result) = self.expect(&[Screen::Prompt]).await? {
+            return Ok(result);
+        }
+        self.paste(text).await?;
+        tokio::time::sleep(self.spec.preset.settle).await;
+        for _ in 0..2 {
+            if let Err(result) = self.expect(&[Screen::Prompt, Screen::Draft]).await? {
+                return Ok(result);
+            }
+            self.hands
+                .terminal
+                .ask(request::key(&pane_id(self.pane), Key::Enter))
+                .await?;
+            if self.was_taken().await? {
+                return Ok(PokeResult::Delivered);
+            }
+        }
+        let screen = self.capture().await?;
+        Ok(PokeResult::NotTyped {
+            screen: self.spec.preset.screen.read(&screen),
+            digest: digest(&screen),
+        })
+    }
+
+    /// The screen must be one of these; the result to report if it is not.
+    async fn expect(&self, wanted: &[Screen]) -> Result<Result<(), PokeResult>, Failure> {
+        let captured = self.capture().await?;
+        let screen = self.spec.preset.screen.read(&captured);
+        if wanted.contains(&screen) {
+            return Ok(Ok(()));
+        }
+        Ok(Err(PokeResult::NotTyped {
+            screen,
+            digest: digest(&captured),
+        }))
+    }
+
+    /// After Enter the input row must become empty or the program busy: the text is gone from it.
+    async fn was_taken(&self) -> Result<bool, Failure> {
+        let until = clock::monotonic() + TAKEN;
+        while clock::monotonic() < until {
+            let screen = self.spec.preset.screen.read(&self.capture().await?);
+            if screen != Screen::Draft {
+                return Ok(true);
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        Ok(false)
+    }
+
+    async fn capture(&self) -> Result<String, Failure> {
+        Ok(self.hands.terminal.capture(self.pane, 0).await?)
+    }
+
+    async fn paste(&self, text: &str) -> Result<(), Failure> {
+        let file = self.paste_file();
+        atomic::write_private(&file, text.as_bytes())?;
+        let pasted = self.hands.terminal.paste(self.pane, &file).await;
+        // Only a copy of what was sent; the next paste replaces it.
+        let _ = fs_err::remove_file(&file);
+        Ok(pasted?)
+    }
+
+    fn paste_file(&self) -> PathBuf {
+        self.hands
+            .town
+            .paths()
+            .pastes()
+            .join(self.spec.agent.file_stem())
+    }
+}

@@ -1,0 +1,361 @@
+//! The daemon from its lock to its end.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::Duration;
+
+use gt_core::AgentId;
+use gt_core::event::EventKind;
+use gt_core::incarnation::Exit;
+use gt_core::observed::Observed;
+use gt_core::plan::Plan;
+use gt_core::snapshot::{End, LastEnd};
+use gt_core::time::elapsed;
+use gt_host::agent_environment::Captured;
+use gt_host::clock::{self, Moment};
+use gt_host::config::{Config, ConfigError};
+use gt_host::daemon_state::DaemonState;
+use gt_host::lock::{Lock, LockError};
+use gt_host::tmux::{self, Control, Server, Tmux, TmuxError};
+use gt_host::town::{self, Town};
+use gt_host::{atomic, pid_file, process};
+use gt_store::{Store, StoreError};
+use jiff::Timestamp;
+use tokio::sync::mpsc;
+
+use crate::clockwork::Clockwork;
+use crate::daemon::{Daemon, Hands};
+use crate::event::Event;
+use crate::log::Log;
+use crate::refresh::Refresh;
+use crate::store_thread::StoreThread;
+use crate::terminal::Terminal;
+use crate::{server, sources};
+
+/// Events that may wait for the loop. More than that, and whoever tells has to wait.
+const QUEUE: usize = 1024;
+
+/// How long a process may wait for the store's write lock before the store counts as busy.
+const STORE_BUSY: Duration = Duration::from_secs(3);
+
+/// How long to wait for the lock: a probe of it holds it for an instant.
+const LOCK_PATIENCE: Duration = Duration::from_millis(300);
+
+/// How long tmux may take for one answer.
+const TMUX_DEADLINE: Duration = Duration::from_secs(3);
+
+/// Why there is no daemon.
+#[derive(Debug, thiserror::Error)]
+pub enum DaemonError {
+    /// Another one runs, or the lock cannot be had.
+    #[error("cannot become the town's daemon")]
+    Lock(#[source] LockError),
+    /// Its directories are not private, and cannot be made so.
+    #[error("cannot secure the town's private directory")]
+    Private(#[source] town::private::PrivateError),
+    /// The store cannot be opened.
+    #[error("cannot open the town's store")]
+    Store(#[source] StoreError),
+    /// town.toml is wrong.
+    #[error("cannot read the town's configuration")]
+    Config(#[source] ConfigError),
+    /// tmux is missing or too old.
+    #[error("cannot use tmux")]
+    Tmux(#[source] tmux::VersionError),
+    /// Something of the system failed.
+    #[error("cannot {doing}")]
+    System {
+        /// What was being done.
+        doing: &'static str,
+        /// Why it failed.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+/// Turns an error of the system into one that says what was being done.
+fn doing(doing: &'static str) -> impl Fn(std::io::Error) -> DaemonError {
+    move |source| DaemonError::System { doing, source }
+}
+
+/// Supervises the town until it is told to end. `ready` is called once the daemon answers on its
+/// socket; `gt` is the binary that holders run.
+///
+/// # Errors
+/// [`DaemonError`] when it cannot begin. What fails later is logged and does not end it.
+pub fn run(town: Town, gt: PathBuf, ready: impl FnOnce()) -> Result<(), DaemonError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(8)
+        .thread_stack_size(512 << 10)
+        .build()
+        .map_err(doing("start the runtime"))?;
+    let tasks = tokio::task::LocalSet::new();
+    let result = tasks.block_on(&runtime, supervise(town, gt, ready));
+    // What still waits for a hung program must not hold the end up.
+    runtime.shutdown_background();
+    result
+}
+
+async fn supervise(town: Town, gt: PathBuf, ready: impl FnOnce()) -> Result<(), DaemonError> {
+    let paths = town.paths().clone();
+    town::private::secure(&paths).map_err(DaemonError::Private)?;
+    fs_err::create_dir_all(paths.daemon_directory())
+        .map_err(doing("make the daemon's directory"))?;
+    let lock = Lock::acquire(&paths.daemon_lock(), LOCK_PATIENCE).map_err(DaemonError::Lock)?;
+    let (events, mut queue) = mpsc::channel(QUEUE);
+    sources::listen_to_signals(&events).map_err(doing("listen to signals"))?;
+    let mut daemon = begin(town, gt, &events)?;
+    let listener =
+        server::bind(&paths.daemon_socket()).map_err(doing("listen on the daemon's socket"))?;
+    sources::listen_to_wake_ups(&paths.wake_socket(), &events)
+        .map_err(doing("listen for wake-ups"))?;
+    tokio::task::spawn_local(server::serve(listener, events.clone()));
+    pid_file::write(&paths.daemon_pid(), std::process::id()).map_err(|error| {
+        DaemonError::System {
+            doing: "write the pid file",
+            source: std::io::Error::other(error),
+        }
+    })?;
+    let watched = [paths.root().to_owned(), paths.root().join("mayor")];
+    let watcher = sources::watch_files(&watched, events.clone());
+    if let Err(error) = &watcher {
+        daemon.note(
+            EventKind::Unobservable,
+            None,
+            format!("files are not watched: {error}"),
+        );
+    }
+    daemon.note(
+        EventKind::DaemonStarted,
+        None,
+        format!("pid {}", std::process::id()),
+    );
+    daemon.heartbeat();
+    ready();
+    daemon.supervise(&mut queue).await;
+    daemon.end();
+    hand_over_answers().await;
+    drop(lock);
+    Ok(())
+}
+
+/// Lets the clients' tasks write what they were answered last: each is woken already, and writes a
+/// line without waiting.
+async fn hand_over_answers() {
+    const TURNS: usize = 8;
+    for _ in 0..TURNS {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Opens everything; nothing is supervised yet.
+fn begin(town: Town, gt: PathBuf, events: &mpsc::Sender<Event>) -> Result<Daemon, DaemonError> {
+    let paths = town.paths().clone();
+    let log = Log::open(&paths.daemon_log()).map_err(doing("open the daemon's log"))?;
+    let config = Config::load(&paths.town_toml()).map_err(DaemonError::Config)?;
+    let captured = Captured::read(&paths).map_err(|error| DaemonError::System {
+        doing: "read the captured environment",
+        source: std::io::Error::other(error),
+    })?;
+    let store = Store::open(&paths.store(), STORE_BUSY).map_err(DaemonError::Store)?;
+    let remembered = Remembered::read(&store).map_err(DaemonError::Store)?;
+    tmux::probe(TMUX_DEADLINE).map_err(DaemonError::Tmux)?;
+    let tmux = connect_tmux(&paths, &config, &gt).map_err(doing("write the tmux configuration"))?;
+    let now = clock::now();
+    let hands = Hands {
+        store: StoreThread::spawn(store).map_err(doing("start the store's thread"))?,
+        terminal: Terminal::new(tmux),
+        events: events.clone(),
+        boot_id: process::boot_id().map_err(doing("read the boot id"))?,
+        town,
+        gt,
+    };
+    let mut daemon = Daemon {
+        policy: config.policy.clone(),
+        hands: Rc::new(hands),
+        config,
+        captured: captured.unwrap_or_default(),
+        discovery: None,
+        seats: BTreeMap::new(),
+        clockwork: Clockwork::new(Moment::now()),
+        rows: None,
+        store_trouble: None,
+        listing: Observed::unknown("not looked at yet"),
+        told_down: false,
+        problems: Vec::new(),
+        plan: Plan::default(),
+        waiters: Vec::new(),
+        state: first_state(&paths, now),
+        log,
+        links: 0,
+        store_reading: Refresh::default(),
+        tmux_reading: Refresh::default(),
+        ending: false,
+    };
+    daemon.read_roster();
+    remembered.give_to(&mut daemon);
+    Ok(daemon)
+}
+
+fn connect_tmux(
+    paths: &gt_host::paths::TownPaths,
+    config: &Config,
+    gt: &std::path::Path,
+) -> std::io::Result<Tmux> {
+    let text = tmux::config::server_config(config.tmux_user_config.as_deref());
+    atomic::write_private(&paths.tmux_config(), text.as_bytes())?;
+    let server = Server::new(
+        &config.tmux_socket_path(paths),
+        &paths.tmux_config(),
+        TMUX_DEADLINE,
+    );
+    Ok(Tmux::Control(Box::new(Control::new(
+        server,
+        vec![gt.into(), "quiet".into()],
+    ))))
+}
+
+/// The count of heartbeats goes on over restarts, as in the original.
+fn first_state(paths: &gt_host::paths::TownPaths, now: Timestamp) -> DaemonState {
+    let before =
+        DaemonState::read(&paths.daemon_state()).unwrap_or_else(|_| DaemonState::default());
+    DaemonState {
+        running: true,
+        pid: i64::from(std::process::id()),
+        started_at: Some(now),
+        last_heartbeat: None,
+        heartbeat_count: before.heartbeat_count,
+    }
+}
+
+/// What the store remembers of the agents from before this daemon.
+struct Remembered {
+    memories: BTreeMap<AgentId, gt_core::memory::AgentMemory>,
+    ends: BTreeMap<AgentId, gt_store::Ended>,
+    starts: BTreeMap<AgentId, u32>,
+}
+
+impl Remembered {
+    fn read(store: &Store) -> Result<Self, StoreError> {
+        Ok(Self {
+            memories: store.memories()?,
+            ends: store.last_ends()?,
+            starts: store.starts()?,
+        })
+    }
+
+    fn give_to(mut self, daemon: &mut Daemon) {
+        for (agent, seat) in &mut daemon.seats {
+            seat.memory = self.memories.remove(agent).unwrap_or_default();
+            seat.restarts = self.starts.get(agent).copied().unwrap_or(0);
+            if let Some(ended) = self.ends.remove(agent) {
+                seat.last_end = end_from_word(&ended.how, ended.exit).map(|how| LastEnd {
+                    incarnation: ended.id,
+                    at: ended.at,
+                    how,
+                });
+            }
+        }
+    }
+}
+
+fn end_from_word(word: &str, exit: Option<Exit>) -> Option<End> {
+    match (word, exit) {
+        ("exited", Some(exit)) => Some(End::Exited(exit)),
+        ("lost", _) => Some(End::Lost),
+        ("requested", _) => Some(End::Requested),
+        ("unresponsive", _) => Some(End::Unresponsive),
+        ("dismissed", _) => Some(End::Dismissed),
+        _ => None,
+    }
+}
+
+impl Daemon {
+    /// The loop: take in what happened, then one beat for all of it.
+    async fn supervise(&mut self, queue: &mut mpsc::Receiver<Event>) {
+        let mut next_heartbeat = clock::monotonic() + self.config.heartbeat;
+        while !self.ending {
+            let wait = self.next_look(next_heartbeat);
+            match tokio::time::timeout(wait, queue.recv()).await {
+                Ok(Some(event)) => self.handle(event),
+                Ok(None) => return,
+                Err(_) => self.handle(Event::Tick),
+            }
+            self.handle_waiting(queue);
+            if clock::monotonic() >= next_heartbeat {
+                next_heartbeat = clock::monotonic() + self.config.heartbeat;
+                self.heartbeat();
+            }
+            self.beat();
+        }
+    }
+
+    /// Takes in what waits already, so that a burst costs one beat; at most a queueful, so that a
+    /// source that never rests does not hold the beat up.
+    fn handle_waiting(&mut self, queue: &mut mpsc::Receiver<Event>) {
+        for _ in 0..QUEUE {
+            match queue.try_recv() {
+                Ok(event) if !self.ending => self.handle(event),
+                Ok(_) | Err(_) => return,
+            }
+        }
+    }
+
+    /// Until when nothing has to be done unless something happens.
+    fn next_look(&self, next_heartbeat: Duration) -> Duration {
+        let now = clock::monotonic();
+        let heartbeat = next_heartbeat.saturating_sub(now);
+        let planned = self
+            .plan
+            .next_look()
+            .map(|until| elapsed(clock::now(), until));
+        let waiters = self
+            .waiters
+            .iter()
+            .map(|waiter| waiter.deadline.saturating_sub(now))
+            .min();
+        let wait = [planned, waiters]
+            .into_iter()
+            .flatten()
+            .fold(heartbeat, Duration::min);
+        // A wait that the clocks round down must not spin.
+        wait.max(Duration::from_millis(1))
+    }
+
+    /// The end in order: said, saved, and the agents left running.
+    fn end(&mut self) {
+        self.note(
+            EventKind::DaemonStopped,
+            None,
+            "told to end; the agents go on",
+        );
+        self.state.running = false;
+        self.save_state();
+        let paths = self.hands.town.paths();
+        // The lock is the truth; these are for people and old tools.
+        let _ = pid_file::remove_own(&paths.daemon_pid(), std::process::id());
+        let _ = fs_err::remove_file(paths.daemon_socket());
+        let _ = fs_err::remove_file(paths.wake_socket());
+    }
+
+    /// Saves what `gt daemon status` and old tools show.
+    pub(crate) fn save_state(&mut self) {
+        if let Err(error) = self.state.write(&self.hands.town.paths().daemon_state()) {
+            let text = format!("daemon/state.json: {}", gt_core::observed::chain(&error));
+            self.note(EventKind::ActionFailed, None, text);
+        }
+    }
+}
+
+/// tmux's own errors, as the terminal sorts them.
+impl crate::terminal::TerminalError {
+    /// Whether what was asked for is proven not to be there.
+    pub(crate) fn is_not_found(&self) -> bool {
+        matches!(
+            self,
+            Self::Tmux(TmuxError::NotFound { .. } | TmuxError::NoServer { .. })
+        )
+    }
+}

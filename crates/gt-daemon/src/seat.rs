@@ -1,0 +1,171 @@
+//! What the daemon knows of one seat from beat to beat. Facts here are observations of now; what
+//! outlasts the daemon is in `memory`, the store and the holder.
+
+use gt_core::incarnation::{IncarnationId, ProcessId};
+use gt_core::memory::AgentMemory;
+use gt_core::observed::Observed;
+use gt_core::plan::StopPurpose;
+use gt_core::snapshot::{End, Failure, Holder, InFlight, LastEnd, Pane};
+use gt_host::holder::protocol::{Answer, Phase, Report};
+use gt_host::roster::SeatSpec;
+use jiff::Timestamp;
+
+use crate::link::Link;
+
+/// One seat.
+#[derive(Debug)]
+pub(crate) struct Seat {
+    pub(crate) spec: SeatSpec,
+    pub(crate) memory: AgentMemory,
+    pub(crate) link: Option<Link>,
+    /// A connection is being made.
+    pub(crate) linking: bool,
+    pub(crate) holder: Observed<Holder>,
+    pub(crate) holder_process: Option<ProcessId>,
+    /// The pane that the holder says it sits in.
+    pub(crate) reported_pane: Option<String>,
+    pub(crate) pane: Observed<Option<Pane>>,
+    pub(crate) last_end: Option<LastEnd>,
+    /// Why the present run is being stopped, if the daemon is doing so.
+    pub(crate) stopping: Option<StopPurpose>,
+    pub(crate) activity: Option<Timestamp>,
+    pub(crate) in_flight: Option<InFlight>,
+    /// The last action on it that failed, until one of its kind succeeds.
+    pub(crate) failure: Option<Failure>,
+    pub(crate) restarts: u32,
+}
+
+impl Seat {
+    pub(crate) fn new(spec: SeatSpec) -> Self {
+        Self {
+            spec,
+            memory: AgentMemory::default(),
+            link: None,
+            linking: false,
+            holder: Observed::unknown("not looked at yet"),
+            holder_process: None,
+            reported_pane: None,
+            pane: Observed::unknown("not looked at yet"),
+            last_end: None,
+            stopping: None,
+            activity: None,
+            in_flight: None,
+            failure: None,
+            restarts: 0,
+        }
+    }
+
+    /// The run that the holder reports, if one is there.
+    pub(crate) fn running(&self) -> Option<(IncarnationId, ProcessId, Timestamp)> {
+        match self.holder.known()? {
+            Holder::Running {
+                incarnation,
+                process,
+                since,
+            } => Some((*incarnation, *process, *since)),
+            Holder::Gone | Holder::Orphaned { .. } | Holder::Idle | Holder::Stopping { .. } => None,
+        }
+    }
+
+    /// Takes over what a holder tells of itself.
+    pub(crate) fn take_report(&mut self, report: &Report) {
+        self.holder_process = Some(report.holder);
+        self.reported_pane.clone_from(&report.pane);
+        self.holder = holder_of(report);
+        if let (Phase::Idle, Some(incarnation), Some(exit)) =
+            (report.phase, report.incarnation, report.exit)
+        {
+            let at = report.exited_at.unwrap_or_default();
+            self.note_end(incarnation, at, self.end_of(End::Exited(exit)));
+        }
+    }
+
+    /// Takes over what a holder says by itself. True when a run ended.
+    pub(crate) fn take_answer(&mut self, answer: &Answer) -> bool {
+        match answer {
+            Answer::Report { report } => self.take_report(report),
+            Answer::Started {
+                incarnation,
+                process,
+                at,
+            } => {
+                self.holder = Observed::Known(Holder::Running {
+                    incarnation: *incarnation,
+                    process: *process,
+                    since: *at,
+                });
+                self.last_end = None;
+                self.stopping = None;
+                self.activity = None;
+            }
+            Answer::Stopping { incarnation } => {
+                self.holder = Observed::Known(Holder::Stopping {
+                    incarnation: *incarnation,
+                });
+            }
+            Answer::Exited {
+                incarnation,
+                exit,
+                at,
+                ..
+            } => {
+                // A stop goes on until the whole kill set is gone.
+                if self.stopping.is_none() {
+                    self.holder = Observed::Known(Holder::Idle);
+                }
+                self.note_end(*incarnation, *at, self.end_of(End::Exited(*exit)));
+                return true;
+            }
+            Answer::Gone { survivors, .. } => {
+                if survivors.is_empty() {
+                    self.holder = Observed::Known(Holder::Idle);
+                    self.stopping = None;
+                }
+            }
+            Answer::Signalled { .. }
+            | Answer::Quitting
+            | Answer::Refused { .. }
+            | Answer::Error { .. }
+            | Answer::Unknown => {}
+        }
+        false
+    }
+
+    /// How the run that ends now ended: on purpose if it was being stopped.
+    fn end_of(&self, otherwise: End) -> End {
+        match self.stopping {
+            Some(StopPurpose::Dismiss) => End::Dismissed,
+            Some(StopPurpose::Request) => End::Requested,
+            Some(StopPurpose::Unresponsive) => End::Unresponsive,
+            None => otherwise,
+        }
+    }
+
+    /// Notes the end of a run; what is known of it already, such as its purpose, stays.
+    pub(crate) fn note_end(&mut self, incarnation: IncarnationId, at: Timestamp, how: End) {
+        if self
+            .last_end
+            .is_some_and(|end| end.incarnation == incarnation)
+        {
+            return;
+        }
+        self.last_end = Some(LastEnd {
+            incarnation,
+            at,
+            how,
+        });
+    }
+}
+
+fn holder_of(report: &Report) -> Observed<Holder> {
+    match (report.phase, report.incarnation, report.process) {
+        (Phase::Idle, _, _) => Observed::Known(Holder::Idle),
+        (Phase::Running, Some(incarnation), Some(process)) => Observed::Known(Holder::Running {
+            incarnation,
+            process,
+            since: report.started_at.unwrap_or_default(),
+        }),
+        (Phase::Ending, Some(incarnation), _) => Observed::Known(Holder::Stopping { incarnation }),
+        (phase, _, _) => Observed::unknown(format!("its holder reports {phase:?} without a run")),
+    }
+}

@@ -1,0 +1,122 @@
+//! The daemon's stream socket: one request a line, one answer a line.
+
+use std::path::Path;
+
+use gt_api::request::{Envelope, Request, Response};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::event::Event;
+
+/// Longest request line: requests name agents and actions, never content.
+const MAX_REQUEST: u64 = 64 << 10;
+
+/// Binds the socket, replacing what a daemon that was killed left behind. The caller holds the
+/// town's lock, so no living daemon listens there.
+pub(crate) fn bind(path: &Path) -> std::io::Result<UnixListener> {
+    match fs_err::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    UnixListener::bind(path)
+}
+
+/// Accepts clients for as long as the loop listens.
+pub(crate) async fn serve(listener: UnixListener, events: mpsc::Sender<Event>) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                tokio::task::spawn_local(converse(stream, events.clone()));
+            }
+            // Out of descriptors, or a client that was gone at once: the next one is served.
+            Err(error) => {
+                let report = Event::Trouble(format!("cannot accept a client: {error}"));
+                if events.send(report).await.is_err() {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// Serves one client until it hangs up. Another user's client is hung up on.
+async fn converse(stream: UnixStream, events: mpsc::Sender<Event>) {
+    let Some(peer) = same_user(&stream) else {
+        return;
+    };
+    let (reader, mut writer) = stream.into_split();
+    let mut reader = BufReader::with_capacity(1024, reader);
+    loop {
+        let mut line = String::new();
+        match (&mut reader).take(MAX_REQUEST).read_line(&mut line).await {
+            Ok(0) | Err(_) => return,
+            Ok(_) => {}
+        }
+        let response = answer(&line, peer, &events).await;
+        let mut text = serde_json::to_string(&response).expect("a response is plain data");
+        text.push('\n');
+        if writer.write_all(text.as_bytes()).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn answer(line: &str, peer: u32, events: &mpsc::Sender<Event>) -> Response {
+    let request = match parse(line) {
+        Ok(request) => request,
+        Err(message) => {
+            return Response::Error {
+                message,
+                refused: false,
+            };
+        }
+    };
+    let (reply, response) = oneshot::channel();
+    let ended = || Response::Error {
+        message: "the daemon is ending".to_owned(),
+        refused: false,
+    };
+    if events
+        .send(Event::Client {
+            request,
+            peer,
+            reply,
+        })
+        .await
+        .is_err()
+    {
+        return ended();
+    }
+    response.await.unwrap_or_else(|_| ended())
+}
+
+fn parse(line: &str) -> Result<Request, String> {
+    let envelope: Envelope = serde_json::from_str(line).map_err(|error| {
+        format!(
+            "this daemon ({}) does not know the request: {error}",
+            crate::VERSION
+        )
+    })?;
+    if envelope.v > gt_api::PROTOCOL {
+        return Err(format!(
+            "this daemon ({}) speaks protocol {}, the client {}; `gt daemon restart` brings up the new one and keeps the agents",
+            crate::VERSION,
+            gt_api::PROTOCOL,
+            envelope.v
+        ));
+    }
+    Ok(envelope.request)
+}
+
+/// The client's pid, if it is of this user.
+fn same_user(stream: &UnixStream) -> Option<u32> {
+    let credentials = stream.peer_cred().ok()?;
+    let own = rustix::process::getuid().as_raw();
+    (credentials.uid() == own).then(|| {
+        credentials
+            .pid()
+            .and_then(|pid| u32::try_from(pid).ok())
+            .unwrap_or(0)
+    })
+}

@@ -1,0 +1,85 @@
+//! Where events come from: signals, datagrams, changed files. Each source is a task that ends with
+//! the loop.
+
+use std::path::{Path, PathBuf};
+
+use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
+use tokio::net::UnixDatagram;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+
+use crate::daemon::event_of;
+use crate::event::Event;
+
+/// Turns signals into events. Called before the pid file is written: whoever reads that file may
+/// signal at once.
+pub(crate) fn listen_to_signals(events: &mpsc::Sender<Event>) -> std::io::Result<()> {
+    forward(SignalKind::terminate(), || Event::Terminate, events)?;
+    forward(SignalKind::interrupt(), || Event::Terminate, events)?;
+    forward(SignalKind::hangup(), || Event::Reload, events)?;
+    forward(SignalKind::user_defined1(), || Event::Changed, events)
+}
+
+fn forward(
+    kind: SignalKind,
+    event: fn() -> Event,
+    events: &mpsc::Sender<Event>,
+) -> std::io::Result<()> {
+    let mut signals = signal(kind)?;
+    let events = events.clone();
+    tokio::task::spawn_local(async move {
+        while signals.recv().await.is_some() {
+            if events.send(event()).await.is_err() {
+                return;
+            }
+        }
+    });
+    Ok(())
+}
+
+/// Turns datagrams into events.
+pub(crate) fn listen_to_wake_ups(path: &Path, events: &mpsc::Sender<Event>) -> std::io::Result<()> {
+    match fs_err::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let socket = UnixDatagram::bind(path)?;
+    let events = events.clone();
+    tokio::task::spawn_local(async move {
+        let mut buffer = vec![0; gt_host::wake::MAX_LENGTH];
+        while let Ok(length) = socket.recv(&mut buffer).await {
+            if events.send(event_of(&buffer[..length])).await.is_err() {
+                return;
+            }
+        }
+    });
+    Ok(())
+}
+
+/// Watches town.toml, the registry and the deacon's heartbeat by their directories, since they are
+/// replaced by rename. A hint only: every heartbeat looks at the files themselves. The watcher
+/// must be kept.
+pub(crate) fn watch_files(
+    directories: &[PathBuf],
+    events: mpsc::Sender<Event>,
+) -> notify::Result<RecommendedWatcher> {
+    let mut watcher = notify::recommended_watcher(move |change: notify::Result<notify::Event>| {
+        let relevant = change.is_ok_and(|change| {
+            // A reader, such as the daemon itself, changes nothing.
+            !change.kind.is_access() && change.paths.iter().any(|path| is_configuration(path))
+        });
+        if relevant {
+            // A full queue is a loop that is about to look.
+            let _ = events.try_send(Event::Reload);
+        }
+    })?;
+    for directory in directories {
+        watcher.watch(directory, RecursiveMode::NonRecursive)?;
+    }
+    Ok(watcher)
+}
+
+fn is_configuration(path: &Path) -> bool {
+    path.file_name()
+        .is_some_and(|name| name == "town.toml" || name == "rigs.json")
+}

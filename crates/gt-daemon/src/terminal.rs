@@ -1,0 +1,128 @@
+//! The daemon's one way to tmux: its requests one after the other, and none while it is known not
+//! to answer.
+
+use std::cell::Cell;
+use std::path::Path;
+use std::time::Duration;
+
+use gt_core::snapshot;
+use gt_host::clock;
+use gt_host::tmux::{Client, PaneRow, Request, Tmux, TmuxError, request};
+use tokio::sync::Mutex;
+
+/// After a request that was not answered in time, tmux is left alone for this long: everything
+/// that needs it is unknown at once, and does not queue up behind one deadline after another.
+const SICK: Duration = Duration::from_secs(5);
+
+/// tmux, shared by the actions that are under way. The lock is held for one request at a time,
+/// which has a deadline of its own; there is no second lock.
+#[derive(Debug)]
+pub(crate) struct Terminal {
+    tmux: Mutex<Tmux>,
+    sick_until: Cell<Duration>,
+}
+
+/// Why tmux did not do as asked.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TerminalError {
+    /// It failed.
+    #[error("tmux failed")]
+    Tmux(#[source] TmuxError),
+    /// It did not answer a moment ago.
+    #[error("tmux did not answer and is left alone for {SICK:?}")]
+    Sick,
+}
+
+/// What one look at tmux showed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Listing {
+    panes: Vec<PaneRow>,
+    people: Vec<Client>,
+}
+
+impl Terminal {
+    pub(crate) fn new(tmux: Tmux) -> Self {
+        Self {
+            tmux: Mutex::new(tmux),
+            sick_until: Cell::new(Duration::ZERO),
+        }
+    }
+
+    /// Asks one thing.
+    pub(crate) async fn ask<T: Send + 'static>(
+        &self,
+        request: Request<T>,
+    ) -> Result<T, TerminalError> {
+        let mut tmux = self.tmux.lock().await;
+        if clock::monotonic() < self.sick_until.get() {
+            return Err(TerminalError::Sick);
+        }
+        let answer = tmux.ask(request).await;
+        if matches!(answer, Err(TmuxError::TimedOut { .. })) {
+            self.sick_until.set(clock::monotonic() + SICK);
+        }
+        answer.map_err(TerminalError::Tmux)
+    }
+
+    /// Every pane, and every person who is attached.
+    pub(crate) async fn list(&self) -> Result<Listing, TerminalError> {
+        let panes = self.ask(request::list()).await?;
+        let anybody = panes.iter().any(|pane| pane.attached > 0);
+        let people = if anybody {
+            self.ask(request::clients()).await?
+        } else {
+            Vec::new()
+        };
+        Ok(Listing { panes, people })
+    }
+
+    /// A screen into which a message may be typed needs a fresh look at who is there.
+    pub(crate) async fn people(&self) -> Result<Vec<Client>, TerminalError> {
+        self.ask(request::clients()).await
+    }
+
+    /// Pastes a file and returns when tmux has taken it.
+    pub(crate) async fn paste(&self, pane: &str, file: &Path) -> Result<(), TerminalError> {
+        self.ask(request::paste(&pane_id(pane), file)).await
+    }
+
+    /// The visible screen of a pane, with `history` lines above it.
+    pub(crate) async fn capture(&self, pane: &str, history: u32) -> Result<String, TerminalError> {
+        self.ask(request::capture(&pane_id(pane), history)).await
+    }
+}
+
+/// Ids in plans come from tmux itself.
+pub(crate) fn pane_id(text: &str) -> gt_host::tmux::PaneId {
+    text.parse().expect("a pane id that tmux gave")
+}
+
+/// As [`pane_id`].
+pub(crate) fn session_id(text: &str) -> gt_host::tmux::SessionId {
+    text.parse().expect("a session id that tmux gave")
+}
+
+impl Listing {
+    /// The agent's pane: the one its holder reported, else the first of the session of its name.
+    pub(crate) fn pane(&self, reported: Option<&str>, session: &str) -> Option<snapshot::Pane> {
+        let reported = self
+            .panes
+            .iter()
+            .find(|row| Some(row.pane_id.to_string().as_str()) == reported);
+        let row = reported.or_else(|| self.panes.iter().find(|row| row.session_name == session))?;
+        Some(snapshot::Pane {
+            session: row.session_id.to_string(),
+            pane: row.pane_id.to_string(),
+            attached: last_activity(&self.people, &row.session_id.to_string()),
+        })
+    }
+}
+
+/// When a person attached to this session last pressed a key.
+pub(crate) fn last_activity(people: &[Client], session: &str) -> Option<jiff::Timestamp> {
+    people
+        .iter()
+        .filter(|person| person.session_id.to_string() == session)
+        .map(|person| person.last_activity)
+        .max()
+}

@@ -1,0 +1,244 @@
+//! What clients are shown, from what the loop knows.
+
+use std::rc::Rc;
+
+use gt_api::request::Response;
+use gt_api::view::{Agent, Daemon as DaemonView, State, Status, Town, Waiting, Why};
+use gt_core::AgentId;
+use gt_core::decide::{Goal, goal};
+use gt_core::memory::PokeResult;
+use gt_core::observed::Observed;
+use gt_core::screen::Screen;
+use gt_core::snapshot::{AgentFacts, Holder, Snapshot};
+use gt_core::time::age;
+use jiff::Timestamp;
+use tokio::sync::oneshot;
+
+use crate::daemon::Daemon;
+use crate::seat::Seat;
+
+/// How many of an agent's events `gt why` shows.
+const WHY_EVENTS: usize = 12;
+
+impl Daemon {
+    /// The town at a glance.
+    pub(crate) fn status(&self) -> Status {
+        let mut problems = self.problems.clone();
+        problems.extend(
+            self.store_trouble
+                .iter()
+                .map(|reason| format!("the store: {reason}")),
+        );
+        if let Observed::Unknown(reason) = &self.listing {
+            problems.push(format!("tmux: {reason}"));
+        }
+        Status {
+            town: Town {
+                name: self.hands.town.name().to_owned(),
+                root: self.hands.town.paths().root().display().to_string(),
+                down: self.is_down(),
+            },
+            daemon: DaemonView {
+                running: true,
+                pid: Some(std::process::id()),
+                started_at: self.state.started_at.map(text),
+                last_heartbeat: self.state.last_heartbeat.map(text),
+                heartbeat_count: u64::try_from(self.state.heartbeat_count).ok(),
+            },
+            agents: self.seats.values().map(|seat| self.agent(seat)).collect(),
+            problems,
+        }
+    }
+
+    fn agent(&self, seat: &Seat) -> Agent {
+        let running = seat.running();
+        let (state, since, evidence) = self.state_of(seat);
+        let spec = &seat.spec;
+        Agent {
+            id: spec.agent.to_string(),
+            role: spec.agent.role().to_string(),
+            rig: spec.agent.rig().map(ToString::to_string),
+            session: spec.session_name.clone(),
+            intent: self.intent_word(seat),
+            state,
+            since: since.map(text),
+            pid: running.map(|(_, process, _)| process.pid),
+            holder_pid: seat.holder_process.map(|process| process.pid),
+            incarnation: running.map(|(incarnation, ..)| incarnation.to_string()),
+            restarts: Some(seat.restarts.saturating_sub(1)),
+            waiting: self.waiting(&spec.agent),
+            evidence,
+        }
+    }
+
+    fn intent_word(&self, seat: &Seat) -> String {
+        let stored = self
+            .rows
+            .as_ref()
+            .and_then(|rows| rows.intents.get(&seat.spec.agent));
+        let word = stored.map_or(seat.spec.run.as_str(), |intent| intent.desire.as_str());
+        word.to_owned()
+    }
+
+    fn waiting(&self, agent: &AgentId) -> Option<Waiting> {
+        let waiting = self
+            .plan
+            .waiting
+            .iter()
+            .find(|waiting| waiting.agent == *agent)?;
+        Some(Waiting {
+            on: waiting.on.clone(),
+            since: waiting.since.map(text),
+            until: waiting.until.map(text),
+        })
+    }
+
+    /// What an agent is doing, since when, and how that is known.
+    fn state_of(&self, seat: &Seat) -> (State, Option<Timestamp>, Vec<String>) {
+        match &seat.holder {
+            Observed::Unknown(reason) => (State::Unknown, None, vec![reason.to_string()]),
+            Observed::Known(Holder::Running { since, process, .. }) => {
+                let evidence = format!("its holder reports pid {} since {since}", process.pid);
+                let (state, at, more) = self.progress(seat, *since);
+                (state, Some(at), [vec![evidence], more].concat())
+            }
+            Observed::Known(Holder::Stopping { .. }) => (State::Stopping, None, Vec::new()),
+            Observed::Known(Holder::Orphaned { survivors, .. }) => {
+                let evidence = format!("its holder is gone and left {survivors} processes");
+                (State::Unknown, None, vec![evidence])
+            }
+            Observed::Known(Holder::Idle) => {
+                let end = seat
+                    .last_end
+                    .map(|end| format!("its last run: {:?}", end.how));
+                (
+                    State::Exited,
+                    seat.last_end.map(|end| end.at),
+                    end.into_iter().collect(),
+                )
+            }
+            Observed::Known(Holder::Gone) => {
+                (State::Gone, seat.last_end.map(|end| end.at), Vec::new())
+            }
+        }
+    }
+
+    /// A running agent's progress. Silence is evidence of nothing: it is idle, not stalled.
+    fn progress(&self, seat: &Seat, since: Timestamp) -> (State, Timestamp, Vec<String>) {
+        if let Some(poke) = seat.memory.poke {
+            let state = match poke.result {
+                PokeResult::NotTyped {
+                    screen: Screen::Dialog,
+                    ..
+                } => State::NeedsAnswer,
+                _ if seat.memory.misses > 0 => State::Stalled,
+                _ => State::Idle,
+            };
+            let evidence = format!(
+                "last poke at {}: {:?}, {} unanswered before",
+                poke.at, poke.result, seat.memory.misses
+            );
+            return (state, poke.at, vec![evidence]);
+        }
+        let Some(activity) = seat.activity else {
+            return (State::Starting, since, vec!["no activity yet".to_owned()]);
+        };
+        let evidence = vec![format!("last activity at {activity}")];
+        let idle = age(activity, self.clockwork.epoch(), gt_host::clock::now());
+        if idle < self.policy.poke.fresh {
+            (State::Working, activity, evidence)
+        } else {
+            (State::Idle, activity, evidence)
+        }
+    }
+
+    /// Explains one agent; its events come from the store, or are missing with it.
+    pub(crate) fn answer_why(&self, agent: AgentId, reply: oneshot::Sender<Response>) {
+        let Some(seat) = self.seats.get(&agent) else {
+            let message = format!("no agent `{agent}` in this town");
+            // The client may have hung up.
+            let _ = reply.send(Response::Error {
+                message,
+                refused: false,
+            });
+            return;
+        };
+        let snapshot = self.observe();
+        let Some(facts) = snapshot.agents.iter().find(|facts| facts.id == agent) else {
+            return;
+        };
+        let mut why = Why {
+            agent: self.agent(seat),
+            goal: describe_goal(&snapshot, facts),
+            decision: self.waits_on(&agent),
+            facts: describe(facts),
+            events: Vec::new(),
+        };
+        let hands = Rc::clone(&self.hands);
+        tokio::task::spawn_local(async move {
+            match hands
+                .store
+                .run(move |store| store.of_agent(&agent, WHY_EVENTS))
+                .await
+            {
+                Ok(events) => why.events = events.iter().map(Into::into).collect(),
+                Err(error) => why.facts.push(format!(
+                    "its events are unknown: {}",
+                    gt_core::observed::chain(&error)
+                )),
+            }
+            // The client may have hung up.
+            let _ = reply.send(Response::Why(Box::new(why)));
+        });
+    }
+}
+
+fn describe_goal(snapshot: &Snapshot, facts: &AgentFacts) -> String {
+    match goal(snapshot, facts) {
+        Goal::Up(why) => format!("it shall run: {why}"),
+        Goal::Down(why) => format!("it shall not run: {why}"),
+        Goal::Either => "it may run and need not".to_owned(),
+        Goal::Unknown(why) => format!("unknown: {why}"),
+    }
+}
+
+fn describe(facts: &AgentFacts) -> Vec<String> {
+    let mut lines = vec![
+        format!("holder: {}", observed(&facts.holder)),
+        format!("pane: {}", observed(&facts.pane)),
+        format!("launch: {}", observed(&facts.launch)),
+        format!("owes: {}", observed(&facts.owed)),
+        format!("restarts that count: {}", facts.memory.attempts.len()),
+    ];
+    lines.extend(
+        facts
+            .last_end
+            .map(|end| format!("last run ended at {}: {:?}", end.at, end.how)),
+    );
+    lines.extend(facts.activity.map(|at| format!("last activity: {at}")));
+    lines.extend(
+        facts
+            .memory
+            .poke
+            .map(|poke| format!("last poke: {} ({:?})", poke.at, poke.result)),
+    );
+    lines.extend(
+        facts
+            .memory
+            .circuit
+            .map(|circuit| format!("circuit open since {}", circuit.opened_at)),
+    );
+    lines
+}
+
+fn observed<T: std::fmt::Debug>(fact: &Observed<T>) -> String {
+    match fact {
+        Observed::Known(fact) => format!("{fact:?}"),
+        Observed::Unknown(reason) => format!("unknown ({reason})"),
+    }
+}
+
+/// Times leave as text: RFC 3339, to the millisecond.
+fn text(time: Timestamp) -> String {
+    format!("{time:.3}")
+}

@@ -1,0 +1,548 @@
+//! town.toml: what people say about their town. Every key has a default; a mistake is named with
+//! its line, its key and the key that may have been meant; comments stay when gt writes it.
+
+mod duration;
+pub(crate) mod entries;
+mod key;
+mod kind;
+mod schema;
+mod template;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use gt_core::Role;
+use gt_core::policy::{Poke, PokePolicy, Policy, RestartPolicy, Run};
+
+pub use duration::{format as format_duration, parse as parse_duration};
+pub use entries::Mistake;
+pub use key::{Fallback, KEYS, Key};
+pub use kind::{Kind, Value};
+pub use schema::schema;
+pub use template::template;
+
+use crate::lock::{Lock, LockError};
+use crate::paths::TownPaths;
+use crate::preset::{self, Preset};
+use crate::town::private::{self, PrivateError};
+use entries::Entries;
+
+/// How long `gt config set` waits for another one.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The configuration of a town, complete and checked.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// `[daemon] heartbeat`.
+    pub heartbeat: Duration,
+    /// `[poke]`, `[restart]` and `[tmux] attached_quiet`: what decisions follow.
+    pub policy: Policy,
+    /// `[tmux] socket`.
+    pub tmux_socket: TmuxSocket,
+    /// `[tmux] user_config`.
+    pub tmux_user_config: Option<PathBuf>,
+    /// `[env] pass`.
+    pub pass: Vec<String>,
+    /// `[snapshot] max_file`, in bytes.
+    pub snapshot_max_file: u64,
+    roles: BTreeMap<Role, RoleConfig>,
+    agents: BTreeMap<String, Arc<Preset>>,
+    entries: Entries,
+}
+
+/// `[roles.ROLE]`.
+#[derive(Debug, Clone)]
+pub struct RoleConfig {
+    /// What its agents run.
+    pub agent: Arc<Preset>,
+    /// When they run unasked.
+    pub run: Run,
+    /// When they are poked.
+    pub poke: Poke,
+}
+
+/// Which tmux server the town uses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TmuxSocket {
+    /// One of its own.
+    Town,
+    /// The user's, as the original does.
+    Default,
+    /// The one at this socket.
+    Path(PathBuf),
+}
+
+/// The value of a key, and where it comes from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Effective {
+    /// The key's path.
+    pub key: String,
+    /// Its value.
+    pub value: Value,
+    /// Who says so.
+    pub origin: Origin,
+}
+
+/// Who gave a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// town.toml.
+    File,
+    /// The preset of that name.
+    Preset,
+    /// The table of keys.
+    Default,
+}
+
+/// Why the configuration could not be read or changed.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read or written; the text names it.
+    #[error(transparent)]
+    Io(io::Error),
+    /// The file has mistakes.
+    #[error("{}", lines(path, mistakes))]
+    Mistakes {
+        /// Which file.
+        path: PathBuf,
+        /// Every mistake in it.
+        mistakes: Vec<Mistake>,
+    },
+    /// There is no such key.
+    #[error("`{}` is not a key{}", key.escape_default(), meant(suggestion.as_deref()))]
+    UnknownKey {
+        /// As given.
+        key: String,
+        /// What may have been meant.
+        suggestion: Option<String>,
+    },
+    /// The key does not take the value.
+    #[error("`{key}` {problem}")]
+    BadValue {
+        /// Which key.
+        key: String,
+        /// What is wrong, in words that follow the key.
+        problem: String,
+    },
+    /// The directory of its lock is not safe to use.
+    #[error(transparent)]
+    Private(PrivateError),
+    /// Another program is changing the file and does not end.
+    #[error("the configuration is being changed by another program")]
+    Locked(#[source] LockError),
+}
+
+fn lines(path: &Path, mistakes: &[Mistake]) -> String {
+    let lines: Vec<String> = mistakes
+        .iter()
+        .map(|mistake| format!("{}: {mistake}", path.display()))
+        .collect();
+    lines.join("\n")
+}
+
+fn meant(suggestion: Option<&str>) -> String {
+    suggestion.map_or_else(String::new, |meant| format!("; did you mean `{meant}`?"))
+}
+
+impl Config {
+    /// Reads the file; the defaults without one.
+    ///
+    /// # Errors
+    /// [`ConfigError::Io`], or [`ConfigError::Mistakes`] with all of them.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        Self::check(&text_of(path)?).map_err(|mistakes| ConfigError::Mistakes {
+            path: path.to_owned(),
+            mistakes,
+        })
+    }
+
+    /// Reads a text.
+    ///
+    /// # Errors
+    /// Every mistake in it.
+    pub fn check(text: &str) -> Result<Self, Vec<Mistake>> {
+        Self::build(Entries::read(text)?)
+    }
+
+    /// The socket of the tmux server that the town uses.
+    pub fn tmux_socket_path(&self, paths: &TownPaths) -> PathBuf {
+        match &self.tmux_socket {
+            TmuxSocket::Town => paths.tmux_socket(),
+            TmuxSocket::Default => crate::tmux::default_socket(),
+            TmuxSocket::Path(path) => path.clone(),
+        }
+    }
+
+    /// The role's agents.
+    pub fn role(&self, role: Role) -> &RoleConfig {
+        self.roles.get(&role).expect("every role was filled in")
+    }
+
+    /// The preset of a name, as town.toml changes it.
+    pub fn agent(&self, name: &str) -> Option<&Arc<Preset>> {
+        self.agents.get(name)
+    }
+
+    /// The names of every preset and `[agents.NAME]`.
+    pub fn agent_names(&self) -> impl Iterator<Item = &str> {
+        self.agents.keys().map(String::as_str)
+    }
+
+    /// The value of a key; none for one that has neither entry nor default.
+    ///
+    /// # Errors
+    /// [`ConfigError::UnknownKey`].
+    pub fn get(&self, key: &str) -> Result<Option<Effective>, ConfigError> {
+        find_key(key)?;
+        Ok(self.entries.effective(key))
+    }
+
+    /// Every value that holds, in the order of the table.
+    pub fn effective(&self) -> Vec<Effective> {
+        let names: Vec<&str> = self.agent_names().collect();
+        let paths = KEYS.iter().flat_map(|key| self.entries.expand(key, &names));
+        paths
+            .filter_map(|path| self.entries.effective(&path))
+            .collect()
+    }
+
+    fn build(entries: Entries) -> Result<Self, Vec<Mistake>> {
+        let mut mistakes = entries.out_of_order();
+        let agents = entries.agents();
+        let mut roles = BTreeMap::new();
+        for role in Role::ALL {
+            match entries.role(role, &agents) {
+                Ok(config) => {
+                    roles.insert(role, config);
+                }
+                Err(mistake) => mistakes.push(mistake),
+            }
+        }
+        if !mistakes.is_empty() {
+            return Err(mistakes);
+        }
+        let entry = |path: &str| entries.value(path);
+        Ok(Self {
+            heartbeat: entries.duration("daemon.heartbeat"),
+            policy: entries.policy(),
+            tmux_socket: match entries.text("tmux.socket").as_str() {
+                "town" => TmuxSocket::Town,
+                "default" => TmuxSocket::Default,
+                path => TmuxSocket::Path(path.into()),
+            },
+            tmux_user_config: entry("tmux.user_config").map(|path| path.to_string().into()),
+            pass: entries.list("env.pass"),
+            snapshot_max_file: match entry("snapshot.max_file") {
+                Some(Value::Size(bytes)) => bytes,
+                other => unreachable!("the table of keys gives a size, not {other:?}"),
+            },
+            roles,
+            agents,
+            entries,
+        })
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self::check("").expect("the defaults of the table of keys are checked by a test")
+    }
+}
+
+/// Writes one value into town.toml, keeping its comments and its other entries. The result is
+/// checked whole before anything is written.
+///
+/// # Errors
+/// [`ConfigError`]; the file is then as it was.
+pub fn set(paths: &TownPaths, key: &str, value: &str) -> Result<(), ConfigError> {
+    private::secure_one(&paths.private()).map_err(ConfigError::Private)?;
+    let lock = paths.private().join("config.lock");
+    let _lock = Lock::acquire(&lock, PATIENCE).map_err(ConfigError::Locked)?;
+    // Through a symlink, such as into a person's collection of dotfiles.
+    let path = paths.town_toml();
+    let path = path.canonicalize().unwrap_or(path);
+    let text = text_with(&text_of(&path)?, key, value).map_err(|error| error.in_file(&path))?;
+    Config::check(&text).map_err(|mistakes| ConfigError::Mistakes {
+        path: path.clone(),
+        mistakes,
+    })?;
+    let written = match is_private(&path) {
+        true => crate::atomic::write_private(&path, text.as_bytes()),
+        false => crate::atomic::write(&path, text.as_bytes()),
+    };
+    written.map_err(ConfigError::Io)
+}
+
+/// Whether a person closed the file to others, as one does with keys inside.
+fn is_private(path: &Path) -> bool {
+    fs_err::metadata(path).is_ok_and(|file| file.permissions().mode() & 0o077 == 0)
+}
+
+/// A text with one value changed.
+fn text_with(text: &str, key: &str, value: &str) -> Result<String, ConfigError> {
+    let bad = |problem| ConfigError::BadValue {
+        key: key.to_owned(),
+        problem,
+    };
+    let kind = find_key(key)?.kind;
+    let value = kind.from_command_line(value).map_err(bad)?;
+    kind.read(&value).map_err(bad)?;
+    let mut document: toml_edit::DocumentMut = text.parse().map_err(|_| ConfigError::Mistakes {
+        path: PathBuf::new(),
+        mistakes: Entries::read(text).err().unwrap_or_default(),
+    })?;
+    let mut words: Vec<&str> = key.split('.').collect();
+    let last = words.pop().expect("a key has at least one word");
+    let mut table: &mut dyn toml_edit::TableLike = document.as_table_mut();
+    for word in words {
+        table = table
+            .entry(word)
+            .or_insert_with(implicit_table)
+            .as_table_like_mut()
+            .ok_or_else(|| bad("lies in a table that is not one".to_owned()))?;
+    }
+    replace(table, last, value);
+    Ok(document.to_string())
+}
+
+/// A table whose header is written only when it has entries of its own.
+fn implicit_table() -> toml_edit::Item {
+    let mut table = toml_edit::Table::new();
+    table.set_implicit(true);
+    toml_edit::Item::Table(table)
+}
+
+/// Puts a value in; that of an old one is replaced with the space and comment around it kept.
+fn replace(table: &mut dyn toml_edit::TableLike, word: &str, mut value: toml_edit::Value) {
+    match table.get_mut(word).and_then(toml_edit::Item::as_value_mut) {
+        Some(old) => {
+            *value.decor_mut() = old.decor().clone();
+            *old = value;
+        }
+        None => {
+            table.insert(word, toml_edit::Item::Value(value));
+        }
+    }
+}
+
+impl ConfigError {
+    /// The same error about this file.
+    fn in_file(self, file: &Path) -> Self {
+        match self {
+            Self::Mistakes { mistakes, .. } => Self::Mistakes {
+                path: file.to_owned(),
+                mistakes,
+            },
+            error => error,
+        }
+    }
+}
+
+fn find_key(path: &str) -> Result<&'static Key, ConfigError> {
+    let words: Vec<&str> = path.split('.').collect();
+    key::find(&words).ok_or_else(|| ConfigError::UnknownKey {
+        key: path.to_owned(),
+        suggestion: entries::unknown_key(&words, 0).suggestion,
+    })
+}
+
+fn text_of(path: &Path) -> Result<String, ConfigError> {
+    match fs_err::read_to_string(path) {
+        Ok(text) => Ok(text),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
+        Err(error) => Err(ConfigError::Io(error)),
+    }
+}
+
+/// What holds: the file's entry, else the preset's, else the table's default.
+impl Entries {
+    fn effective(&self, path: &str) -> Option<Effective> {
+        let (value, origin) = match self.get(path) {
+            Some(value) => (value.clone(), Origin::File),
+            None => match preset::builtin(path) {
+                Some(value) => (value, Origin::Preset),
+                None => (default_of(path)?, Origin::Default),
+            },
+        };
+        Some(Effective {
+            key: path.to_owned(),
+            value,
+            origin,
+        })
+    }
+
+    pub(crate) fn value(&self, path: &str) -> Option<Value> {
+        self.effective(path).map(|effective| effective.value)
+    }
+
+    pub(crate) fn duration(&self, path: &str) -> Duration {
+        match self.value(path) {
+            Some(Value::Duration(duration)) => duration,
+            other => unreachable!("the table of keys gives `{path}` a time, not {other:?}"),
+        }
+    }
+
+    fn factor(&self, path: &str) -> f64 {
+        match self.value(path) {
+            Some(Value::Factor(factor)) => factor,
+            other => unreachable!("the table of keys gives `{path}` a number, not {other:?}"),
+        }
+    }
+
+    fn count(&self, path: &str) -> u32 {
+        match self.value(path) {
+            Some(Value::Count(count)) => count,
+            other => unreachable!("the table of keys gives `{path}` a count, not {other:?}"),
+        }
+    }
+
+    pub(crate) fn text(&self, path: &str) -> String {
+        self.value(path)
+            .map_or_else(String::new, |text| text.to_string())
+    }
+
+    pub(crate) fn list(&self, path: &str) -> Vec<String> {
+        match self.value(path) {
+            Some(Value::List(list)) => list,
+            _ => Vec::new(),
+        }
+    }
+
+    fn policy(&self) -> Policy {
+        Policy {
+            poke: PokePolicy {
+                fresh: self.duration("poke.fresh"),
+                very_stale: self.duration("poke.very_stale"),
+                base: self.duration("poke.base"),
+                factor: self.factor("poke.factor"),
+                max: self.duration("poke.max"),
+                slot_max_age: self.duration("poke.slot_max_age"),
+                unanswered_before_restart: self.count("poke.unanswered_before_restart"),
+            },
+            restart: RestartPolicy {
+                first_delay: self.duration("restart.first_delay"),
+                base: self.duration("restart.base"),
+                factor: self.factor("restart.factor"),
+                max: self.duration("restart.max"),
+                budget: self.count("restart.budget"),
+                window: self.duration("restart.window"),
+                half_open: self.duration("restart.half_open"),
+                stop_grace: self.duration("restart.stop_grace"),
+            },
+            attached_quiet: self.duration("tmux.attached_quiet"),
+        }
+    }
+
+    /// Pairs of keys of which the first may not be above the second.
+    fn out_of_order(&self) -> Vec<Mistake> {
+        let pairs = [
+            ("poke.fresh", "poke.very_stale"),
+            ("poke.base", "poke.max"),
+            ("restart.base", "restart.max"),
+        ];
+        pairs
+            .into_iter()
+            .filter(|(low, high)| self.duration(low) > self.duration(high))
+            .map(|(low, high)| Mistake {
+                line: self.line(low).or_else(|| self.line(high)).unwrap_or(1),
+                key: low.to_owned(),
+                problem: format!("is longer than `{high}`"),
+                suggestion: None,
+            })
+            .collect()
+    }
+
+    /// Every preset and `[agents.NAME]`, by name.
+    fn agents(&self) -> BTreeMap<String, Arc<Preset>> {
+        let own = self
+            .0
+            .keys()
+            .filter_map(|path| path.strip_prefix("agents.")?.split('.').next());
+        let names: BTreeSet<&str> = preset::NAMES.iter().copied().chain(own).collect();
+        names
+            .into_iter()
+            .map(|name| (name.to_owned(), Arc::new(Preset::from_entries(name, self))))
+            .collect()
+    }
+
+    fn role(
+        &self,
+        role: Role,
+        agents: &BTreeMap<String, Arc<Preset>>,
+    ) -> Result<RoleConfig, Mistake> {
+        let path = format!("roles.{role}.agent");
+        let name = self.text(&path);
+        let agent = agents.get(&name).filter(|agent| !agent.command.is_empty());
+        Ok(RoleConfig {
+            agent: agent.cloned().ok_or_else(|| Mistake {
+                line: self.line(&path).unwrap_or(1),
+                key: path,
+                problem: no_agent(&name, agents),
+                suggestion: None,
+            })?,
+            run: match self.text(&format!("roles.{role}.run")).as_str() {
+                "always" => Run::Always,
+                "on_demand" => Run::OnDemand,
+                _ => Run::Never,
+            },
+            poke: match self.text(&format!("roles.{role}.poke")).as_str() {
+                "always" => Poke::Always,
+                "owed" => Poke::Owed,
+                _ => Poke::Never,
+            },
+        })
+    }
+
+    /// The paths that a key stands for here.
+    fn expand(&self, key: &Key, names: &[&str]) -> Vec<String> {
+        let roles = Role::ALL.map(Role::as_str);
+        match key.parts().find(|part| matches!(*part, "ROLE" | "NAME")) {
+            Some("ROLE") => roles
+                .iter()
+                .map(|role| key.path.replace("ROLE", role))
+                .collect(),
+            Some(_) => {
+                let paths = names.iter().map(|name| key.path.replace("NAME", name));
+                paths.flat_map(|path| self.expand_variables(path)).collect()
+            }
+            None => vec![key.path.to_owned()],
+        }
+    }
+
+    fn expand_variables(&self, path: String) -> Vec<String> {
+        let Some(table) = path.strip_suffix("VARIABLE") else {
+            return vec![path];
+        };
+        self.0
+            .keys()
+            .filter(|path| path.starts_with(table))
+            .cloned()
+            .collect()
+    }
+}
+
+fn no_agent(name: &str, agents: &BTreeMap<String, Arc<Preset>>) -> String {
+    if agents.contains_key(name) {
+        return format!("names `{name}`, which has no command: give `agents.{name}.command`");
+    }
+    let known: Vec<&str> = agents.keys().map(String::as_str).collect();
+    let name = name.escape_default();
+    format!(
+        "names `{name}`, which is neither a preset nor in [agents] (there are {})",
+        known.join(", ")
+    )
+}
+
+fn default_of(path: &str) -> Option<Value> {
+    let words: Vec<&str> = path.split('.').collect();
+    let key = key::find(&words)?;
+    let value = key.fallback(&words)?.parse::<toml_edit::Value>().ok()?;
+    key.kind.read(&value).ok()
+}
+
+#[cfg(test)]
+mod tests;

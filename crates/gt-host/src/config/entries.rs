@@ -1,0 +1,188 @@
+//! The entries of a configuration text, each checked against the table of keys, with its place.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use toml_edit::{Document, Item, TableLike};
+
+use super::key;
+use super::kind::Value;
+
+/// What a text says, by path.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Entries(pub(crate) BTreeMap<String, Entry>);
+
+/// One entry.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Entry {
+    pub(crate) value: Value,
+    pub(crate) line: usize,
+}
+
+/// Something wrong in a configuration text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mistake {
+    /// The line, from 1.
+    pub line: usize,
+    /// The key, with the tables it is in; empty when the text is no TOML.
+    pub key: String,
+    /// What is wrong, in words that follow the key.
+    pub problem: String,
+    /// A key that may have been meant.
+    pub suggestion: Option<String>,
+}
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}: ", self.line)?;
+        if !self.key.is_empty() {
+            write!(f, "`{}` ", self.key.escape_debug())?;
+        }
+        f.write_str(&self.problem)?;
+        match &self.suggestion {
+            Some(suggestion) => write!(f, "; did you mean `{suggestion}`?"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Entries {
+    /// Reads a text. Every mistake is found, not only the first.
+    pub(crate) fn read(text: &str) -> Result<Self, Vec<Mistake>> {
+        Self::read_in(text, &[])
+    }
+
+    /// Reads a text whose keys lie in the table `inside`, as a preset's do.
+    pub(crate) fn read_in(text: &str, inside: &[&str]) -> Result<Self, Vec<Mistake>> {
+        let document = Document::parse(text).map_err(|error| {
+            vec![Mistake {
+                line: line_of(text, error.span().map_or(0, |span| span.start)),
+                key: String::new(),
+                problem: error.message().replace('\n', " "),
+                suggestion: None,
+            }]
+        })?;
+        let mut reader = Reader {
+            text,
+            entries: Self::default(),
+            mistakes: Vec::new(),
+        };
+        reader.table(document.as_table(), inside);
+        match reader.mistakes.is_empty() {
+            true => Ok(reader.entries),
+            false => Err(reader.mistakes),
+        }
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Option<&Value> {
+        self.0.get(path).map(|entry| &entry.value)
+    }
+
+    /// The line of an entry, to name with a mistake that shows only when all is read.
+    pub(crate) fn line(&self, path: &str) -> Option<usize> {
+        self.0.get(path).map(|entry| entry.line)
+    }
+}
+
+struct Reader<'a> {
+    text: &'a str,
+    entries: Entries,
+    mistakes: Vec<Mistake>,
+}
+
+impl Reader<'_> {
+    fn table(&mut self, table: &dyn TableLike, path: &[&str]) {
+        for (word, _) in table.iter() {
+            let Some((name, item)) = table.get_key_value(word) else {
+                continue;
+            };
+            let line = line_of(self.text, name.span().map_or(0, |span| span.start));
+            self.item(item, &[path, &[word]].concat(), line);
+        }
+    }
+
+    fn item(&mut self, item: &Item, path: &[&str], line: usize) {
+        if let Some(key) = key::find(path) {
+            let read = match item.as_value() {
+                Some(value) => key.kind.read(value),
+                None => Err("is a value, not a table".to_owned()),
+            };
+            match read {
+                Ok(value) => {
+                    self.entries.0.insert(path.join("."), Entry { value, line });
+                }
+                Err(problem) => self.mistake(path, line, &problem),
+            }
+        } else if !key::is_table(path) {
+            self.unknown(path, line);
+        } else if let Some(table) = item.as_table_like() {
+            self.table(table, path);
+        } else {
+            self.mistake(path, line, "is a table, not a value");
+        }
+    }
+
+    fn mistake(&mut self, path: &[&str], line: usize, problem: &str) {
+        self.mistakes.push(Mistake {
+            line,
+            key: path.join("."),
+            problem: problem.to_owned(),
+            suggestion: None,
+        });
+    }
+
+    fn unknown(&mut self, path: &[&str], line: usize) {
+        let mistake = unknown_key(path, line);
+        self.mistakes.push(mistake);
+    }
+}
+
+/// The mistake of a path that is in no table, with the key that may have been meant.
+pub(crate) fn unknown_key(path: &[&str], line: usize) -> Mistake {
+    let known = (0..path.len())
+        .rev()
+        .find(|length| key::is_table(&path[..*length]));
+    let above = &path[..known.unwrap_or(0)];
+    let suggestion = path
+        .get(above.len())
+        .and_then(|word| nearest(word, &key::next_words(above)))
+        .map(|word| [above, &[word]].concat().join("."));
+    Mistake {
+        line,
+        key: path.join("."),
+        problem: "is not a key".to_owned(),
+        suggestion,
+    }
+}
+
+fn line_of(text: &str, offset: usize) -> usize {
+    text.bytes()
+        .take(offset)
+        .filter(|byte| *byte == b'\n')
+        .count()
+        + 1
+}
+
+/// The word that differs least, if it differs by no more than a third of its letters.
+fn nearest(word: &str, words: &[&'static str]) -> Option<&'static str> {
+    let candidates = words
+        .iter()
+        .map(|candidate| (distance(word, candidate), *candidate));
+    let (distance, candidate) = candidates.min_by_key(|(distance, _)| *distance)?;
+    (distance <= (candidate.len() / 3).max(1)).then_some(candidate)
+}
+
+/// How many letters must be put in, taken out or replaced to make one word of the other.
+fn distance(from: &str, to: &str) -> usize {
+    let mut row: Vec<usize> = (0..=to.chars().count()).collect();
+    for (i, a) in from.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, b) in to.chars().enumerate() {
+            let replaced = diagonal + usize::from(a != b);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row.last().copied().unwrap_or(0)
+}

@@ -1,0 +1,328 @@
+use super::*;
+
+fn paths(text: &str) -> (tempfile::TempDir, TownPaths) {
+    let directory = tempfile::tempdir().unwrap();
+    let paths = TownPaths::new(directory.path());
+    fs_err::create_dir(paths.private()).unwrap();
+    fs_err::write(paths.town_toml(), text).unwrap();
+    (directory, paths)
+}
+
+#[track_caller]
+fn check_mistakes(text: &str, expect: &[&str]) {
+    let mistakes = Config::check(text).err().unwrap_or_default();
+    let found: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
+    assert_eq!(found, expect);
+}
+
+/// The numbers that decisions were tested with are those of an empty file.
+#[test]
+fn an_empty_file_gives_the_defaults_of_the_core() {
+    let config = Config::check("").unwrap();
+    assert_eq!(config.policy.poke, PokePolicy::default());
+    assert_eq!(config.policy.restart, RestartPolicy::default());
+    assert_eq!(config.policy.attached_quiet, Duration::from_secs(120));
+    assert_eq!(config.tmux_socket, TmuxSocket::Town);
+    assert_eq!(config.snapshot_max_file, 10 << 20);
+    let roles: Vec<String> = Role::ALL
+        .iter()
+        .map(|role| {
+            let role = config.role(*role);
+            format!("{} {:?} {:?}", role.agent.name, role.run, role.poke)
+        })
+        .collect();
+    let expect = [
+        "claude Always Owed",
+        "claude Always Owed",
+        "claude OnDemand Owed",
+        "claude OnDemand Owed",
+        "claude Never Owed",
+        "claude Never Owed",
+    ];
+    assert_eq!(roles, expect);
+}
+
+#[test]
+fn every_default_is_a_value_of_its_key() {
+    for effective in Config::default().effective() {
+        let words: Vec<&str> = effective.key.split('.').collect();
+        let kind = key::find(&words).unwrap().kind;
+        assert_eq!(
+            kind.read(&effective.value.to_toml()),
+            Ok(effective.value),
+            "{}",
+            effective.key
+        );
+    }
+}
+
+#[test]
+fn a_key_that_is_not_known_is_named_with_line_and_neighbour() {
+    check_mistakes(
+        "[poke]\n# comment\nfrsh = \"1m\"\n\n[role.mayor]\nrun = \"always\"\n[agents.x]\ncomand = []\n",
+        &[
+            "line 3: `poke.frsh` is not a key; did you mean `poke.fresh`?",
+            "line 5: `role` is not a key; did you mean `roles`?",
+            "line 8: `agents.x.comand` is not a key; did you mean `agents.x.command`?",
+        ],
+    );
+    check_mistakes(
+        "[roles.mayer]\nrun = \"never\"\n[quux]\n",
+        &[
+            "line 1: `roles.mayer` is not a key; did you mean `roles.mayor`?",
+            "line 3: `quux` is not a key",
+        ],
+    );
+}
+
+#[test]
+fn a_value_that_does_not_fit_is_named_with_what_would() {
+    check_mistakes(
+        "poke = 3\n[restart]\nbudget = 0\nfactor = 0.5\nmax = \"soon\"\n[daemon.heartbeat]\n[roles.mayor]\nrun = \"sometimes\"\n",
+        &[
+            "line 1: `poke` is a table, not a value",
+            "line 3: `restart.budget` takes a whole number of 1 or more",
+            "line 4: `restart.factor` takes a number of 1 or more",
+            "line 5: `restart.max` takes a time such as \"90s\", \"5m\" or \"1h30m\"",
+            "line 6: `daemon.heartbeat` is a value, not a table",
+            "line 8: `roles.mayor.run` takes \"always\", \"on_demand\", \"never\"",
+        ],
+    );
+    let bad = Config::check("[agents.x]\nready = '(['\nblocked = ['a', '(']\n").unwrap_err();
+    assert!(
+        bad[0].problem.starts_with("is not a regular expression: "),
+        "{}",
+        bad[0]
+    );
+    assert!(bad[1].problem.ends_with("(`(`)"), "{}", bad[1]);
+}
+
+#[test]
+fn mistakes_that_show_only_in_the_whole_are_named_too() {
+    check_mistakes(
+        "[poke]\nmax = \"1m\"\n[roles.crew]\nagent = \"cloude\"\n[roles.witness]\nagent = \"generic\"",
+        &[
+            "line 2: `poke.base` is longer than `poke.max`",
+            "line 6: `roles.witness.agent` names `generic`, which has no command: give `agents.generic.command`",
+            "line 4: `roles.crew.agent` names `cloude`, which is neither a preset nor in [agents] (there are claude, codex, gemini, generic, opencode)",
+        ],
+    );
+}
+
+#[test]
+fn what_is_no_toml_is_named_by_its_line() {
+    let mistakes = Config::check("[poke]\nfresh = \n").unwrap_err();
+    assert_eq!((mistakes.len(), mistakes[0].line), (1, 2));
+    let twice = Config::check("[poke]\nfresh = \"1m\"\nfresh = \"2m\"\n").unwrap_err();
+    assert_eq!(twice[0].line, 3, "{}", twice[0]);
+}
+
+/// Covers F67: how a screen is read is data; one field of a preset can be changed by itself.
+#[test]
+fn a_preset_is_changed_field_by_field_and_a_new_one_is_made() {
+    let config = Config::check(
+        "[agents.claude]\nsettle = \"1s\"\nenv = { A = \"b\" }\n[agents.mine]\ncommand = [\"./x\", \"-y\"]\n\
+         [roles.crew]\nagent = \"mine\"\n",
+    )
+    .unwrap();
+    let claude = config.agent("claude").unwrap();
+    assert_eq!(claude.settle, Duration::from_secs(1));
+    assert_eq!(claude.command, ["claude", "--dangerously-skip-permissions"]);
+    assert_eq!(claude.env.get("A").map(String::as_str), Some("b"));
+    let mine = &config.role(Role::Crew).agent;
+    assert_eq!(
+        (mine.name.as_str(), mine.submit.as_str()),
+        ("mine", "Enter")
+    );
+    assert!(
+        !mine.screen.can_type(),
+        "without a pattern nothing is typed"
+    );
+}
+
+#[test]
+fn a_value_says_where_it_comes_from() {
+    let config = Config::check("[poke]\nfresh = \"90s\"\n").unwrap();
+    let found = |key: &str| {
+        let effective = config.get(key).unwrap()?;
+        Some(format!("{} {:?}", effective.value, effective.origin))
+    };
+    assert_eq!(found("poke.fresh").as_deref(), Some("1m30s File"));
+    assert_eq!(
+        found("agents.codex.settle").as_deref(),
+        Some("500ms Preset")
+    );
+    assert_eq!(found("roles.deacon.run").as_deref(), Some("always Default"));
+    assert_eq!(found("tmux.user_config"), None);
+    let error = config.get("poke.bse").unwrap_err().to_string();
+    assert_eq!(error, "`poke.bse` is not a key; did you mean `poke.base`?");
+    assert!(config.get("poke").is_err() && config.get("").is_err());
+}
+
+#[track_caller]
+fn check_set(text: &str, key: &str, value: &str, expect: &str) {
+    let (_directory, paths) = paths(text);
+    set(&paths, key, value).unwrap();
+    assert_eq!(fs_err::read_to_string(paths.town_toml()).unwrap(), expect);
+}
+
+#[test]
+fn a_value_is_set_and_every_comment_stays() {
+    check_set(
+        "# mine\n[poke] # here\n# why\nfresh = \"1m\" # short\nfactor = 2 # two\n",
+        "poke.fresh",
+        "90s",
+        "# mine\n[poke] # here\n# why\nfresh = \"90s\" # short\nfactor = 2 # two\n",
+    );
+    check_set(
+        "",
+        "roles.mayor.run",
+        "never",
+        "[roles.mayor]\nrun = \"never\"\n",
+    );
+    check_set(
+        "env.pass = [\"A\"]\n",
+        "env.pass",
+        "[\"A\", \"B\"]",
+        "env.pass = [\"A\", \"B\"]\n",
+    );
+    check_set("", "restart.budget", "3", "[restart]\nbudget = 3\n");
+}
+
+#[test]
+fn a_value_can_be_set_in_the_file_of_a_new_town() {
+    let (_directory, paths) = paths(&template());
+    set(&paths, "roles.refinery.agent", "codex").unwrap();
+    set(&paths, "agents.mine.env.KEY", "true").unwrap();
+    let config = Config::load(&paths.town_toml()).unwrap();
+    assert_eq!(config.role(Role::Refinery).agent.name, "codex");
+    assert_eq!(config.agent("mine").unwrap().env["KEY"], "true");
+}
+
+#[track_caller]
+fn check_refused(text: &str, key: &str, value: &str, expect: &str) {
+    let (_directory, paths) = paths(text);
+    let error = set(&paths, key, value).unwrap_err().to_string();
+    let file = format!("{}: ", paths.town_toml().display());
+    assert_eq!(error.replace(&file, ""), expect);
+    assert_eq!(fs_err::read_to_string(paths.town_toml()).unwrap(), text);
+}
+
+#[test]
+fn a_refused_value_leaves_the_file_as_it_was() {
+    check_refused(
+        "",
+        "poke.frsh",
+        "1m",
+        "`poke.frsh` is not a key; did you mean `poke.fresh`?",
+    );
+    check_refused(
+        "",
+        "restart.budget",
+        "none",
+        "`restart.budget` takes a number",
+    );
+    check_refused(
+        "",
+        "poke.max",
+        "1s",
+        "line 2: `poke.base` is longer than `poke.max`",
+    );
+    check_refused("x = 1\n", "poke.max", "1h", "line 1: `x` is not a key");
+    check_refused(
+        "roles = 1\n",
+        "roles.mayor.run",
+        "never",
+        "`roles.mayor.run` lies in a table that is not one",
+    );
+}
+
+#[test]
+fn two_changes_at_once_are_both_kept() {
+    let (_directory, paths) = paths("");
+    std::thread::scope(|scope| {
+        for (key, value) in [
+            ("poke.fresh", "1m"),
+            ("restart.budget", "4"),
+            ("poke.factor", "2"),
+        ] {
+            let paths = &paths;
+            scope.spawn(move || set(paths, key, value).unwrap());
+        }
+    });
+    let config = Config::load(&paths.town_toml()).unwrap();
+    assert_eq!(config.policy.restart.budget, 4);
+    assert_eq!(config.policy.poke.fresh, Duration::from_secs(60));
+}
+
+#[test]
+fn the_file_of_a_new_town_uncommented_is_the_defaults() {
+    let text = template();
+    let uncommented: Vec<String> = text
+        .lines()
+        .map(|line| match line.strip_prefix("# ") {
+            Some(entry) if entry.contains(" = ") && !entry.contains("\"\"") => entry.to_owned(),
+            _ => line.to_owned(),
+        })
+        .filter(|line| !line.starts_with("env = "))
+        .collect();
+    let config =
+        Config::check(&uncommented.join("\n").replace("command = [\"claude\"", "#")).unwrap();
+    let values = |config: &Config| -> Vec<(String, Value)> {
+        config
+            .effective()
+            .into_iter()
+            .map(|one| (one.key, one.value))
+            .collect()
+    };
+    assert_eq!(values(&config), values(&Config::default()));
+}
+
+#[test]
+fn the_schema_has_every_key() {
+    let schema = schema();
+    for key in KEYS {
+        let mut here = &schema;
+        for part in key.parts() {
+            here = match part {
+                "NAME" | "VARIABLE" => &here["additionalProperties"],
+                "ROLE" => &here["properties"]["deacon"],
+                part => &here["properties"][part],
+            };
+        }
+        assert_eq!(here["description"], key.doc, "{}", key.path);
+    }
+    assert_eq!(schema["properties"]["poke"]["additionalProperties"], false);
+    assert_eq!(
+        schema["properties"]["poke"]["properties"]["base"]["default"],
+        "5m"
+    );
+}
+
+/// A person who closed the file to others, or keeps it elsewhere, finds it so afterwards.
+#[test]
+fn a_closed_file_stays_closed_and_a_symlink_a_symlink() {
+    let (directory, paths) = paths("");
+    let elsewhere = directory.path().join("dotfiles.toml");
+    fs_err::rename(paths.town_toml(), &elsewhere).unwrap();
+    fs_err::set_permissions(&elsewhere, std::fs::Permissions::from_mode(0o600)).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, paths.town_toml()).unwrap();
+    set(&paths, "agents.claude.env.KEY", "s3cret").unwrap();
+    assert!(paths.town_toml().is_symlink());
+    let written = fs_err::metadata(&elsewhere).unwrap().permissions().mode();
+    assert_eq!(written & 0o777, 0o600);
+}
+
+#[test]
+fn a_value_is_set_inside_an_inline_table() {
+    let (_directory, paths) = paths("agents = { x = { settle = \"1s\" } }\n");
+    set(&paths, "agents.x.submit", "C-m").unwrap();
+    set(&paths, "agents.y.env.KEY", "v").unwrap();
+    let config = Config::load(&paths.town_toml()).unwrap();
+    let x = config.agent("x").unwrap();
+    assert_eq!(
+        (x.settle, x.submit.as_str()),
+        (Duration::from_secs(1), "C-m")
+    );
+    assert_eq!(config.agent("y").unwrap().env["KEY"], "v");
+}

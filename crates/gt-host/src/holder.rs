@@ -1,0 +1,83 @@
+//! The holder: the first process of an agent's pane, and the seat that one incarnation after
+//! another takes.
+//!
+//! It starts, stops and reports what it is told to, and never restarts anything by itself: exactly
+//! one program decides that, the daemon. A successor starts only when no process of the previous
+//! incarnation is left. It has one thread, no runtime, and waits for nobody: neither for a client
+//! nor for the terminal.
+
+use std::ffi::OsString;
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use gt_core::AgentId;
+
+use crate::paths::TownPaths;
+
+pub mod client;
+mod connections;
+mod hold;
+pub mod kill_set;
+pub mod protocol;
+mod seat;
+mod signals;
+mod spawn;
+mod state;
+mod terminal;
+
+pub use state::{StateError, list_state_files, read_state_file};
+
+/// The holder could not take or keep its seat.
+const FAILED: u8 = 1;
+/// It was called in a way that it does not understand.
+const USAGE: u8 = 2;
+
+/// Runs a holder to its end: `--town DIR --agent ID`, which are the arguments after `hold`. Called
+/// by `main` before anything else, since it must be the process's only thread.
+///
+/// Returns the exit code: 0 after an orderly end, 1 when the seat cannot be taken, 2 for arguments
+/// that make no sense.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
+    let (paths, agent) = match parse(arguments) {
+        Ok(parsed) => parsed,
+        Err(message) => return fail(USAGE, &message),
+    };
+    if let Err(error) = seat::shed_mark() {
+        return fail(FAILED, &error.to_string());
+    }
+    match hold::hold(&paths, agent) {
+        Ok(()) => 0,
+        Err(error) => fail(FAILED, &gt_core::observed::chain(&error)),
+    }
+}
+
+fn fail(code: u8, message: &str) -> u8 {
+    // The pane shows it; when there is no pane, nobody is left to tell.
+    let _ = writeln!(std::io::stderr(), "error: {message}");
+    code
+}
+
+fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<(TownPaths, AgentId), String> {
+    let mut arguments = arguments.into_iter();
+    let (mut town, mut agent) = (None, None);
+    while let Some(name) = arguments.next() {
+        let value = arguments.next();
+        match name.to_str() {
+            Some("--town") => town = value.map(PathBuf::from),
+            Some("--agent") => agent = value.and_then(|value| value.into_string().ok()),
+            _ => return Err(format!("unexpected argument {name:?}")),
+        }
+    }
+    let town = town.ok_or("--town DIR is missing")?;
+    let root = fs_err::canonicalize(&town).map_err(|error| error.to_string())?;
+    let agent = agent.ok_or("--agent ID is missing")?;
+    let agent = AgentId::from_canonical(&agent).map_err(|error| error.to_string())?;
+    Ok((TownPaths::new(&root), agent))
+}
+
+/// Does nothing until it is ended: the program of the control client's private session.
+pub fn be_quiet() -> ! {
+    loop {
+        crate::clock::pause(std::time::Duration::from_secs(1 << 20));
+    }
+}

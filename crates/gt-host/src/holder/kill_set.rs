@@ -1,0 +1,328 @@
+//! The processes of one run that must be gone before its successor starts, and their end.
+//!
+//! What a run leaves behind is known by the mark in its initial environment and by the pane's
+//! session, never by name or terminal. The daemon, tmux servers and holders are started without
+//! marks and live in other sessions, so they are never in a kill set.
+
+use std::io;
+use std::time::Duration;
+
+use gt_core::{IncarnationId, ProcessId};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+
+use crate::clock;
+use crate::process::{self, Facts, PidFd, Signal};
+
+/// How long a process has to go after KILL. Only one that hangs in the kernel, on a dead network
+/// file system for instance, takes longer; it is then named as a survivor.
+const KILL_WAIT: Duration = Duration::from_secs(3);
+
+/// So many processes are watched at once, whatever the limit of open files; the others are looked
+/// at again when these are gone.
+const MAX_WATCHED: usize = 64;
+
+/// Which processes belong to a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scope {
+    /// The run.
+    pub incarnation: IncarnationId,
+    /// The session of the run's pane, which is the holder's pid; none when there is no such
+    /// session, or none that is the run's alone.
+    pub session: Option<u32>,
+    /// The agent's own process, which no `keep` spares.
+    pub agent: Option<ProcessId>,
+    /// Nothing that started before this carries the mark (clock ticks since boot, as in
+    /// [`ProcessId`]): reading the environment of every process of a busy machine takes long.
+    pub since: u64,
+    /// File names of programs that are spared: build daemons that several runs share.
+    pub keep: Vec<String>,
+}
+
+/// One process, as far as a kill set asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Candidate {
+    /// Which process.
+    pub process: ProcessId,
+    /// Its session.
+    pub session: u32,
+    /// It is known to have been started with the run's mark.
+    pub marked: bool,
+    /// The file name of its program; none when not known, which spares nothing.
+    pub program: Option<String>,
+}
+
+/// Chooses the kill set. `asking` is the process that will do the killing.
+pub fn select(candidates: &[Candidate], scope: &Scope, asking: u32) -> Vec<ProcessId> {
+    candidates
+        .iter()
+        .filter(|candidate| belongs(candidate, scope) && !is_spared(candidate, scope))
+        .map(|candidate| candidate.process)
+        .filter(|process| process.pid > 1 && process.pid != asking)
+        .collect()
+}
+
+fn belongs(candidate: &Candidate, scope: &Scope) -> bool {
+    let in_session = scope.session == Some(candidate.session);
+    let is_holder = scope.session == Some(candidate.process.pid);
+    (candidate.marked || in_session) && !is_holder
+}
+
+fn is_spared(candidate: &Candidate, scope: &Scope) -> bool {
+    let program = candidate.program.as_ref();
+    scope.agent != Some(candidate.process)
+        && program.is_some_and(|program| scope.keep.contains(program))
+}
+
+/// Looks for the processes of a run that are there now.
+///
+/// # Errors
+/// When the process table cannot be read: then it is unknown what is left.
+pub fn look(scope: &Scope) -> io::Result<Vec<ProcessId>> {
+    let mark = scope.incarnation.to_string();
+    let candidates: Vec<Candidate> = process::table()?
+        .into_iter()
+        .filter_map(|facts| candidate(&facts, scope, &mark))
+        .collect();
+    Ok(select(&candidates, scope, std::process::id()))
+}
+
+/// None for a process that is in no kill set of this scope.
+fn candidate(facts: &Facts, scope: &Scope, mark: &str) -> Option<Candidate> {
+    let marked = facts.id.start >= scope.since && process::carries(facts.id.pid, mark);
+    let considered = marked || scope.session == Some(facts.session);
+    considered.then(|| Candidate {
+        process: facts.id,
+        session: facts.session,
+        marked,
+        program: (!scope.keep.is_empty())
+            .then(|| process::program_name(facts.id.pid))
+            .flatten(),
+    })
+}
+
+/// The end of a kill set, under way: TERM to all, a time of grace, KILL, and a last look. It never
+/// waits by itself; [`end`] does, and the holder's loop.
+#[derive(Debug)]
+pub struct Sweep {
+    scope: Scope,
+    stage: Stage,
+    deadline: Duration,
+    asked: Vec<ProcessId>,
+    watched: Vec<PidFd>,
+    seen_empty: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Asking,
+    Killing,
+}
+
+impl Sweep {
+    /// Plans the end of `scope`, with KILL at `grace` after `now` (monotonic). Nothing is
+    /// signalled before the first [`advance`](Self::advance).
+    pub fn new(scope: Scope, grace: Duration, now: Duration) -> Self {
+        Self {
+            scope,
+            stage: Stage::Asking,
+            deadline: now.saturating_add(grace),
+            asked: Vec::new(),
+            watched: Vec::new(),
+            seen_empty: false,
+        }
+    }
+
+    /// Does what can be done now. Some: it is over, with the processes that survived it.
+    ///
+    /// # Errors
+    /// When the process table cannot be read: then it is unknown what is left.
+    pub fn advance(&mut self, now: Duration) -> io::Result<Option<Vec<ProcessId>>> {
+        loop {
+            self.watched
+                .retain(|member| !member.has_ended().unwrap_or(false));
+            if !self.watched.is_empty() && now < self.deadline {
+                return Ok(None);
+            }
+            let left = look(&self.scope)?;
+            if left.is_empty() {
+                // One look can miss a child that was started while its parent was looked at.
+                if self.asked.is_empty() || self.seen_empty {
+                    return Ok(Some(left));
+                }
+                self.seen_empty = true;
+                continue;
+            }
+            self.seen_empty = false;
+            if self.stage == Stage::Killing && now >= self.deadline {
+                return Ok(Some(left));
+            }
+            if now >= self.deadline {
+                self.stage = Stage::Killing;
+                self.deadline = now.saturating_add(KILL_WAIT);
+            }
+            if self.tell(&left) {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Signals every process of `left` and watches them. False: all of them are gone already.
+    fn tell(&mut self, left: &[ProcessId]) -> bool {
+        self.watched.clear();
+        let mut any_there = false;
+        for process in left {
+            match PidFd::open(*process) {
+                Ok(Some(member)) => {
+                    any_there = true;
+                    self.tell_one(*process, &member);
+                    if self.watched.len() < MAX_WATCHED {
+                        self.watched.push(member);
+                    }
+                }
+                Ok(None) => {}
+                // Not known: it is looked at again at the deadline.
+                Err(_) => any_there = true,
+            }
+        }
+        any_there
+    }
+
+    fn tell_one(&mut self, process: ProcessId, member: &PidFd) {
+        let signals: &[Signal] = match self.stage {
+            Stage::Killing => &[Signal::KILL],
+            Stage::Asking if self.asked.contains(&process) => &[],
+            // A stopped process takes TERM only when it goes on.
+            Stage::Asking => &[Signal::TERM, Signal::CONT],
+        };
+        for signal in signals {
+            // One that may not be signalled is still there at the end, and is named then.
+            let _ = member.signal(*signal);
+        }
+        if !self.asked.contains(&process) {
+            self.asked.push(process);
+        }
+    }
+
+    /// Lets the time of grace end at `grace` after `now`, if that is sooner.
+    pub fn hasten(&mut self, grace: Duration, now: Duration) {
+        self.deadline = self.deadline.min(now.saturating_add(grace));
+    }
+
+    /// When [`advance`](Self::advance) must be called at the latest (monotonic).
+    pub fn deadline(&self) -> Duration {
+        self.deadline
+    }
+
+    /// Readable when there may be something to do before the deadline.
+    pub fn watched(&self) -> &[PidFd] {
+        &self.watched
+    }
+
+    /// The run that is being ended.
+    pub fn incarnation(&self) -> IncarnationId {
+        self.scope.incarnation
+    }
+}
+
+/// Ends what is left of a run whose holder is gone, and waits for it. Returns what survived: empty
+/// is the proof that a successor may start.
+///
+/// # Errors
+/// When the process table cannot be read: then it is unknown what is left.
+pub fn end(scope: Scope, grace: Duration) -> io::Result<Vec<ProcessId>> {
+    let mut sweep = Sweep::new(scope, grace, clock::monotonic());
+    loop {
+        if let Some(survivors) = sweep.advance(clock::monotonic())? {
+            return Ok(survivors);
+        }
+        let left = sweep.deadline().saturating_sub(clock::monotonic());
+        let timeout = Timespec::try_from(left).map_err(io::Error::other)?;
+        let mut descriptors: Vec<PollFd<'_>> = sweep
+            .watched()
+            .iter()
+            .map(|member| PollFd::new(member, PollFlags::IN))
+            .collect();
+        match poll(&mut descriptors, Some(&timeout)) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOLDER: u32 = 100;
+
+    fn scope(keep: &[&str]) -> Scope {
+        Scope {
+            incarnation: IncarnationId(uuid::Uuid::nil()),
+            session: Some(HOLDER),
+            agent: Some(id(101)),
+            since: 0,
+            keep: keep.iter().map(|&name| name.to_owned()).collect(),
+        }
+    }
+
+    fn id(pid: u32) -> ProcessId {
+        ProcessId { pid, start: 7 }
+    }
+
+    fn process(pid: u32, session: u32, marked: bool, program: &str) -> Candidate {
+        Candidate {
+            process: id(pid),
+            session,
+            marked,
+            program: (!program.is_empty()).then(|| program.to_owned()),
+        }
+    }
+
+    #[track_caller]
+    fn check(candidates: &[Candidate], keep: &[&str], expect: &[u32]) {
+        let selected = select(candidates, &scope(keep), HOLDER);
+        let pids: Vec<u32> = selected.iter().map(|process| process.pid).collect();
+        assert_eq!(pids, expect);
+    }
+
+    /// Covers F10, F12: what carries no mark and lives in another session is never chosen.
+    #[test]
+    fn only_the_marked_and_the_panes_session_are_chosen() {
+        check(
+            &[
+                process(1, HOLDER, true, "init"),
+                process(HOLDER, HOLDER, true, "gt"),
+                process(101, HOLDER, true, "agent"),
+                process(102, 102, true, "setsid child"),
+                process(103, HOLDER, false, "cleared environment"),
+                process(104, 104, false, "tmux"),
+                process(105, 50, false, "another town's agent"),
+            ],
+            &[],
+            &[101, 102, 103],
+        );
+    }
+
+    #[test]
+    fn kept_programs_are_spared_but_never_the_agent_itself() {
+        check(
+            &[
+                process(101, HOLDER, true, "java"),
+                process(102, 102, true, "java"),
+                process(103, 103, true, "javac"),
+                process(104, 104, true, ""),
+            ],
+            &["java"],
+            &[101, 103, 104],
+        );
+    }
+
+    #[test]
+    fn without_a_session_of_its_own_only_the_mark_counts() {
+        let mut scope = scope(&[]);
+        scope.session = None;
+        let candidates = [process(101, HOLDER, false, ""), process(102, 0, true, "")];
+        assert_eq!(select(&candidates, &scope, HOLDER), [id(102)]);
+    }
+}

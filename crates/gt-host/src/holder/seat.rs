@@ -1,0 +1,145 @@
+//! Taking a seat: at most one holder per agent.
+
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
+use std::os::unix::net::UnixListener;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+
+use gt_core::AgentId;
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+
+use crate::environment;
+use crate::paths::TownPaths;
+
+/// Why a seat could not be taken.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum SeatError {
+    #[error("another holder has the seat of {agent}")]
+    Taken { agent: AgentId },
+    #[error("`{}` belongs to another user", path.display())]
+    Foreign { path: PathBuf },
+    #[error("cannot lock the seat of {agent}")]
+    Lock {
+        agent: AgentId,
+        #[source]
+        source: io::Error,
+    },
+    #[error("cannot listen on `{}`", socket.display())]
+    Listen {
+        socket: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("cannot {doing}")]
+    System {
+        doing: &'static str,
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// A taken seat.
+pub(super) struct Seat {
+    /// Locked while the holder lives; the lock, not the socket, is the truth. The file is never
+    /// removed: two holders could then lock two files of the same name.
+    _lock: fs_err::File,
+    pub(super) socket: PathBuf,
+}
+
+/// Takes the seat and listens on its socket. The file of a dead holder's socket is replaced.
+pub(super) fn take(paths: &TownPaths, agent: &AgentId) -> Result<(Seat, UnixListener), SeatError> {
+    private_directory(&paths.holders())?;
+    private_directory(paths.sockets())?;
+    let lock = lock(&paths.holder_state(agent).with_extension("lock"), agent)?;
+    let socket = paths.holder_socket(agent);
+    let listener = listen(&socket).map_err(|source| SeatError::Listen {
+        socket: socket.clone(),
+        source,
+    })?;
+    let seat = Seat {
+        _lock: lock,
+        socket,
+    };
+    Ok((seat, listener))
+}
+
+fn lock(path: &Path, agent: &AgentId) -> Result<fs_err::File, SeatError> {
+    let failed = |source| SeatError::Lock {
+        agent: agent.clone(),
+        source,
+    };
+    let file = fs_err::OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(path)
+        .map_err(failed)?;
+    match flock(file.file(), FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(file),
+        Err(Errno::WOULDBLOCK) => Err(SeatError::Taken {
+            agent: agent.clone(),
+        }),
+        Err(error) => Err(failed(error.into())),
+    }
+}
+
+fn listen(socket: &Path) -> io::Result<UnixListener> {
+    match fs_err::remove_file(socket) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        // Nobody listens on it: the lock is ours.
+        _ => {}
+    }
+    let listener = UnixListener::bind(socket)?;
+    fs_err::set_permissions(socket, std::fs::Permissions::from_mode(0o600))?;
+    Ok(listener)
+}
+
+/// Makes a directory that only this user can look into; one of another user is refused.
+fn private_directory(path: &Path) -> Result<(), SeatError> {
+    let made = std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .and_then(|()| fs_err::symlink_metadata(path));
+    let directory = made.map_err(|source| SeatError::System {
+        doing: "make the directory of holders",
+        source,
+    })?;
+    if !directory.is_dir() || directory.uid() != rustix::process::geteuid().as_raw() {
+        return Err(SeatError::Foreign {
+            path: path.to_owned(),
+        });
+    }
+    fs_err::set_permissions(path, std::fs::Permissions::from_mode(0o700)).map_err(|source| {
+        SeatError::System {
+            doing: "close the directory of holders to others",
+            source,
+        }
+    })
+}
+
+/// Executes this program anew when it carries an agent's mark, which cannot be taken off a running
+/// process: a holder that an agent started must not be in that agent's kill set. Returns when
+/// there is no mark.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "it replaces this process rather than starting another"
+)]
+pub(super) fn shed_mark() -> Result<(), SeatError> {
+    if environment::variable(environment::GT_INCARNATION).is_none() {
+        return Ok(());
+    }
+    let mut again = std::process::Command::new("/proc/self/exe");
+    again.args(std::env::args_os().skip(1));
+    let marks = environment::all().into_iter().map(|(name, _)| name);
+    // The pane's id is in a variable that tmux set for this very process.
+    for name in marks.filter(|name| environment::is_mark(name) && name != environment::TMUX_PANE) {
+        again.env_remove(name);
+    }
+    Err(SeatError::System {
+        doing: "start anew without the mark of an agent",
+        source: again.exec(),
+    })
+}

@@ -1,0 +1,83 @@
+//! The files in which holders report, for when a holder does not answer or is gone.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use gt_core::AgentId;
+
+use super::protocol::Report;
+use crate::paths::TownPaths;
+
+/// Why a state file tells nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum StateError {
+    /// It is there and cannot be read.
+    #[error("cannot read the holder's state")]
+    Read(#[source] io::Error),
+    /// It is not such a file.
+    #[error("`{}` is no holder's state", path.display())]
+    Form {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: serde_json::Error,
+    },
+}
+
+/// What the agent's holder reported last; none when the seat has no file.
+///
+/// # Errors
+/// [`StateError`] when it is unknown what the holder reported.
+pub fn read_state_file(paths: &TownPaths, agent: &AgentId) -> Result<Option<Report>, StateError> {
+    read(&paths.holder_state(agent))
+}
+
+fn read(path: &Path) -> Result<Option<Report>, StateError> {
+    let text = match fs_err::read(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        other => other.map_err(StateError::Read)?,
+    };
+    let report = serde_json::from_slice(&text).map_err(|source| StateError::Form {
+        path: path.to_owned(),
+        source,
+    })?;
+    Ok(Some(report))
+}
+
+/// Every agent whose seat has a state file, with what it says, in the order of their ids.
+///
+/// # Errors
+/// When the files cannot be listed. A town without any has an empty list.
+pub fn list_state_files(
+    paths: &TownPaths,
+) -> io::Result<Vec<(AgentId, Result<Report, StateError>)>> {
+    let entries = match fs_err::read_dir(paths.holders()) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        other => other?,
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let path = entry?.path();
+        let Some(agent) = agent_of(&path) else {
+            continue;
+        };
+        // A file that was removed meanwhile is of a holder that quit.
+        if let Some(state) = read(&path).transpose() {
+            found.push((agent, state));
+        }
+    }
+    found.sort_by(|(one, _), (other, _)| one.cmp(other));
+    Ok(found)
+}
+
+/// The agent whose state file this is; none for temporary files and locks.
+fn agent_of(path: &Path) -> Option<AgentId> {
+    let stem = path.file_name()?.to_str()?.strip_suffix(".json")?;
+    AgentId::from_file_stem(stem)
+}
+
+pub(super) fn write(paths: &TownPaths, report: &Report) -> io::Result<()> {
+    let text = serde_json::to_vec(report)?;
+    crate::atomic::write_private(&paths.holder_state(&report.agent), &text)
+}

@@ -1,0 +1,220 @@
+//! Who runs a command: attribution by ancestry, not by what the environment claims.
+//!
+//! A process below a holder is that holder's agent, whatever its environment says. One below no
+//! holder is an agent only if it carries the run that a holder reports; otherwise it is the
+//! person. Agents of one user are not isolated from each other: this tells them apart, it does not
+//! keep them apart.
+
+use gt_core::address::Address;
+use gt_core::incarnation::IncarnationId;
+use gt_core::{AgentId, ProcessId};
+
+use crate::holder::{self, protocol::Report};
+use crate::paths::TownPaths;
+use crate::{environment, process};
+
+/// Who it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Caller {
+    /// An agent, in this run.
+    Agent {
+        /// Which.
+        agent: AgentId,
+        /// Its run, if its holder reports one.
+        incarnation: Option<IncarnationId>,
+    },
+    /// The person.
+    Overseer,
+}
+
+/// What the environment claims.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Claim {
+    /// `GT_AGENT`.
+    pub agent: Option<String>,
+    /// `GT_INCARNATION`.
+    pub incarnation: Option<String>,
+}
+
+/// Why nobody can be named.
+#[derive(Debug, thiserror::Error)]
+pub enum IdentityError {
+    /// The claim is not borne out.
+    #[error("the environment says `{claimed}`, but this process belongs to {actual}")]
+    Forged {
+        /// What was claimed, made printable.
+        claimed: String,
+        /// Who it is by ancestry.
+        actual: String,
+    },
+    /// The ancestors or holders cannot be looked at.
+    #[error("cannot tell who runs this command")]
+    Unknown(#[source] std::io::Error),
+}
+
+impl Caller {
+    /// Who runs this very process.
+    ///
+    /// # Errors
+    /// [`IdentityError`] for a forged claim, or when it cannot be told.
+    pub fn own(paths: &TownPaths) -> Result<Self, IdentityError> {
+        let claim = Claim {
+            agent: environment::variable(environment::GT_AGENT),
+            incarnation: environment::variable(environment::GT_INCARNATION),
+        };
+        Self::of(paths, std::process::id(), &claim)
+    }
+
+    /// Who runs the process `pid`, which makes this claim.
+    ///
+    /// # Errors
+    /// As [`own`](Self::own).
+    pub fn of(paths: &TownPaths, pid: u32, claim: &Claim) -> Result<Self, IdentityError> {
+        let reports = reports(paths).map_err(IdentityError::Unknown)?;
+        let ancestors = if reports.is_empty() {
+            Vec::new()
+        } else {
+            process::ancestors(pid).map_err(IdentityError::Unknown)?
+        };
+        judge(&reports, &ancestors, claim)
+    }
+
+    /// Who it is, as events and intents name it.
+    pub fn actor(&self) -> String {
+        match self {
+            Self::Agent { agent, .. } => agent.to_string(),
+            Self::Overseer => "overseer".to_owned(),
+        }
+    }
+
+    /// Its mail address.
+    pub fn address(&self) -> Address {
+        match self {
+            Self::Agent { agent, .. } => Address::Agent(agent.clone()),
+            Self::Overseer => Address::Overseer,
+        }
+    }
+
+    /// The agent, if it is one.
+    pub fn agent(&self) -> Option<&AgentId> {
+        match self {
+            Self::Agent { agent, .. } => Some(agent),
+            Self::Overseer => None,
+        }
+    }
+}
+
+/// What living holders of this boot report. A state file that cannot be read is of no holder that
+/// could be anybody's ancestor for long: the daemon reports it.
+fn reports(paths: &TownPaths) -> std::io::Result<Vec<Report>> {
+    let files = holder::list_state_files(paths)?;
+    Ok(files
+        .into_iter()
+        .filter_map(|(_, report)| report.ok())
+        .collect())
+}
+
+fn judge(
+    reports: &[Report],
+    ancestors: &[ProcessId],
+    claim: &Claim,
+) -> Result<Caller, IdentityError> {
+    let below = reports
+        .iter()
+        .find(|report| ancestors.contains(&report.holder));
+    let claimed = claim
+        .incarnation
+        .as_deref()
+        .and_then(|text| text.parse::<IncarnationId>().ok());
+    let carried = reports
+        .iter()
+        .find(|report| claimed.is_some() && report.incarnation == claimed && report.exit.is_none());
+    let caller = match below.or(carried) {
+        Some(report) => Caller::Agent {
+            agent: report.agent.clone(),
+            incarnation: report.incarnation,
+        },
+        None => Caller::Overseer,
+    };
+    match &claim.agent {
+        Some(agent) if *agent != caller.actor() => Err(IdentityError::Forged {
+            claimed: gt_core::mail::printable_line(agent),
+            actual: caller.actor(),
+        }),
+        _ => Ok(caller),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::holder::protocol::Phase;
+
+    const HOLDER: ProcessId = ProcessId { pid: 100, start: 7 };
+
+    fn run() -> IncarnationId {
+        "01920000-0000-7000-8000-000000000001".parse().unwrap()
+    }
+
+    fn report() -> Report {
+        Report {
+            version: 1,
+            gt: "0".to_owned(),
+            agent: AgentId::Deacon,
+            socket: String::new(),
+            holder: HOLDER,
+            boot_id: String::new(),
+            pane: None,
+            phase: Phase::Running,
+            incarnation: Some(run()),
+            process: None,
+            started_at: None,
+            exit: None,
+            exited_at: None,
+            usage: None,
+            previous: None,
+            problem: None,
+        }
+    }
+
+    #[track_caller]
+    fn check(
+        ancestors: &[ProcessId],
+        agent: Option<&str>,
+        incarnation: Option<&str>,
+        expect: &str,
+    ) {
+        let claim = Claim {
+            agent: agent.map(str::to_owned),
+            incarnation: incarnation.map(str::to_owned),
+        };
+        let seen = match judge(&[report()], ancestors, &claim) {
+            Ok(caller) => caller.actor(),
+            Err(error) => error.to_string(),
+        };
+        assert_eq!(seen, expect);
+    }
+
+    /// Covers D10, M10, F84: ancestry decides; an emptied or forged environment does not.
+    #[test]
+    fn ancestry_tells_who_it_is_whatever_the_environment_says() {
+        let run = run().to_string();
+        check(&[HOLDER], None, None, "deacon");
+        check(&[HOLDER], Some("deacon"), Some(&run), "deacon");
+        check(
+            &[HOLDER],
+            Some("mayor"),
+            None,
+            "the environment says `mayor`, but this process belongs to deacon",
+        );
+        check(&[], None, None, "overseer");
+        check(&[], Some("deacon"), Some(&run), "deacon");
+        check(
+            &[],
+            Some("mayor"),
+            None,
+            "the environment says `mayor`, but this process belongs to overseer",
+        );
+        check(&[ProcessId { pid: 100, start: 8 }], None, None, "overseer");
+    }
+}

@@ -1,0 +1,133 @@
+//! What is known of an agent's program: how to start it, and what its screen looks like when it
+//! may be typed at. Data, in the files of `presets/`; town.toml changes it field by field.
+
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use gt_core::screen::{Screen, ScreenPatterns};
+
+use crate::config::Value;
+use crate::config::entries::Entries;
+
+/// The presets. `generic` has no command and no pattern: what is built on it is never typed at.
+pub const NAMES: [&str; 5] = ["claude", "codex", "gemini", "opencode", "generic"];
+
+const TEXTS: [(&str, &str); 5] = [
+    ("claude", include_str!("presets/claude.toml")),
+    ("codex", include_str!("presets/codex.toml")),
+    ("gemini", include_str!("presets/gemini.toml")),
+    ("opencode", include_str!("presets/opencode.toml")),
+    ("generic", include_str!("presets/generic.toml")),
+];
+
+/// A preset, as town.toml changes it.
+#[derive(Debug, Clone)]
+pub struct Preset {
+    /// Its name.
+    pub name: String,
+    /// The program and its arguments; empty for one that nobody gave a command yet.
+    pub command: Vec<String>,
+    /// Variables set for it.
+    pub env: BTreeMap<String, String>,
+    /// Variables that it gets from a person's environment; `*` at the end stands for the rest.
+    pub pass: Vec<String>,
+    /// Programs that are left running when it is stopped.
+    pub keep: Vec<String>,
+    /// The key that submits a line, by tmux's name.
+    pub submit: String,
+    /// The pause between the text and that key.
+    pub settle: Duration,
+    /// What its screen says.
+    pub screen: AgentScreen,
+}
+
+/// The patterns of a program's screen.
+#[derive(Debug, Clone)]
+pub struct AgentScreen {
+    patterns: ScreenPatterns,
+    /// Its `blocked` half holds what marks a working screen, which a program may show together
+    /// with its prompt.
+    busy: ScreenPatterns,
+}
+
+impl AgentScreen {
+    /// Compiles patterns that were checked when they were read.
+    fn new(ready: Option<&str>, blocked: Option<&str>, busy: Option<&str>) -> Self {
+        let checked = "a pattern is compiled when the key is read";
+        Self {
+            patterns: ScreenPatterns::new(ready, blocked).expect(checked),
+            busy: ScreenPatterns::new(None, busy).expect(checked),
+        }
+    }
+
+    /// Whether anything can ever be typed.
+    pub fn can_type(&self) -> bool {
+        self.patterns.can_type()
+    }
+
+    /// Reads a captured screen. A dialog wins over everything, work over a prompt.
+    pub fn read(&self, captured: &str) -> Screen {
+        match self.patterns.read(captured) {
+            Screen::Prompt | Screen::Draft if self.busy.read(captured) == Screen::Dialog => {
+                Screen::Busy
+            }
+            screen => screen,
+        }
+    }
+}
+
+impl Preset {
+    pub(crate) fn from_entries(name: &str, entries: &Entries) -> Self {
+        let path = |field: &str| format!("agents.{name}.{field}");
+        let text = |field: &str| entries.value(&path(field)).map(|value| value.to_string());
+        Self {
+            name: name.to_owned(),
+            command: entries.list(&path("command")),
+            env: variables(&path("env."), entries),
+            pass: entries.list(&path("pass")),
+            keep: entries.list(&path("keep")),
+            submit: entries.text(&path("submit")),
+            settle: entries.duration(&path("settle")),
+            screen: AgentScreen::new(
+                text("ready").as_deref(),
+                text("blocked").as_deref(),
+                text("busy").as_deref(),
+            ),
+        }
+    }
+}
+
+/// The variables of the preset, then those of the file over them.
+fn variables(table: &str, entries: &Entries) -> BTreeMap<String, String> {
+    let layers = builtins().0.iter().chain(&entries.0);
+    layers
+        .filter_map(|(path, entry)| {
+            Some((
+                path.strip_prefix(table)?.to_owned(),
+                entry.value.to_string(),
+            ))
+        })
+        .collect()
+}
+
+/// The value that a preset has at a path such as `agents.claude.command`.
+pub(crate) fn builtin(path: &str) -> Option<Value> {
+    builtins().get(path).cloned()
+}
+
+fn builtins() -> &'static Entries {
+    static BUILTINS: OnceLock<Entries> = OnceLock::new();
+    BUILTINS.get_or_init(|| {
+        let mut all = Entries::default();
+        for (name, text) in TEXTS {
+            let one =
+                Entries::read_in(text, &["agents", name]).expect("the presets are read by a test");
+            all.0.extend(one.0);
+        }
+        all
+    })
+}
+
+#[cfg(test)]
+mod tests;

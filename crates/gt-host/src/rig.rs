@@ -1,0 +1,200 @@
+//! Rigs: adding one, listing, removing from the registry, and the facts that are shown of one.
+
+mod add;
+mod prefix;
+
+use std::path::{Path, PathBuf};
+
+use gt_core::{AgentId, RigName, WorkerName};
+use jiff::Timestamp;
+use serde::Deserialize;
+
+pub use add::{AddRig, Added, Step, add};
+pub use prefix::{Prefix, PrefixError};
+
+use crate::git::GitError;
+use crate::json_file::{self, JsonFileError};
+use crate::paths::TownPaths;
+use crate::registry::{Problem, Registry, RegistryError, workers_of};
+
+/// Why a rig was not added, removed or shown.
+#[derive(Debug, thiserror::Error)]
+pub enum RigError {
+    /// The registry has one of that name.
+    #[error("rig `{name}` is registered already")]
+    AlreadyRegistered {
+        /// Its name.
+        name: RigName,
+    },
+    /// The registry has none of that name.
+    #[error("no rig `{name}` in this town{}", known_words(known))]
+    NotRegistered {
+        /// As given.
+        name: RigName,
+        /// The names that it has.
+        known: Vec<String>,
+    },
+    /// Something is in the rig's place.
+    #[error("`{}` is there already", path.display())]
+    InTheWay {
+        /// What.
+        path: PathBuf,
+    },
+    /// A clone could not be made or read.
+    #[error("cannot make the clone `{}`", clone.display())]
+    Clone {
+        /// Relative to the rig.
+        clone: PathBuf,
+        /// Why.
+        #[source]
+        source: Box<GitError>,
+    },
+    /// The repository has no commit, so that nothing could be worked on.
+    #[error("the repository `{url}` has no commits")]
+    NoCommits {
+        /// Where it was cloned from.
+        url: String,
+    },
+    /// A clone is not what it should be.
+    #[error("the clone `{}` has {what}", clone.display())]
+    WrongClone {
+        /// Relative to the rig.
+        clone: PathBuf,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// A file or directory of the rig could not be written; the text names it.
+    #[error(transparent)]
+    Io(std::io::Error),
+    /// A file of the rig could not be written.
+    #[error(transparent)]
+    File(JsonFileError),
+    /// The registry could not be read or changed.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+}
+
+fn known_words(known: &[String]) -> String {
+    match known {
+        [] => " (it has none)".to_owned(),
+        known => format!(" (it has {})", known.join(", ")),
+    }
+}
+
+/// What is seen of a rig on disk and in the registry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RigFacts {
+    /// Its name.
+    pub name: RigName,
+    /// Where it was cloned from.
+    pub git_url: String,
+    /// What its issues' ids begin with.
+    pub prefix: Option<String>,
+    /// When it was added.
+    pub added_at: Option<Timestamp>,
+    /// Whether its directory is there.
+    pub has_directory: bool,
+    /// Its crew.
+    pub crew: Vec<WorkerName>,
+    /// Its polecats.
+    pub polecats: Vec<WorkerName>,
+    /// Whether `witness/state.json` is there, as the original judges it.
+    pub has_witness: bool,
+    /// Whether the refinery has its clone.
+    pub has_refinery: bool,
+    /// Whether the clone is there that polecats' worktrees belong to.
+    pub has_mayor: bool,
+    /// What could not be read of it.
+    pub problems: Vec<Problem>,
+}
+
+/// The rigs of the registry with a valid name, by name.
+///
+/// # Errors
+/// [`RegistryError`].
+pub fn list(paths: &TownPaths) -> Result<Vec<RigFacts>, RegistryError> {
+    let registry = Registry::read(&paths.rigs_json())?;
+    Ok(registry
+        .rigs
+        .keys()
+        .filter_map(|name| RigName::new(name).ok())
+        .filter_map(|name| facts(paths, &registry, name))
+        .collect())
+}
+
+/// The facts of one rig.
+///
+/// # Errors
+/// [`RigError::NotRegistered`], or [`RigError::Registry`].
+pub fn show(paths: &TownPaths, name: &RigName) -> Result<RigFacts, RigError> {
+    let registry = Registry::read(&paths.rigs_json())?;
+    facts(paths, &registry, name.clone()).ok_or_else(|| not_registered(&registry, name))
+}
+
+/// Takes a rig out of the registry. Its directory stays: it may hold the only copy of work.
+///
+/// # Errors
+/// [`RigError::NotRegistered`], or [`RigError::Registry`].
+pub fn remove(paths: &TownPaths, name: &RigName) -> Result<(), RigError> {
+    Registry::update(paths, |registry| {
+        match registry.rigs.remove(name.as_str()) {
+            Some(_) => Ok(()),
+            None => Err(not_registered(registry, name)),
+        }
+    })
+}
+
+/// The theme that `gt theme` set for a rig; none when it set none, or its file cannot be read: a
+/// colour is no reason to stop.
+pub fn theme(paths: &TownPaths, rig: &RigName) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Settings {
+        theme: Option<ThemeSetting>,
+    }
+    #[derive(Deserialize)]
+    struct ThemeSetting {
+        name: Option<String>,
+    }
+    let settings: Option<Settings> =
+        json_file::read(&rig_directory(paths, rig).join(".gastown/config.json")).ok()?;
+    settings?.theme?.name
+}
+
+fn not_registered(registry: &Registry, name: &RigName) -> RigError {
+    RigError::NotRegistered {
+        name: name.clone(),
+        known: registry.rigs.keys().cloned().collect(),
+    }
+}
+
+fn facts(paths: &TownPaths, registry: &Registry, name: RigName) -> Option<RigFacts> {
+    let entry = registry.rig(&name)?;
+    let directory = rig_directory(paths, &name);
+    let mut problems = Vec::new();
+    let workers = workers_of(paths, &name, None, &mut problems);
+    let named = |is_crew: bool| {
+        let of_kind = |worker: &&AgentId| matches!(worker, AgentId::Crew(..)) == is_crew;
+        let workers = workers.iter().filter(of_kind);
+        workers.filter_map(AgentId::worker).cloned().collect()
+    };
+    Some(RigFacts {
+        git_url: entry.git_url.clone(),
+        prefix: entry.prefix().map(str::to_owned),
+        added_at: entry.added_at,
+        has_directory: directory.is_dir(),
+        crew: named(true),
+        polecats: named(false),
+        has_witness: directory.join("witness/state.json").is_file(),
+        has_refinery: directory.join("refinery/rig").is_dir(),
+        has_mayor: directory.join("mayor/rig").is_dir(),
+        problems,
+        name,
+    })
+}
+
+fn rig_directory(paths: &TownPaths, rig: &RigName) -> PathBuf {
+    paths.root().join(Path::new(rig.as_str()))
+}
+
+#[cfg(test)]
+mod tests;

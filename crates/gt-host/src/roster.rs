@@ -1,0 +1,208 @@
+//! The seats of a town: each agent on the roll with what its role's configuration says.
+
+use std::io;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use gt_core::policy::{Poke, Run};
+use gt_core::theme::{Theme, theme_of};
+use gt_core::{AgentId, Observed, RigName, Roll};
+
+use crate::config::Config;
+use crate::paths::TownPaths;
+use crate::preset::Preset;
+use crate::registry::{self, Discovery};
+use crate::rig;
+
+/// One seat: who, what it runs, where, and when.
+#[derive(Debug, Clone)]
+pub struct SeatSpec {
+    /// Whose seat it is.
+    pub agent: AgentId,
+    /// When it runs unasked.
+    pub run: Run,
+    /// When it is poked.
+    pub poke: Poke,
+    /// What it runs.
+    pub preset: Arc<Preset>,
+    /// Where it runs, absolute.
+    pub work_dir: PathBuf,
+    /// The name of its tmux session: display only.
+    pub session_name: String,
+    /// The colours of its status line.
+    pub theme: Theme,
+}
+
+/// The seats of a town.
+#[derive(Debug, Clone, Default)]
+pub struct Roster {
+    /// One for each agent that may be started.
+    pub seats: Vec<SeatSpec>,
+    /// Agents left out because an earlier one has their session's name.
+    pub collisions: Vec<Collision>,
+}
+
+/// Two agents whose sessions would have one name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Collision {
+    /// Who has the name.
+    pub holder: AgentId,
+    /// Who has no seat because of it.
+    pub left_out: AgentId,
+}
+
+/// The roster of a town as its files are now.
+#[derive(Debug, Clone)]
+pub struct TownRoster {
+    /// One for each agent that may be started.
+    pub seats: Vec<SeatSpec>,
+    /// What was found and could not be used, a line each.
+    pub problems: Vec<String>,
+    /// Who was found, to fall back on when the next reading fails.
+    pub discovery: Discovery,
+}
+
+/// Reads who is in the town, and gives each a seat. Names that cannot be read any more are taken
+/// from `previous`.
+pub fn read(paths: &TownPaths, config: &Config, previous: Option<&Discovery>) -> TownRoster {
+    let discovery = registry::discover(paths, previous);
+    let roster = roster(config, &discovery.roll, paths, |rig| rig::theme(paths, rig));
+    let mut problems: Vec<String> = discovery.problems.iter().map(ToString::to_string).collect();
+    problems.extend(roster.collisions.iter().map(|one| {
+        format!(
+            "{} has no seat: {} has its session's name",
+            one.left_out, one.holder
+        )
+    }));
+    TownRoster {
+        seats: roster.seats,
+        problems,
+        discovery,
+    }
+}
+
+/// A seat for an agent that is not in the town any more and of which something still runs: shown,
+/// and never started.
+pub fn unlisted(paths: &TownPaths, config: &Config, agent: &AgentId) -> SeatSpec {
+    SeatSpec {
+        run: Run::Never,
+        ..seat(config, agent, paths, None)
+    }
+}
+
+/// The roster of a town. `theme_name` gives the theme that was set for a rig.
+pub fn roster(
+    config: &Config,
+    roll: &Roll,
+    paths: &TownPaths,
+    theme_name: impl Fn(&RigName) -> Option<String>,
+) -> Roster {
+    let collisions: Vec<Collision> = roll
+        .session_collisions()
+        .into_iter()
+        .map(|(holder, left_out)| Collision { holder, left_out })
+        .collect();
+    let may_start = |agent: &&AgentId| collisions.iter().all(|one| one.left_out != **agent);
+    let seats = roll
+        .agents()
+        .iter()
+        .filter(may_start)
+        .map(|agent| {
+            seat(
+                config,
+                agent,
+                paths,
+                agent.rig().and_then(&theme_name).as_deref(),
+            )
+        })
+        .collect();
+    Roster { seats, collisions }
+}
+
+fn seat(config: &Config, agent: &AgentId, paths: &TownPaths, theme: Option<&str>) -> SeatSpec {
+    let role = config.role(agent.role());
+    SeatSpec {
+        agent: agent.clone(),
+        run: role.run,
+        poke: role.poke,
+        preset: Arc::clone(&role.agent),
+        work_dir: paths.root().join(agent.work_dir()),
+        session_name: agent.session_name(),
+        theme: theme_of(agent, theme),
+    }
+}
+
+/// Whether a successor could be started, asked before its predecessor is stopped: its work
+/// directory is there, and its program is found on `path`, the agent's own `PATH`. The inner error
+/// says what is missing; what could not be looked at is unknown.
+pub fn launch_readiness(seat: &SeatSpec, path: &str) -> Observed<Result<(), String>> {
+    match is_directory(&seat.work_dir) {
+        Ok(true) => {}
+        Ok(false) => {
+            return Observed::Known(Err(format!(
+                "the work directory `{}` is not there",
+                seat.work_dir.display()
+            )));
+        }
+        Err(error) => {
+            return Observed::unknown(format_args!("`{}`: {error}", seat.work_dir.display()));
+        }
+    }
+    let Some(program) = seat.preset.command.first() else {
+        return Observed::Known(Err(format!("agent `{}` has no command", seat.preset.name)));
+    };
+    find_program(program, path, &seat.work_dir).map(|found| match found {
+        true => Ok(()),
+        false => Err(format!(
+            "the program `{program}` is not found on the agent's PATH"
+        )),
+    })
+}
+
+fn is_directory(path: &Path) -> io::Result<bool> {
+    match fs_err::metadata(path) {
+        Ok(metadata) => Ok(metadata.is_dir()),
+        Err(error) if is_absence(&error) => Ok(false),
+        Err(error) => Err(io::Error::from(error.kind())),
+    }
+}
+
+/// Looks where execvp(3) would. One directory that cannot be read makes a miss unknown.
+fn find_program(program: &str, path: &str, work_dir: &Path) -> Observed<bool> {
+    let places: Vec<PathBuf> = match program.contains('/') {
+        true => vec![work_dir.join(program)],
+        false => path
+            .split(':')
+            .map(|directory| work_dir.join(directory).join(program))
+            .collect(),
+    };
+    let mut miss = Observed::Known(false);
+    for place in places {
+        match is_executable(&place) {
+            Ok(true) => return Observed::Known(true),
+            Ok(false) => {}
+            Err(error) => miss = Observed::unknown(format_args!("`{}`: {error}", place.display())),
+        }
+    }
+    miss
+}
+
+fn is_executable(path: &Path) -> io::Result<bool> {
+    match fs_err::metadata(path) {
+        Ok(metadata) => Ok(metadata.is_file() && metadata.permissions().mode() & 0o111 != 0),
+        Err(error) if is_absence(&error) => Ok(false),
+        Err(error) => Err(io::Error::from(error.kind())),
+    }
+}
+
+/// Whether an error proves that nothing is there.
+fn is_absence(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+    )
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,112 @@
+//! Datagrams that wake the daemon. Each is a hint: what counts is what the daemon then sees.
+
+use std::io;
+use std::os::unix::net::UnixDatagram;
+
+use gt_core::{AgentId, IncarnationId};
+use serde::{Deserialize, Serialize};
+
+use crate::paths::TownPaths;
+
+/// Longest datagram that is read.
+pub const MAX_LENGTH: usize = 4096;
+
+/// Why the daemon should look.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Wake {
+    /// Something changed in this agent's seat: `{"holder":"mayor"}`.
+    Holder(AgentId),
+    /// An agent ran a command on purpose.
+    Keepalive {
+        /// The run it belongs to.
+        incarnation: IncarnationId,
+        /// Who it says it is.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        agent: Option<AgentId>,
+        /// Which command, such as `mail send`.
+        command: String,
+    },
+    /// The store was written: `"store"`.
+    Store,
+    /// No more than that: `"poke"`.
+    Poke,
+}
+
+/// Tells the daemon, if there is one; never waits. False: nobody listens.
+///
+/// # Errors
+/// When the socket is there and cannot be written to.
+pub fn send(paths: &TownPaths, wake: &Wake) -> io::Result<bool> {
+    let text = serde_json::to_vec(wake)?;
+    let socket = UnixDatagram::unbound()?;
+    socket.set_nonblocking(true)?;
+    match socket.send_to(&text, paths.wake_socket()) {
+        Ok(_) => Ok(true),
+        Err(error) => match error.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => Ok(false),
+            // Its queue is full of wake-ups: it will look.
+            io::ErrorKind::WouldBlock => Ok(true),
+            _ => Err(error),
+        },
+    }
+}
+
+/// Reads a datagram; none when it is of a kind unknown here. It wakes the daemon all the same.
+pub fn decode(datagram: &[u8]) -> Option<Wake> {
+    serde_json::from_slice(datagram).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn town() -> (tempfile::TempDir, TownPaths) {
+        let directory = tempfile::tempdir().unwrap();
+        let paths = TownPaths::new(directory.path());
+        fs_err::create_dir_all(paths.sockets()).unwrap();
+        (directory, paths)
+    }
+
+    #[test]
+    fn without_a_daemon_nobody_is_woken_and_nothing_fails() {
+        let (_directory, paths) = town();
+        assert!(!send(&paths, &Wake::Store).unwrap());
+        drop(UnixDatagram::bind(paths.wake_socket()).unwrap());
+        assert!(
+            !send(&paths, &Wake::Store).unwrap(),
+            "a dead daemon's socket"
+        );
+    }
+
+    #[test]
+    fn a_full_queue_does_not_hold_the_sender_up() {
+        let (_directory, paths) = town();
+        let _daemon = UnixDatagram::bind(paths.wake_socket()).unwrap();
+        for _ in 0..5000 {
+            assert!(send(&paths, &Wake::Poke).unwrap());
+        }
+    }
+
+    #[test]
+    fn datagrams_read_back_and_unknown_ones_are_none() {
+        let (_directory, paths) = town();
+        let daemon = UnixDatagram::bind(paths.wake_socket()).unwrap();
+        let wake = Wake::Keepalive {
+            incarnation: IncarnationId(uuid::Uuid::nil()),
+            agent: None,
+            command: "mail send".to_owned(),
+        };
+        send(&paths, &wake).unwrap();
+        let mut buffer = [0; MAX_LENGTH];
+        let length = daemon.recv(&mut buffer).unwrap();
+        assert_eq!(decode(&buffer[..length]), Some(wake));
+        assert_eq!(
+            decode(br#"{"holder":"rig/crew/max"}"#),
+            AgentId::from_canonical("rig/crew/max")
+                .ok()
+                .map(Wake::Holder)
+        );
+        assert_eq!(decode(br#"{"later":1}"#), None);
+    }
+}

@@ -1,0 +1,203 @@
+//! The runs of agents: how each began and how it ended.
+//!
+//! Invariant: a run ends once. Whoever records its end first is believed; later tellings change
+//! nothing.
+
+use std::collections::BTreeMap;
+
+use gt_core::event::NewEvent;
+use gt_core::memory::AgentMemory;
+use gt_core::{AgentId, Exit, Incarnation, IncarnationId, ProcessId};
+use jiff::Timestamp;
+use rusqlite::{Connection, Row, named_params};
+
+use crate::columns::{agent, incarnation, millis, time, unreadable};
+use crate::events::append;
+use crate::memory::save_memory;
+use crate::{Store, StoreError};
+
+/// How the latest run of an agent ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ended {
+    /// Which run.
+    pub id: IncarnationId,
+    /// When.
+    pub at: Timestamp,
+    /// The word its recorder gave.
+    pub how: String,
+    /// What the program returned, if it ended by itself.
+    pub exit: Option<Exit>,
+}
+
+impl Store {
+    /// Records that a run begins, what is now remembered of its agent, and the event, in one
+    /// transaction: after a crash there is no run whose attempt was not counted.
+    pub fn record_start(
+        &mut self,
+        run: &Incarnation,
+        memory: &AgentMemory,
+        event: &NewEvent,
+    ) -> Result<(), StoreError> {
+        self.write("recording a start", |transaction| {
+            insert(transaction, run)?;
+            save_memory(transaction, &run.agent, memory)?;
+            append(transaction, run.started_at, event).map(drop)
+        })
+    }
+
+    /// Records which process the run turned out to be.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when the run was never recorded.
+    pub fn set_process(&mut self, id: IncarnationId, process: ProcessId) -> Result<(), StoreError> {
+        let changed = self.write("recording a process", |transaction| {
+            transaction
+                .prepare_cached(
+                    "UPDATE incarnation SET process_pid = ?2, process_start = ?3 WHERE id = ?1",
+                )?
+                .execute((id.to_string(), process.pid, process.start.cast_signed()))
+        })?;
+        self.found(changed, format!("incarnation {id}"))
+    }
+
+    /// Records the end of a run. Does nothing when it has ended already, or is not known.
+    pub fn end_incarnation(
+        &mut self,
+        id: IncarnationId,
+        at: Timestamp,
+        how: &str,
+        exit: Option<Exit>,
+    ) -> Result<(), StoreError> {
+        self.write("recording an end", |transaction| {
+            transaction
+                .prepare_cached(
+                    "UPDATE incarnation SET ended_at = :at, ended_how = :how,
+                         exit_kind = :exit_kind, exit_number = :exit_number
+                     WHERE id = :id AND ended_at IS NULL",
+                )?
+                .execute(named_params! {
+                    ":id": id.to_string(),
+                    ":at": millis(at),
+                    ":how": how,
+                    ":exit_kind": exit.map(|exit| exit_columns(exit).0),
+                    ":exit_number": exit.map(|exit| exit_columns(exit).1),
+                })
+                .map(drop)
+        })
+    }
+
+    /// The runs whose end was not recorded, oldest first.
+    pub fn open_incarnations(&self) -> Result<Vec<Incarnation>, StoreError> {
+        self.read("reading open incarnations", |connection| {
+            connection
+                .prepare_cached("SELECT * FROM incarnation WHERE ended_at IS NULL ORDER BY seq")?
+                .query_map([], read_incarnation)?
+                .collect()
+        })
+    }
+
+    /// How the latest run of each agent ended, for those whose latest run has.
+    pub fn last_ends(&self) -> Result<BTreeMap<AgentId, Ended>, StoreError> {
+        self.read("reading the last ends", |connection| {
+            connection
+                .prepare_cached(
+                    "SELECT agent, id, ended_at, ended_how, exit_kind, exit_number
+                     FROM incarnation
+                     WHERE seq IN (SELECT max(seq) FROM incarnation GROUP BY agent)
+                         AND ended_at IS NOT NULL",
+                )?
+                .query_map([], |row| Ok((agent(row, "agent")?, read_end(row)?)))?
+                .collect()
+        })
+    }
+
+    /// How many runs each agent has had.
+    pub fn starts(&self) -> Result<BTreeMap<AgentId, u32>, StoreError> {
+        self.read("counting starts", |connection| {
+            connection
+                .prepare_cached("SELECT agent, count(*) AS runs FROM incarnation GROUP BY agent")?
+                .query_map([], |row| Ok((agent(row, "agent")?, row.get("runs")?)))?
+                .collect()
+        })
+    }
+}
+
+/// A start time is kept bit for bit: SQLite's integers have a sign, the kernel's do not.
+fn insert(connection: &Connection, run: &Incarnation) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO incarnation (id, agent, pane, holder_pid, holder_start, process_pid,
+                 process_start, boot_id, command_hash, started_at)
+             VALUES (:id, :agent, :pane, :holder_pid, :holder_start, :process_pid,
+                 :process_start, :boot_id, :command_hash, :started_at)",
+        )?
+        .execute(named_params! {
+            ":id": run.id.to_string(),
+            ":agent": run.agent.to_string(),
+            ":pane": run.pane,
+            ":holder_pid": run.holder.pid,
+            ":holder_start": run.holder.start.cast_signed(),
+            ":process_pid": run.process.map(|process| process.pid),
+            ":process_start": run.process.map(|process| process.start.cast_signed()),
+            ":boot_id": run.boot_id,
+            ":command_hash": run.command_hash,
+            ":started_at": millis(run.started_at),
+        })
+        .map(drop)
+}
+
+fn read_incarnation(row: &Row<'_>) -> rusqlite::Result<Incarnation> {
+    Ok(Incarnation {
+        id: incarnation(row, "id")?,
+        agent: agent(row, "agent")?,
+        pane: row.get("pane")?,
+        holder: ProcessId {
+            pid: row.get("holder_pid")?,
+            start: row.get::<_, i64>("holder_start")?.cast_unsigned(),
+        },
+        process: read_process(row)?,
+        boot_id: row.get("boot_id")?,
+        command_hash: row.get("command_hash")?,
+        started_at: time(row, "started_at")?,
+    })
+}
+
+fn read_process(row: &Row<'_>) -> rusqlite::Result<Option<ProcessId>> {
+    let pid: Option<u32> = row.get("process_pid")?;
+    let start: Option<i64> = row.get("process_start")?;
+    Ok(pid.zip(start).map(|(pid, start)| ProcessId {
+        pid,
+        start: start.cast_unsigned(),
+    }))
+}
+
+fn read_end(row: &Row<'_>) -> rusqlite::Result<Ended> {
+    Ok(Ended {
+        id: incarnation(row, "id")?,
+        at: time(row, "ended_at")?,
+        how: row.get("ended_how")?,
+        exit: read_exit(row)?,
+    })
+}
+
+fn exit_columns(exit: Exit) -> (&'static str, i32) {
+    match exit {
+        Exit::Code(code) => ("code", code),
+        Exit::Signal(signal) => ("signal", signal),
+        Exit::NotStarted(errno) => ("not_started", errno),
+    }
+}
+
+fn read_exit(row: &Row<'_>) -> rusqlite::Result<Option<Exit>> {
+    let kind: Option<String> = row.get("exit_kind")?;
+    let Some(kind) = kind else {
+        return Ok(None);
+    };
+    let number: i32 = row.get("exit_number")?;
+    match kind.as_str() {
+        "code" => Ok(Some(Exit::Code(number))),
+        "signal" => Ok(Some(Exit::Signal(number))),
+        "not_started" => Ok(Some(Exit::NotStarted(number))),
+        _ => Err(unreadable("exit_kind", &kind)),
+    }
+}

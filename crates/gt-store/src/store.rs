@@ -1,0 +1,267 @@
+//! The open database: how it is opened, how a transaction is made, and the probes of its health.
+//!
+//! Invariant: a write begins with `BEGIN IMMEDIATE`, so that waiting for others happens before
+//! anything was read, and a transaction never fails half-way for want of the lock.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+
+use crate::error::StoreError;
+use crate::migrate;
+
+/// No URI names: a town may well be called `file:x?y`. No mutex: a store has one owner at a time.
+const FLAGS: OpenFlags = OpenFlags::SQLITE_OPEN_NO_MUTEX.union(OpenFlags::SQLITE_OPEN_EXRESCODE);
+
+/// Per connection. The page cache is small (KiB when negative) because the daemon keeps its
+/// connection for life and reads little; the log file is cut back to a size that does not hurt.
+const SETTINGS: &str = "
+    PRAGMA synchronous = NORMAL;
+    PRAGMA foreign_keys = ON;
+    PRAGMA cache_size = -256;
+    PRAGMA journal_size_limit = 4194304;";
+
+/// The town's database, opened by this process.
+#[derive(Debug)]
+pub struct Store {
+    connection: Connection,
+    path: PathBuf,
+}
+
+impl Store {
+    /// Opens the database at `path`; makes it (0600) if it is not there, and brings its format up
+    /// to date. Every operation waits up to `busy` for others.
+    ///
+    /// # Errors
+    /// [`StoreError::Newer`] when a newer gt wrote it; nothing is changed then.
+    pub fn open(path: &Path, busy: Duration) -> Result<Self, StoreError> {
+        // Asked first: SQLite opens a file that appears between its two tries to read only.
+        if is_missing(path) {
+            create(path)?;
+        }
+        let mut store = Self::connect(path, busy, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        store.refuse_newer()?;
+        set_write_ahead(&store.connection).map_err(|source| store.failed("opening it", source))?;
+        migrate::migrate(&mut store.connection, path)?;
+        Ok(store)
+    }
+
+    /// Opens the database to read only. It must be there and in the present format.
+    ///
+    /// # Errors
+    /// [`StoreError::Older`] when it must be migrated first.
+    pub fn open_read_only(path: &Path, busy: Duration) -> Result<Self, StoreError> {
+        let store = Self::connect(path, busy, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        migrate::check(&store.connection, path)?;
+        Ok(store)
+    }
+
+    fn connect(path: &Path, busy: Duration, mode: OpenFlags) -> Result<Self, StoreError> {
+        let failed = |source| StoreError::from_sqlite(path, "opening it", source);
+        let connection = Connection::open_with_flags(path, FLAGS | mode).map_err(failed)?;
+        connection.busy_timeout(busy).map_err(failed)?;
+        connection.execute_batch(SETTINGS).map_err(failed)?;
+        Ok(Self {
+            connection,
+            path: path.to_owned(),
+        })
+    }
+
+    /// Where the database is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// A number that changes when another connection has committed. Compare for equality only.
+    pub fn data_version(&self) -> Result<i64, StoreError> {
+        self.read("asking whether it changed", |connection| {
+            connection.pragma_query_value(None, "data_version", |row| row.get(0))
+        })
+    }
+
+    /// Reads the whole database and its indexes for damage. Slow on a large one.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] with the first thing found.
+    pub fn integrity_check(&self) -> Result<(), StoreError> {
+        self.read("checking its integrity", |connection| {
+            let found: String =
+                connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
+            if found == "ok" {
+                return Ok(());
+            }
+            Err(sqlite_failure(rusqlite::ffi::SQLITE_CORRUPT, found))
+        })
+    }
+
+    /// Writes the log back into the database as far as that goes without waiting for anybody.
+    /// True when all of it was; a reader that hangs must not hang the daemon.
+    pub fn checkpoint(&self) -> Result<bool, StoreError> {
+        self.read("writing its log back", |connection| {
+            connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| {
+                let busy: bool = row.get(0)?;
+                let (logged, written): (i64, i64) = (row.get(1)?, row.get(2)?);
+                Ok(!busy && logged == written)
+            })
+        })
+    }
+
+    /// Finds out whether it can be written, by writing: a store that can only be read answers
+    /// every other question well.
+    pub fn check_writable(&mut self) -> Result<(), StoreError> {
+        const PROBE: &str = "INSERT INTO meta (key, value) VALUES ('probe', '0')
+            ON CONFLICT (key) DO UPDATE SET value = CASE value WHEN '0' THEN '1' ELSE '0' END";
+        self.write("a trial write", |transaction| {
+            transaction.execute(PROBE, []).map(drop)
+        })
+    }
+
+    /// Reads. More than one statement sees one state only inside a transaction of its own.
+    pub(crate) fn read<T>(
+        &self,
+        doing: &'static str,
+        query: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        query(&self.connection).map_err(|source| self.failed(doing, source))
+    }
+
+    /// Reads several things as they were at one moment.
+    pub(crate) fn read_together<T>(
+        &self,
+        doing: &'static str,
+        query: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        self.read(doing, |connection| {
+            let transaction = connection.unchecked_transaction()?;
+            let read = query(&transaction)?;
+            transaction.commit()?;
+            Ok(read)
+        })
+    }
+
+    /// Writes all that `change` writes, or nothing.
+    pub(crate) fn write<T>(
+        &mut self,
+        doing: &'static str,
+        change: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        write(&mut self.connection, change)
+            .map_err(|source| StoreError::from_sqlite(&self.path, doing, source))
+    }
+
+    /// The changed row count of an update by id, turned into an error when there is no such row.
+    pub(crate) fn found(&self, changed: usize, what: String) -> Result<(), StoreError> {
+        if changed > 0 {
+            return Ok(());
+        }
+        Err(self.not_found(what))
+    }
+
+    pub(crate) fn not_found(&self, what: String) -> StoreError {
+        let path = self.path.clone();
+        StoreError::NotFound { path, what }
+    }
+
+    fn refuse_newer(&self) -> Result<(), StoreError> {
+        match migrate::check(&self.connection, &self.path) {
+            Ok(()) | Err(StoreError::Older { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn failed(&self, doing: &'static str, source: rusqlite::Error) -> StoreError {
+        StoreError::from_sqlite(&self.path, doing, source)
+    }
+}
+
+fn write<T>(
+    connection: &mut Connection,
+    change: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
+) -> rusqlite::Result<T> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let changed = change(&transaction)?;
+    transaction.commit()?;
+    Ok(changed)
+}
+
+/// Makes an empty database in write-ahead mode and moves it to `path` in one step.
+///
+/// Changing the mode of a database that others are opening at the same moment fails as busy
+/// without waiting, and SQLite makes files that everyone may read. Under a name of its own nobody
+/// is in the way, and `tempfile` makes it 0600. The handle is closed before the move: closing one
+/// on a database that this process has open elsewhere would drop SQLite's locks.
+fn create(path: &Path) -> Result<(), StoreError> {
+    let failed = |source| StoreError::Open {
+        path: path.to_owned(),
+        source: Box::new(source),
+    };
+    let directory = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
+    let made = tempfile::Builder::new()
+        .prefix(".store-")
+        .tempfile_in(directory.unwrap_or(Path::new(".")))
+        .map_err(failed)?
+        .into_temp_path();
+    let connection = Connection::open_with_flags(&made, FLAGS | OpenFlags::SQLITE_OPEN_READ_WRITE)
+        .map_err(|source| StoreError::from_sqlite(path, "making it", source))?;
+    set_write_ahead(&connection)
+        .and_then(|()| connection.close().map_err(|(_, error)| error))
+        .map_err(|source| StoreError::from_sqlite(path, "making it", source))?;
+    match made.persist_noclobber(path) {
+        Ok(()) => Ok(()),
+        Err(lost) if lost.error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(lost) => Err(failed(lost.error)),
+    }
+}
+
+/// Free when it is so already, as it is for every database made here; one that came back from a
+/// back-up may have lost it.
+fn set_write_ahead(connection: &Connection) -> rusqlite::Result<()> {
+    let mode: String =
+        connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
+    if mode == "wal" {
+        return Ok(());
+    }
+    let message = format!("its journal mode is `{mode}` and cannot be made `wal`");
+    Err(sqlite_failure(rusqlite::ffi::SQLITE_CANTOPEN, message))
+}
+
+fn is_missing(path: &Path) -> bool {
+    matches!(path.try_exists(), Ok(false))
+}
+
+fn sqlite_failure(code: i32, message: String) -> rusqlite::Error {
+    rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), Some(message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gt_core::event::{EventKind, NewEvent};
+    use jiff::Timestamp;
+
+    #[test]
+    fn a_full_disk_is_told_and_harms_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("store.db");
+        let mut store = Store::open(&path, Duration::from_secs(1)).unwrap();
+        store.set_meta("kept", "yes").unwrap();
+        store
+            .connection
+            .pragma_update(None, "max_page_count", 1)
+            .unwrap();
+        let large = "x".repeat(100_000);
+        let event = NewEvent::by_daemon(EventKind::Escalation, None, large);
+        let error = store.append(Timestamp::UNIX_EPOCH, &event).unwrap_err();
+        assert!(matches!(error, StoreError::Full { .. }), "{error:?}");
+
+        assert_eq!(store.last_seq().unwrap(), 0);
+        assert_eq!(store.meta("kept").unwrap().as_deref(), Some("yes"));
+        store.integrity_check().unwrap();
+        drop(store);
+        let mut again = Store::open(&path, Duration::from_secs(1)).unwrap();
+        again.append(Timestamp::UNIX_EPOCH, &event).unwrap();
+    }
+}

@@ -1,0 +1,109 @@
+//! The client's end of the daemon's socket: one request, one answer, no runtime.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+use gt_api::request::{Envelope, Missing, Reach, Request, Response};
+use gt_core::AgentId;
+use gt_host::paths::TownPaths;
+
+use crate::error::{CliError, CliResult, Doing as _, Kind};
+
+/// How long the daemon may take for what it answers at once. It never waits for anything itself.
+const ANSWER: Duration = Duration::from_secs(5);
+
+/// A connection to the daemon.
+#[derive(Debug)]
+pub(crate) struct Client {
+    stream: UnixStream,
+}
+
+impl Client {
+    /// Connects; none when no daemon listens.
+    pub(crate) fn connect(paths: &TownPaths) -> CliResult<Option<Self>> {
+        let socket = paths.daemon_socket();
+        match UnixStream::connect(&socket) {
+            Ok(stream) => Ok(Some(Self { stream })),
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    std::io::ErrorKind::NotFound | std::io::ErrorKind::ConnectionRefused
+                ) =>
+            {
+                Ok(None)
+            }
+            Err(error) => {
+                Err(error).doing(format!("connect to the daemon at `{}`", socket.display()))
+            }
+        }
+    }
+
+    /// Connects; without a daemon it is an error that names the next command.
+    pub(crate) fn require(paths: &TownPaths) -> CliResult<Self> {
+        Self::connect(paths)?.ok_or_else(|| {
+            CliError::new(Kind::DaemonNotRunning, "the town's daemon does not run")
+                .hint("start it with `gt daemon start`, or the whole town with `gt up`")
+        })
+    }
+
+    /// Asks what is answered at once.
+    pub(crate) fn ask(&mut self, request: Request) -> CliResult<Response> {
+        self.ask_within(request, ANSWER)
+    }
+
+    /// Waits until the agents have got there; who has not in time, and what each waits on.
+    pub(crate) fn await_agents(
+        &mut self,
+        agents: Vec<AgentId>,
+        goal: Reach,
+        patience: Duration,
+    ) -> CliResult<Vec<Missing>> {
+        let timeout_ms = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX);
+        match self.ask_within(
+            Request::Await {
+                agents,
+                goal,
+                timeout_ms,
+            },
+            patience + ANSWER,
+        )? {
+            Response::Reached { missing } => Ok(missing),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    fn ask_within(&mut self, request: Request, deadline: Duration) -> CliResult<Response> {
+        self.stream
+            .set_read_timeout(Some(deadline))
+            .doing("set the socket's deadline")?;
+        let mut line = serde_json::to_string(&Envelope {
+            v: gt_api::PROTOCOL,
+            request,
+        })
+        .doing("write the request")?;
+        line.push('\n');
+        self.stream
+            .write_all(line.as_bytes())
+            .doing("ask the daemon")?;
+        let mut answer = String::new();
+        BufReader::new(&self.stream)
+            .read_line(&mut answer)
+            .doing("read the daemon's answer")?;
+        match serde_json::from_str(&answer).doing("read the daemon's answer")? {
+            Response::Error { message, refused } => {
+                let kind = if refused { Kind::Refused } else { Kind::Failed };
+                Err(CliError::new(kind, message))
+            }
+            response => Ok(response),
+        }
+    }
+}
+
+/// An answer to another question.
+pub(crate) fn unexpected(response: &Response) -> CliError {
+    CliError::failed(format!(
+        "the daemon answered with something else: {response:?}"
+    ))
+    .hint("`gt daemon restart` brings up this version and keeps the agents")
+}

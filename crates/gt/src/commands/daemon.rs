@@ -1,0 +1,207 @@
+//! `gt daemon`: its start, verified; its end, verified; its log.
+
+use std::ffi::OsStr;
+use std::io::{Read as _, Seek as _, SeekFrom};
+use std::path::Path;
+use std::time::Duration;
+
+use gt_api::request::{Request, Response};
+use gt_core::observed::Observed;
+use gt_host::lock;
+use gt_host::paths::TownPaths;
+
+use crate::cli::{Daemon, Json};
+use crate::client::{Client, unexpected};
+use crate::commands::{service, status};
+use crate::context::Context;
+use crate::error::{CliError, CliResult, Doing as _};
+use crate::{printer, wait};
+
+/// How long a daemon may take to answer after its start: it opens the store and connects to every
+/// holder meanwhile.
+const START: Duration = Duration::from_secs(20);
+
+/// How often the log is looked at for more.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// How long it may take to end after it said that it would.
+const END: Duration = Duration::from_secs(10);
+
+/// Runs the verb.
+pub(crate) fn daemon(context: &Context, verb: Daemon) -> CliResult {
+    match verb {
+        Daemon::Start => {
+            if Client::connect(context.paths())?.is_some() {
+                return Err(CliError::failed("the daemon runs already")
+                    .hint("`gt daemon restart` replaces it and keeps the agents"));
+            }
+            printer::talk(format!("daemon started (pid {})", start(context)?));
+            Ok(())
+        }
+        Daemon::Stop => {
+            Client::require(context.paths())?;
+            stop(context)?;
+            printer::talk("daemon stopped; the agents go on");
+            Ok(())
+        }
+        Daemon::Restart => {
+            stop(context)?;
+            printer::talk(format!(
+                "daemon restarted (pid {}); the agents went on",
+                start(context)?
+            ));
+            Ok(())
+        }
+        Daemon::Status(json) => show(context, json),
+        Daemon::Logs { follow, lines } => logs(&context.paths().daemon_log(), follow, lines),
+        Daemon::Run => run(context),
+        Daemon::Install => service::install(context),
+        Daemon::Uninstall => service::uninstall(context),
+    }
+}
+
+/// Starts the daemon if none answers, and returns its pid once it does. Its own error, if it ends
+/// instead, is the error.
+pub(crate) fn start(context: &Context) -> CliResult<u32> {
+    if let Some(pid) = answering(context.paths())? {
+        return Ok(pid);
+    }
+    let gt = Context::gt()?;
+    let arguments: [&OsStr; 4] = [
+        "--town".as_ref(),
+        context.paths().root().as_os_str(),
+        "daemon".as_ref(),
+        "run".as_ref(),
+    ];
+    let mut child = gt_host::detached::spawn(&gt, arguments, context.paths().root())
+        .doing("start the daemon")?;
+    let pid = wait::until(START, || match answering(context.paths()) {
+        Ok(Some(pid)) => Some(Ok(pid)),
+        Ok(None) | Err(_) => child.end().map(|said| Err(ended(&said))),
+    });
+    pid.unwrap_or_else(|| {
+        Err(
+            CliError::failed(format!("the daemon did not answer within {START:?}"))
+                .hint("`gt daemon logs` shows what it says"),
+        )
+    })
+}
+
+fn ended(said: &str) -> CliError {
+    let said = said.trim().trim_start_matches("error: ");
+    let said = if said.is_empty() {
+        "it said nothing"
+    } else {
+        said
+    };
+    CliError::failed(format!("the daemon ended at once: {said}"))
+        .hint("`gt doctor` looks for the cause")
+}
+
+/// The pid of the daemon that answers.
+fn answering(paths: &TownPaths) -> CliResult<Option<u32>> {
+    let Some(mut client) = Client::connect(paths)? else {
+        return Ok(None);
+    };
+    match client.ask(Request::Hello)? {
+        Response::Hello { pid, .. } => Ok(Some(pid)),
+        other => Err(unexpected(&other)),
+    }
+}
+
+/// Ends the daemon if one runs, and makes sure of it: its lock is free.
+pub(crate) fn stop(context: &Context) -> CliResult {
+    let paths = context.paths();
+    if let Some(mut client) = Client::connect(paths)? {
+        client.ask(Request::Stop)?;
+    }
+    let free =
+        || matches!(lock::is_held(&paths.daemon_lock()), Observed::Known(false)).then_some(());
+    wait::until(END, free).ok_or_else(|| {
+        CliError::failed(format!(
+            "the daemon did not end within {END:?}: its lock is still held"
+        ))
+        .hint("`gt daemon logs` shows what it is doing; `gt doctor` looks at its lock and pid file")
+    })
+}
+
+fn show(context: &Context, json: Json) -> CliResult {
+    let status = status::look(context)?;
+    if json.json {
+        printer::json(&status.daemon);
+        return Ok(());
+    }
+    let daemon = &status.daemon;
+    match daemon.pid {
+        Some(pid) => printer::data(format!("running (pid {pid})")),
+        None if daemon.running => printer::data("running, but it does not answer"),
+        None => printer::data("not running"),
+    }
+    for (what, value) in [
+        ("started", &daemon.started_at),
+        ("last heartbeat", &daemon.last_heartbeat),
+    ] {
+        if let Some(value) = value {
+            printer::data(format!("{what}: {value}"));
+        }
+    }
+    if let Some(count) = daemon.heartbeat_count {
+        printer::data(format!("heartbeats: {count}"));
+    }
+    Ok(())
+}
+
+/// Prints the end of the log, and what is added to it.
+fn logs(path: &Path, follow: bool, lines: usize) -> CliResult {
+    let mut file = fs_err::File::open(path)
+        .doing("open the daemon's log")
+        .map_err(|error| error.hint("the daemon writes it; `gt daemon start` starts one"))?;
+    let mut text = String::new();
+    file.read_to_string(&mut text)
+        .doing("read the daemon's log")?;
+    let all: Vec<&str> = text.lines().collect();
+    for line in &all[all.len().saturating_sub(lines)..] {
+        printer::data(line);
+    }
+    if follow {
+        follow_log(path, file)?;
+    }
+    Ok(())
+}
+
+/// Prints what is added, until the person has seen enough.
+fn follow_log(path: &Path, mut file: fs_err::File) -> CliResult {
+    loop {
+        gt_host::clock::pause(LOOK);
+        file = reopened(path, file)?;
+        let mut more = String::new();
+        file.read_to_string(&mut more)
+            .doing("read the daemon's log")?;
+        printer::text(&more);
+    }
+}
+
+/// The file at the path, from its beginning if it was rotated away meanwhile.
+fn reopened(path: &Path, mut file: fs_err::File) -> CliResult<fs_err::File> {
+    let at = file.stream_position().doing("read the daemon's log")?;
+    let size = fs_err::metadata(path).doing("read the daemon's log")?.len();
+    if size >= at {
+        return Ok(file);
+    }
+    let mut file = fs_err::File::open(path).doing("open the daemon's log")?;
+    file.seek(SeekFrom::Start(0))
+        .doing("read the daemon's log")?;
+    Ok(file)
+}
+
+/// Is the daemon. When it was started detached, its errors before it is ready go to whoever
+/// started it, and nothing after that.
+fn run(context: &Context) -> CliResult {
+    let gt = Context::gt()?;
+    gt_daemon::run(context.town.clone(), gt, gt_host::detached::ready)
+        .doing("run the daemon")
+        .map_err(|error| match Client::connect(context.paths()) {
+            Ok(Some(_)) => error.hint("it runs already; `gt daemon status` shows it"),
+            _ => error,
+        })
+}

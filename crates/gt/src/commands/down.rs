@@ -1,0 +1,196 @@
+//! `gt down`: down means down. Works without store, daemon or an answering tmux.
+
+use std::time::Duration;
+
+use gt_api::request::{Reach, Request};
+use gt_core::AgentId;
+use gt_core::event::{EventKind, NewEvent};
+use gt_core::observed::{Observed, chain};
+use gt_host::holder::client::Client as HolderClient;
+use gt_host::holder::protocol;
+use gt_host::tmux::{Forked, Server, TmuxError, request};
+use gt_host::{atomic, clock, holder, process};
+
+use crate::cli::Down;
+use crate::client::Client;
+use crate::commands::daemon;
+use crate::context::Context;
+use crate::error::{CliError, CliResult};
+use crate::printer;
+
+/// How long tmux may take for one answer.
+const TMUX: Duration = Duration::from_secs(3);
+
+/// When a holder has to have answered: it answers at once.
+fn in_time() -> Duration {
+    clock::monotonic() + ANSWER
+}
+
+/// How long a holder may take for one answer.
+const ANSWER: Duration = Duration::from_secs(3);
+
+/// What could not be brought down or saved, a line each.
+type Left = Vec<String>;
+
+/// Brings the town down: the wish first, then agents, the tmux server and the daemon last.
+pub(crate) fn down(context: &Context, arguments: &Down) -> CliResult {
+    let mut left = save_wish(context);
+    stop_agents(context, arguments, &mut left);
+    end_tmux(context, &mut left);
+    if let Err(error) = daemon::stop(context) {
+        left.push(error.to_string());
+    }
+    if left.is_empty() {
+        if !arguments.quiet {
+            printer::talk("the town is down");
+        }
+        return Ok(());
+    }
+    for line in &left {
+        printer::talk(line);
+    }
+    Err(CliError::failed("not everything is down")
+        .hint("`gt status` shows what is left; `gt doctor` looks for the cause"))
+}
+
+/// Writes the wish where every starter looks, and tells the daemon even if it cannot be written.
+fn save_wish(context: &Context) -> Left {
+    let mut left = Vec::new();
+    let paths = context.paths();
+    let actor = context
+        .caller()
+        .map_or_else(|_| "unknown".to_owned(), |caller| caller.actor());
+    let text = format!("{} {actor}\n", clock::now());
+    if let Err(error) = atomic::write(&paths.down_file(), text.as_bytes()) {
+        left.push(format!("the wish to be down could not be saved: {error}"));
+    }
+    let event = NewEvent {
+        kind: EventKind::IntentChanged,
+        agent: None,
+        actor,
+        text: "the town shall be down".to_owned(),
+    };
+    // The file is the wish; its event is only the record of it.
+    if let Ok(mut store) = context.store() {
+        let _ = store.append(clock::now(), &event);
+    }
+    left
+}
+
+/// By the daemon if it answers; else, or with `--force`, by the holders themselves, once no daemon
+/// acts on them any more.
+fn stop_agents(context: &Context, arguments: &Down, left: &mut Left) {
+    let agents = seated(context, left);
+    if !arguments.force && stop_by_daemon(context, &agents, arguments) {
+        return;
+    }
+    if let Err(error) = daemon::stop(context) {
+        left.push(error.to_string());
+    }
+    for agent in agents {
+        if let Err(why) = stop_by_holder(context, &agent, arguments) {
+            left.push(format!("{agent}: {why}"));
+        }
+    }
+}
+
+/// Whether a daemon brought every agent down in time. What it could not do is tried again without
+/// it, so nothing is said about it.
+fn stop_by_daemon(context: &Context, agents: &[AgentId], arguments: &Down) -> bool {
+    let Ok(Some(mut client)) = Client::connect(context.paths()) else {
+        return false;
+    };
+    let patience = Duration::from_secs(arguments.wait);
+    client
+        .ask(Request::Down)
+        .and_then(|_| client.await_agents(agents.to_vec(), Reach::Stopped, patience))
+        .is_ok_and(|missing| missing.is_empty())
+}
+
+/// Every agent with a holder's file.
+fn seated(context: &Context, left: &mut Left) -> Vec<AgentId> {
+    match holder::list_state_files(context.paths()) {
+        Ok(files) => files.into_iter().map(|(agent, _)| agent).collect(),
+        Err(error) => {
+            left.push(format!("the holders' files cannot be listed: {error}"));
+            Vec::new()
+        }
+    }
+}
+
+/// Stops one agent through its holder, and makes sure that both are gone.
+fn stop_by_holder(context: &Context, agent: &AgentId, arguments: &Down) -> Result<(), String> {
+    let report = holder::read_state_file(context.paths(), agent).map_err(|error| chain(&error))?;
+    let Some(report) = report else { return Ok(()) };
+    if process::is_alive(report.holder) == Observed::Known(false) {
+        return Ok(());
+    }
+    let patience = Duration::from_secs(arguments.wait);
+    let grace = if arguments.force {
+        Duration::ZERO
+    } else {
+        patience / 3
+    };
+    let mut client =
+        HolderClient::connect(report.socket.as_ref(), in_time()).map_err(|error| chain(&error))?;
+    let report = client.hello(in_time()).map_err(|error| chain(&error))?;
+    if let (Some(incarnation), None) = (report.incarnation, report.exit) {
+        let survivors = client
+            .stop_and_wait_gone(incarnation, grace, clock::monotonic() + patience)
+            .map_err(|error| chain(&error))?;
+        if !survivors.is_empty() {
+            let pids: Vec<String> = survivors.iter().map(|one| one.pid.to_string()).collect();
+            return Err(format!("these processes survived: {}", pids.join(", ")));
+        }
+    }
+    // The daemon may have told it first: what counts is that it goes.
+    let _ = client.request(&protocol::Request::Quit, in_time());
+    let gone = || (process::is_alive(report.holder) == Observed::Known(false)).then_some(());
+    crate::wait::until(TMUX, gone).ok_or_else(|| "its holder did not end".to_owned())
+}
+
+/// Ends the town's own tmux server, unless a person's sessions are in it.
+fn end_tmux(context: &Context, left: &mut Left) {
+    if !context.owns_tmux() {
+        // A server that people share is not the town's to end.
+        return;
+    }
+    let paths = context.paths();
+    let server = Server::new(&paths.tmux_socket(), &paths.tmux_config(), TMUX);
+    match strangers(context, &server) {
+        Ok(strangers) if strangers.is_empty() => {
+            if let Err(error) = server.kill() {
+                left.push(chain(&error));
+            }
+        }
+        Ok(strangers) => {
+            left.push(format!(
+                "the tmux server stays for sessions that are not the town's: {}",
+                strangers.join(", ")
+            ));
+        }
+        Err(TmuxError::NoServer { .. }) => {}
+        // A server that does not answer holds nothing that could be asked for.
+        Err(_) => {
+            if let Err(error) = server.kill() {
+                left.push(chain(&error));
+            }
+        }
+    }
+}
+
+/// Sessions of the town's server that no agent of the town has.
+fn strangers(context: &Context, server: &Server) -> Result<Vec<String>, TmuxError> {
+    let panes = Forked::new(server.clone()).ask(request::list())?;
+    let ours: Vec<String> = context
+        .roll()
+        .map(|roll| roll.agents().iter().map(AgentId::session_name).collect())
+        .unwrap_or_default();
+    let mut names: Vec<String> = panes
+        .into_iter()
+        .map(|pane| pane.session_name)
+        .filter(|name| !ours.contains(name))
+        .collect();
+    names.dedup();
+    Ok(names)
+}

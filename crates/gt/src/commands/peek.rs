@@ -1,0 +1,38 @@
+//! `gt peek AGENT`: what its screen shows.
+
+use std::time::Duration;
+
+use gt_host::tmux::{Forked, TmuxError, request};
+
+use crate::context::Context;
+use crate::error::{CliError, CliResult, Doing as _};
+use crate::printer;
+
+/// How long tmux may take.
+const TMUX: Duration = Duration::from_secs(5);
+
+/// Prints the screen. Escape sequences are tmux's to read: what is printed is plain text.
+pub(crate) fn peek(context: &Context, agent: &str) -> CliResult {
+    let agent = context.agent(agent)?;
+    let tmux = Forked::new(context.tmux_server(TMUX)?);
+    let name = agent.session_name();
+    let none = || {
+        CliError::failed(format!("{agent} has no session")).hint(format!(
+            "`gt why {agent}` explains; `gt up {agent}` starts it"
+        ))
+    };
+    let panes = match tmux.ask(request::list()) {
+        Ok(panes) => panes,
+        Err(TmuxError::NoServer { .. }) => return Err(none()),
+        Err(error) => return Err(error).doing("list the town's panes"),
+    };
+    let pane = panes
+        .into_iter()
+        .find(|pane| pane.session_name == name)
+        .ok_or_else(none)?;
+    let screen = tmux
+        .ask(request::capture(&pane.pane_id, 0))
+        .doing("capture the screen")?;
+    printer::data(gt_core::mail::printable(screen.trim_end()));
+    Ok(())
+}

@@ -1,0 +1,252 @@
+//! `gt mayor|deacon|witness|refinery|crew`: one agent's start, stop, restart, terminal and status.
+//!
+//! A verb stores what is wanted and lets the daemon do it: exactly one program starts agents.
+
+use std::time::Duration;
+
+use gt_api::request::{Missing, Reach};
+use gt_core::intent::{Desire, Intent};
+use gt_core::lifecycle::{Action, Request};
+use gt_core::{AgentId, RigName, WorkerName};
+use gt_host::heartbeat_file::{self, Touch};
+use gt_host::identity::Caller;
+use gt_host::{clock, holder};
+use jiff::SignedDuration;
+
+use crate::cli::{Crew, CrewMember, DeaconCommand, Json, RigSeat, Seat};
+use crate::client::Client;
+use crate::commands::{attach, daemon, status};
+use crate::context::Context;
+use crate::error::{CliError, CliResult, Doing as _};
+use crate::printer;
+
+/// How long an agent may take to start or stop before the command gives up waiting: the grace
+/// between TERM and KILL and what comes after.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long a person's restart may wait to be carried out.
+const REQUEST_LIFE: SignedDuration = SignedDuration::from_secs(60);
+
+/// `gt mayor`.
+pub(crate) fn town_seat(context: &Context, agent: AgentId, verb: Seat) -> CliResult {
+    match verb {
+        Seat::Start => verbose_start(context, &agent),
+        Seat::Stop => stop(context, &agent),
+        Seat::Restart => restart(context, &agent),
+        Seat::Attach => attach::attach_to(context, &agent),
+        Seat::Status(json) => show(context, &agent, json),
+    }
+}
+
+/// `gt deacon`.
+pub(crate) fn deacon(context: &Context, verb: DeaconCommand) -> CliResult {
+    match verb {
+        DeaconCommand::Seat(verb) => town_seat(context, AgentId::Deacon, verb),
+        DeaconCommand::Heartbeat { action } => heartbeat(context, &action),
+    }
+}
+
+/// `gt witness`, `gt refinery`.
+pub(crate) fn rig_seat(
+    context: &Context,
+    seat: fn(RigName) -> AgentId,
+    verb: RigSeat,
+) -> CliResult {
+    let (rig, verb) = match verb {
+        RigSeat::Start(rig) => (rig, Seat::Start),
+        RigSeat::Stop(rig) => (rig, Seat::Stop),
+        RigSeat::Restart(rig) => (rig, Seat::Restart),
+        RigSeat::Attach(rig) => (rig, Seat::Attach),
+        RigSeat::Status { rig, json } => (rig, Seat::Status(json)),
+    };
+    town_seat(context, seat(context.rig(&rig.rig)?), verb)
+}
+
+/// `gt crew`.
+pub(crate) fn crew(context: &Context, verb: Crew) -> CliResult {
+    let (member, verb) = match verb {
+        Crew::Start(member) => (member, Seat::Start),
+        Crew::Stop(member) => (member, Seat::Stop),
+        Crew::Restart(member) => (member, Seat::Restart),
+        Crew::At(member) => (member, Seat::Attach),
+        Crew::Status { member, json } => (member, Seat::Status(json)),
+        Crew::List(json) => return list_crew(context, json),
+    };
+    town_seat(context, crew_member(context, &member)?, verb)
+}
+
+fn crew_member(context: &Context, member: &CrewMember) -> CliResult<AgentId> {
+    let (rig, name) = match (&member.rig, member.name.split_once('/')) {
+        (Some(rig), _) => (context.rig(rig)?, member.name.as_str()),
+        (None, Some((rig, name))) => (context.rig(rig)?, name.trim_start_matches("crew/")),
+        (None, None) => (context.rig_here()?, member.name.as_str()),
+    };
+    let name = WorkerName::new(name).doing("read the workspace's name")?;
+    context.agent(&AgentId::Crew(rig, name).to_string())
+}
+
+fn list_crew(context: &Context, json: Json) -> CliResult {
+    let mut agents = status::look(context)?.agents;
+    agents.retain(|agent| agent.role == "crew");
+    if json.json {
+        printer::json(&agents);
+    } else {
+        printer::text(&status::table(&agents));
+    }
+    Ok(())
+}
+
+fn show(context: &Context, agent: &AgentId, json: Json) -> CliResult {
+    let status = status::look(context)?;
+    let id = agent.to_string();
+    let Some(view) = status.agents.into_iter().find(|agent| agent.id == id) else {
+        return Err(CliError::failed(format!(
+            "{agent} has no seat in this town"
+        )));
+    };
+    if json.json {
+        printer::json(&view);
+    } else {
+        printer::text(&status::table(&[view]));
+    }
+    Ok(())
+}
+
+fn verbose_start(context: &Context, agent: &AgentId) -> CliResult {
+    start(context, agent)?;
+    printer::talk(format!("{agent} runs"));
+    Ok(())
+}
+
+/// Wants the agent up and waits until it runs.
+pub(crate) fn start(context: &Context, agent: &AgentId) -> CliResult {
+    if context.paths().down_file().exists() {
+        return Err(CliError::failed("the town is down").hint("`gt up` brings it up"));
+    }
+    if !context.has_captured_environment() {
+        context.capture_environment()?;
+    }
+    wish(context, agent, Desire::Up, "start")?;
+    daemon::start(context)?;
+    reach(context, agent, Reach::Running)
+}
+
+/// Wants the agent down and waits until nothing of it runs.
+fn stop(context: &Context, agent: &AgentId) -> CliResult {
+    wish(context, agent, Desire::Down, "stop")?;
+    Client::require(context.paths())?;
+    reach(context, agent, Reach::Stopped)?;
+    printer::talk(format!("{agent} has stopped"));
+    Ok(())
+}
+
+/// Asks for a fresh run; starts one if none runs.
+fn restart(context: &Context, agent: &AgentId) -> CliResult {
+    let before = running(context, agent)?;
+    let Some(incarnation) = before else {
+        return verbose_start(context, agent);
+    };
+    Client::require(context.paths())?;
+    wish(context, agent, Desire::Up, "restart")?;
+    let now = clock::now();
+    let request = Request {
+        id: clock::fresh_id(),
+        agent: agent.clone(),
+        incarnation: Some(incarnation),
+        action: Action::Restart,
+        actor: context.caller()?.actor(),
+        message: None,
+        requested_at: now,
+        expires_at: now + REQUEST_LIFE,
+    };
+    context
+        .store()?
+        .submit_request(&request, None)
+        .doing("store the request")?;
+    context.wake();
+    let replaced = crate::wait::until(PATIENCE, || {
+        running(context, agent)
+            .ok()
+            .flatten()
+            .filter(|now| *now != incarnation)
+    });
+    match replaced {
+        Some(_) => {
+            printer::talk(format!("{agent} runs afresh"));
+            Ok(())
+        }
+        None => Err(
+            CliError::failed(format!("{agent} was not replaced within {PATIENCE:?}"))
+                .hint(format!("`gt why {agent}` explains")),
+        ),
+    }
+}
+
+/// The run that the agent's holder reports.
+fn running(context: &Context, agent: &AgentId) -> CliResult<Option<gt_core::IncarnationId>> {
+    let report =
+        holder::read_state_file(context.paths(), agent).doing("read the holder's report")?;
+    Ok(report
+        .filter(|report| report.phase == holder::protocol::Phase::Running)
+        .and_then(|report| report.incarnation))
+}
+
+/// Stores what is wanted of one agent, and wakes the daemon.
+fn wish(context: &Context, agent: &AgentId, desire: Desire, reason: &str) -> CliResult {
+    let actor = context.caller()?.actor();
+    let intent = Intent {
+        desire,
+        actor,
+        reason: reason.to_owned(),
+        at: clock::now(),
+    };
+    context
+        .store()?
+        .set_intents(&[(agent.clone(), intent)])
+        .doing("store what is wanted")?;
+    context.wake();
+    Ok(())
+}
+
+fn reach(context: &Context, agent: &AgentId, goal: Reach) -> CliResult {
+    let mut client = Client::require(context.paths())?;
+    let missing = client.await_agents(vec![agent.clone()], goal, PATIENCE)?;
+    let Some(Missing { waiting, .. }) = missing.first() else {
+        return Ok(());
+    };
+    let what = match goal {
+        Reach::Running => "does not run",
+        Reach::Stopped => "has not stopped",
+    };
+    Err(CliError::failed(format!(
+        "{agent} {what} after {PATIENCE:?}: it waits on {waiting}"
+    ))
+    .hint(format!("`gt why {agent}` explains")))
+}
+
+/// The deacon tells that its rounds go on. Anybody else's would hide a deacon that hangs.
+fn heartbeat(context: &Context, action: &[String]) -> CliResult {
+    let caller = context.caller()?;
+    let Caller::Agent {
+        agent: AgentId::Deacon,
+        incarnation,
+    } = caller
+    else {
+        return Err(CliError::new(
+            crate::error::Kind::Refused,
+            format!(
+                "the heartbeat is the deacon's own; this is {}",
+                caller.actor()
+            ),
+        ));
+    };
+    let touch = Touch {
+        action: (!action.is_empty()).then(|| action.join(" ")),
+        incarnation,
+        ..Touch::default()
+    };
+    heartbeat_file::touch(&context.paths().deacon_heartbeat(), clock::now(), touch)
+        .doing("write the heartbeat")?;
+    context.keepalive("deacon heartbeat");
+    Ok(())
+}

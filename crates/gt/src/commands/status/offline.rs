@@ -1,0 +1,168 @@
+//! The town without its daemon: what the holders' files and processes, the store and the roster
+//! say. What only a daemon knows is unknown, not absent.
+
+use gt_api::view::{Agent, Daemon, State, Status, Town};
+use gt_core::observed::{Observed, chain};
+use gt_host::daemon_state::DaemonState;
+use gt_host::holder::protocol::{Phase, Report};
+use gt_host::roster::SeatSpec;
+use gt_host::{holder, lock, process};
+use gt_store::TownRows;
+
+use crate::context::Context;
+use crate::error::CliResult;
+
+/// Looks at the town.
+pub(super) fn look(context: &Context) -> CliResult<Status> {
+    let paths = context.paths();
+    let mut problems = Vec::new();
+    let roster = context.roster();
+    let seats = match roster {
+        Ok(roster) => {
+            problems.extend(roster.problems);
+            roster.seats
+        }
+        Err(error) => {
+            problems.push(error.to_string());
+            Vec::new()
+        }
+    };
+    let rows = match context.store().map(|store| store.read_town()) {
+        Ok(Ok(rows)) => Some(rows),
+        Ok(Err(error)) => {
+            problems.push(format!("the store: {}", chain(&error)));
+            None
+        }
+        Err(error) => {
+            problems.push(error.to_string());
+            None
+        }
+    };
+    Ok(Status {
+        town: Town {
+            name: context.town.name().to_owned(),
+            root: paths.root().display().to_string(),
+            down: paths.down_file().exists(),
+        },
+        daemon: daemon(context, &mut problems),
+        agents: seats
+            .iter()
+            .map(|seat| agent(context, seat, rows.as_ref()))
+            .collect(),
+        problems,
+    })
+}
+
+/// By its lock. One that holds it and does not answer is running and in trouble.
+fn daemon(context: &Context, problems: &mut Vec<String>) -> Daemon {
+    let paths = context.paths();
+    let running = match lock::is_held(&paths.daemon_lock()) {
+        Observed::Known(held) => held,
+        Observed::Unknown(reason) => {
+            problems.push(format!("whether the daemon runs is unknown: {reason}"));
+            false
+        }
+    };
+    if running {
+        problems.push("the daemon holds its lock and does not answer on its socket".to_owned());
+    }
+    let state = DaemonState::read(&paths.daemon_state()).unwrap_or_else(|error| {
+        problems.push(chain(&error));
+        DaemonState::default()
+    });
+    Daemon {
+        running,
+        pid: None,
+        started_at: None,
+        last_heartbeat: state.last_heartbeat.map(|at| at.to_string()),
+        heartbeat_count: u64::try_from(state.heartbeat_count).ok(),
+    }
+}
+
+fn agent(context: &Context, seat: &SeatSpec, rows: Option<&TownRows>) -> Agent {
+    let report = holder::read_state_file(context.paths(), &seat.agent);
+    let seen = see(&report);
+    let intent = rows.and_then(|rows| rows.intents.get(&seat.agent));
+    let running = report
+        .as_ref()
+        .ok()
+        .and_then(Option::as_ref)
+        .filter(|_| seen.runs);
+    Agent {
+        id: seat.agent.to_string(),
+        role: seat.agent.role().to_string(),
+        rig: seat.agent.rig().map(ToString::to_string),
+        session: seat.session_name.clone(),
+        intent: match (intent, rows) {
+            (Some(intent), _) => intent.desire.as_str().to_owned(),
+            (None, Some(_)) => seat.run.as_str().to_owned(),
+            (None, None) => "unknown".to_owned(),
+        },
+        state: seen.state,
+        since: running
+            .and_then(|report| report.started_at)
+            .map(|at| at.to_string()),
+        pid: running
+            .and_then(|report| report.process)
+            .map(|process| process.pid),
+        holder_pid: seen.holder,
+        incarnation: running
+            .and_then(|report| report.incarnation)
+            .map(|id| id.to_string()),
+        restarts: None,
+        waiting: None,
+        evidence: vec![seen.evidence],
+    }
+}
+
+/// What a state file and the kernel say together.
+struct Seen {
+    state: State,
+    runs: bool,
+    holder: Option<u32>,
+    evidence: String,
+}
+
+fn see(report: &Result<Option<Report>, holder::StateError>) -> Seen {
+    let without = |state, evidence: String| Seen {
+        state,
+        runs: false,
+        holder: None,
+        evidence,
+    };
+    let report = match report {
+        Ok(Some(report)) => report,
+        Ok(None) => return without(State::Gone, "it has no holder".to_owned()),
+        Err(error) => return without(State::Unknown, chain(error)),
+    };
+    match process::is_alive(report.holder) {
+        Observed::Unknown(reason) => without(State::Unknown, reason.to_string()),
+        Observed::Known(false) => without(State::Gone, "its holder is gone".to_owned()),
+        Observed::Known(true) => seated(report),
+    }
+}
+
+/// A seat whose holder lives. What the agent is doing only a daemon knows.
+fn seated(report: &Report) -> Seen {
+    let holder = Some(report.holder.pid);
+    let state = match report.phase {
+        Phase::Idle => State::Exited,
+        Phase::Ending => State::Stopping,
+        Phase::Running | Phase::Unknown => State::Unknown,
+    };
+    let runs = report.phase == Phase::Running
+        && report
+            .process
+            .is_some_and(|process| process::is_alive(process) == Observed::Known(true));
+    let evidence = if runs {
+        "its program runs; what it is doing only a daemon knows".to_owned()
+    } else {
+        "its holder's file says so".to_owned()
+    };
+    Seen {
+        state,
+        runs,
+        holder,
+        evidence,
+    }
+}

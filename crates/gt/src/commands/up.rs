@@ -1,0 +1,133 @@
+//! `gt up`: the daemon, and every agent that is wanted.
+
+use std::io::ErrorKind;
+use std::time::Duration;
+
+use gt_api::request::{Missing, Reach, Request};
+use gt_api::view::{Agent, State};
+use gt_core::AgentId;
+use gt_core::intent::{Desire, Intent};
+use gt_core::policy::Run;
+
+use crate::cli::Up;
+use crate::client::Client;
+use crate::commands::{daemon, status};
+use crate::context::Context;
+use crate::error::{CliError, CliResult, Doing as _};
+use crate::printer;
+
+/// Brings the town up and returns once all that is wanted runs.
+pub(crate) fn up(context: &Context, arguments: &Up) -> CliResult {
+    let named = arguments
+        .agents
+        .iter()
+        .map(|text| context.agent(text))
+        .collect::<CliResult<Vec<AgentId>>>()?;
+    context.capture_environment()?;
+    want(context, &named)?;
+    allow(context)?;
+    let pid = daemon::start(context)?;
+    let mut client = Client::require(context.paths())?;
+    client.ask(Request::Up)?;
+    let wanted = if named.is_empty() {
+        always(context)?
+    } else {
+        named
+    };
+    if !arguments.quiet {
+        printer::talk(format!(
+            "daemon runs (pid {pid}); {} agents wanted",
+            wanted.len()
+        ));
+    }
+    let patience = Duration::from_secs(arguments.wait);
+    let missing = client.await_agents(wanted, Reach::Running, patience)?;
+    report(context, &missing, arguments)
+}
+
+/// Takes back `gt down` and single stops; parked agents stay parked.
+fn want(context: &Context, named: &[AgentId]) -> CliResult {
+    let mut store = context.store()?;
+    let now = gt_host::clock::now();
+    let actor = context.caller()?.actor();
+    let wish = |agent: &AgentId| {
+        let intent = Intent {
+            desire: Desire::Up,
+            actor: actor.clone(),
+            reason: "gt up".to_owned(),
+            at: now,
+        };
+        (agent.clone(), intent)
+    };
+    let wishes: Vec<_> = named.iter().map(wish).collect();
+    store.set_intents(&wishes).doing("store what is wanted")?;
+    if named.is_empty() {
+        let stopped: Vec<AgentId> = store
+            .intents()
+            .doing("read what is wanted")?
+            .into_iter()
+            .filter(|(_, intent)| intent.desire == Desire::Down)
+            .map(|(agent, _)| agent)
+            .collect();
+        store
+            .clear_intents(&stopped, now, &actor)
+            .doing("store what is wanted")?;
+    }
+    Ok(())
+}
+
+/// Removes the file that keeps everything down.
+fn allow(context: &Context) -> CliResult {
+    match fs_err::remove_file(context.paths().down_file()) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(error).doing("allow agents to start")
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The agents that run whenever the town is up.
+fn always(context: &Context) -> CliResult<Vec<AgentId>> {
+    let intents = context.store()?.intents().doing("read what is wanted")?;
+    let roster = context.roster()?;
+    let wanted = |seat: &&gt_host::roster::SeatSpec| match intents.get(&seat.agent) {
+        Some(intent) => intent.desire == Desire::Up,
+        None => seat.run == Run::Always,
+    };
+    Ok(roster
+        .seats
+        .iter()
+        .filter(wanted)
+        .map(|seat| seat.agent.clone())
+        .collect())
+}
+
+fn report(context: &Context, missing: &[Missing], arguments: &Up) -> CliResult {
+    let status = status::look(context)?;
+    let running: Vec<Agent> = status
+        .agents
+        .into_iter()
+        .filter(|agent| agent.state != State::Gone)
+        .collect();
+    if !arguments.quiet {
+        printer::text(&status::table(&running));
+    }
+    for problem in &status.problems {
+        printer::talk(format!("warning: {problem}"));
+    }
+    let Some(first) = missing.first() else {
+        return Ok(());
+    };
+    for missing in missing {
+        printer::talk(format!(
+            "{} does not run: it waits on {}",
+            missing.agent, missing.waiting
+        ));
+    }
+    Err(CliError::failed(format!(
+        "{} agents do not run after {} s",
+        missing.len(),
+        arguments.wait
+    ))
+    .hint(format!("`gt why {}` explains the first", first.agent)))
+}

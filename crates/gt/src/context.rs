@@ -1,0 +1,208 @@
+//! What most commands begin with: the town, who asks, and the names in it.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use gt_core::{AgentId, RigName, Roll};
+use gt_host::agent_environment::Captured;
+use gt_host::config::{Config, TmuxSocket};
+use gt_host::environment;
+use gt_host::identity::Caller;
+use gt_host::paths::TownPaths;
+use gt_host::registry;
+use gt_host::roster::{self, TownRoster};
+use gt_host::tmux::Server;
+use gt_host::town::{Town, private};
+use gt_host::wake::{self, Wake};
+use gt_store::Store;
+
+use crate::error::{CliError, CliResult, Doing as _, Kind};
+
+/// How long a command waits for the store's write lock: many short writers meet there.
+const STORE_BUSY: Duration = Duration::from_secs(5);
+
+/// The town that a command acts on.
+#[derive(Debug)]
+pub(crate) struct Context {
+    pub(crate) town: Town,
+}
+
+impl Context {
+    /// Finds the town: `--town`, else the one around the current directory.
+    pub(crate) fn find(given: Option<&Path>) -> CliResult<Self> {
+        let start = match given {
+            Some(path) => path.to_owned(),
+            None => std::env::current_dir().doing("read the current directory")?,
+        };
+        let town = Town::around(&start).map_err(|error| not_in_a_town(&error))?;
+        town.agrees_with(environment::variable(environment::GT_TOWN).as_deref())
+            .map_err(|error| CliError::new(Kind::Refused, gt_core::observed::chain(&error)))?;
+        Ok(Self { town })
+    }
+
+    pub(crate) fn paths(&self) -> &TownPaths {
+        self.town.paths()
+    }
+
+    /// Who runs this command.
+    pub(crate) fn caller(&self) -> CliResult<Caller> {
+        let caller = Caller::own(self.paths());
+        if let Err(error) = &caller {
+            self.record_forgery(&error.to_string());
+        }
+        caller.map_err(|error| CliError::new(Kind::Refused, gt_core::observed::chain(&error)))
+    }
+
+    /// A sender that is not who it says is refused, and on record.
+    fn record_forgery(&self, text: &str) {
+        let event = gt_core::event::NewEvent {
+            kind: gt_core::event::EventKind::Forgery,
+            agent: None,
+            actor: "unknown".to_owned(),
+            text: text.to_owned(),
+        };
+        // The refusal itself does not depend on its record.
+        if let Ok(mut store) = self.store() {
+            let _ = store.append(gt_host::clock::now(), &event);
+        }
+    }
+
+    pub(crate) fn config(&self) -> CliResult<Config> {
+        Config::load(&self.paths().town_toml())
+            .doing("read the town's configuration")
+            .map_err(|error| error.hint("`gt config check` shows what is wrong"))
+    }
+
+    pub(crate) fn store(&self) -> CliResult<Store> {
+        Store::open(&self.paths().store(), STORE_BUSY)
+            .doing("open the town's store")
+            .map_err(|error| error.hint("`gt doctor` looks at the store"))
+    }
+
+    /// Everyone who has a place in the town.
+    pub(crate) fn roll(&self) -> CliResult<Roll> {
+        let discovery = registry::discover(self.paths(), None);
+        for problem in &discovery.problems {
+            if let registry::Problem::Registry { .. } = problem {
+                return Err(
+                    CliError::failed(problem.to_string()).hint("`gt doctor` looks at the registry")
+                );
+            }
+        }
+        Ok(discovery.roll)
+    }
+
+    /// Every seat of the town, with what could not be used.
+    pub(crate) fn roster(&self) -> CliResult<TownRoster> {
+        Ok(roster::read(self.paths(), &self.config()?, None))
+    }
+
+    /// The socket of the town's tmux server.
+    pub(crate) fn tmux_socket(&self) -> CliResult<PathBuf> {
+        Ok(self.config()?.tmux_socket_path(self.paths()))
+    }
+
+    /// The town's tmux server, with so much time for an answer.
+    pub(crate) fn tmux_server(&self, deadline: Duration) -> CliResult<Server> {
+        Ok(Server::new(
+            &self.tmux_socket()?,
+            &self.paths().tmux_config(),
+            deadline,
+        ))
+    }
+
+    /// Whether the tmux server is the town's own, and ends with it. A configuration that cannot
+    /// be read is no reason to end somebody's server.
+    pub(crate) fn owns_tmux(&self) -> bool {
+        self.config()
+            .is_ok_and(|config| config.tmux_socket == TmuxSocket::Town)
+    }
+
+    /// Keeps what agents may have of this environment, if a person runs the command.
+    pub(crate) fn capture_environment(&self) -> CliResult {
+        private::secure(self.paths()).doing("secure the town's private directory")?;
+        if self.caller()? != Caller::Overseer && self.has_captured_environment() {
+            return Ok(());
+        }
+        let config = self.config()?;
+        Captured::take(environment::all(), &config, gt_host::clock::now())
+            .write(self.paths())
+            .doing("keep the environment for the agents")
+    }
+
+    /// Whether a person's environment was captured before.
+    pub(crate) fn has_captured_environment(&self) -> bool {
+        self.paths().captured_environment().exists()
+    }
+
+    /// The agent that `text` names.
+    pub(crate) fn agent(&self, text: &str) -> CliResult<AgentId> {
+        self.roll()?.resolve(text).map_err(|error| {
+            CliError::failed(gt_core::observed::chain(&error)).hint("`gt agents` lists them")
+        })
+    }
+
+    /// The rig that `text` names.
+    pub(crate) fn rig(&self, text: &str) -> CliResult<RigName> {
+        let known = self.roll()?;
+        known
+            .rigs()
+            .iter()
+            .find(|rig| rig.as_str() == text)
+            .cloned()
+            .ok_or_else(|| {
+                CliError::failed(format!("no rig `{}` in this town", text.escape_default()))
+                    .hint("`gt rig list` lists them")
+            })
+    }
+
+    /// The rig around the current directory.
+    pub(crate) fn rig_here(&self) -> CliResult<RigName> {
+        let here = std::env::current_dir().doing("read the current directory")?;
+        let inside = here.strip_prefix(self.paths().root()).ok();
+        let first = inside.and_then(|path| path.components().next());
+        match first {
+            Some(name) => self.rig(&name.as_os_str().to_string_lossy()),
+            None => Err(
+                CliError::new(Kind::Usage, "the current directory is in no rig")
+                    .hint("name it with `--rig RIG`"),
+            ),
+        }
+    }
+
+    /// Tells the daemon that the store was written. Without one, the next daemon reads it.
+    pub(crate) fn wake(&self) {
+        // A hint: every heartbeat reads the store anyway.
+        let _ = wake::send(self.paths(), &Wake::Store);
+    }
+
+    /// Tells the daemon that an agent ran this command on purpose, and mirrors it where the
+    /// original did.
+    pub(crate) fn keepalive(&self, command: &str) {
+        let Ok(Caller::Agent {
+            agent,
+            incarnation: Some(incarnation),
+        }) = Caller::own(self.paths())
+        else {
+            return;
+        };
+        let wake = Wake::Keepalive {
+            incarnation,
+            agent: Some(agent),
+            command: command.to_owned(),
+        };
+        // A sign of life that is lost is followed by others.
+        let _ = wake::send(self.paths(), &wake);
+        let _ = gt_host::keepalive::mirror(self.paths(), command, gt_host::clock::now());
+    }
+
+    /// The binary that runs.
+    pub(crate) fn gt() -> CliResult<PathBuf> {
+        std::env::current_exe().doing("find this program's own file")
+    }
+}
+
+fn not_in_a_town(error: &gt_host::town::TownError) -> CliError {
+    CliError::new(Kind::NotInATown, gt_core::observed::chain(error))
+        .hint("go to a town, name one with `--town DIR`, or make one with `gt install DIR`")
+}

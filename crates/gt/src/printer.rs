@@ -1,0 +1,34 @@
+//! Where output goes: data to stdout, talk to stderr, a broken pipe is the reader's good right.
+
+use std::fmt::Display;
+use std::io::Write as _;
+
+use serde::Serialize;
+
+/// Prints a line of data.
+pub(crate) fn data(line: impl Display) {
+    // A reader that went away, as in `gt status | head -1`, has what it wanted.
+    let _ = writeln!(anstream::stdout().lock(), "{line}");
+}
+
+/// Prints text of several lines as it is.
+pub(crate) fn text(text: &str) {
+    // As in `data`.
+    let _ = write!(anstream::stdout().lock(), "{text}");
+}
+
+/// Says something to the person: progress, results of verbs without data, warnings.
+pub(crate) fn talk(line: impl Display) {
+    // Nobody may be listening on stderr; the exit code stands.
+    let _ = writeln!(anstream::stderr().lock(), "{line}");
+}
+
+/// Prints a view as `--json` promises.
+pub(crate) fn json(view: &impl Serialize) {
+    data(serde_json::to_string_pretty(view).expect("views are plain data"));
+}
+
+/// Prints a view on one line, for streams.
+pub(crate) fn json_line(view: &impl Serialize) {
+    data(serde_json::to_string(view).expect("views are plain data"));
+}

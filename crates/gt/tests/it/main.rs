@@ -1,0 +1,12 @@
+//! `gt` from end to end: the real binary, real tmux on private sockets, real processes and git.
+
+mod supervision;
+
+use std::path::Path;
+
+use gt_testkit::town::TestTown;
+
+/// A town of the binary under test.
+fn town(tables: &str) -> TestTown {
+    TestTown::new(Path::new(env!("CARGO_BIN_EXE_gt")), tables)
+}

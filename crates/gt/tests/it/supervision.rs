@@ -1,0 +1,78 @@
+//! Agents are brought up, restarted when they die, and survive their daemon.
+
+use gt_host::process::{self, Signal};
+
+use crate::town;
+
+fn kill(pid: u32) {
+    let process = process::identify(pid)
+        .expect("the process can be looked at")
+        .expect("it is there");
+    assert!(process::signal(process, Signal::KILL).expect("it can be signalled"));
+}
+
+/// Covers D4, F8, F22: the death of an agent is noticed and its successor is another run in the
+/// same pane; the agents beside it are left alone.
+#[test]
+fn a_killed_agent_is_restarted_and_its_neighbour_is_not() {
+    let town = town("");
+    town.gt(&["up"]).ok();
+    let (mayor, deacon) = (
+        town.wait_for_run("mayor", None),
+        town.wait_for_run("deacon", None),
+    );
+    kill(mayor.pid.unwrap());
+    let successor = town.wait_for_run("mayor", mayor.incarnation.as_deref());
+    assert_eq!(successor.holder_pid, mayor.holder_pid, "the seat stays");
+    assert_eq!(town.agent("deacon").incarnation, deacon.incarnation);
+    town.wait_for("two starts in the journal", || {
+        (town.starts("mayor") == 2).then_some(())
+    });
+    assert_eq!(town.starts("deacon"), 1);
+}
+
+/// Covers F39, D23: down means down, for agents, the tmux server and the daemon, and it stays so.
+#[test]
+fn down_leaves_nothing_running_and_up_brings_it_back() {
+    let town = town("");
+    town.gt(&["up"]).ok();
+    let mayor = town.wait_for_run("mayor", None);
+    town.gt(&["down"]).ok();
+    for pid in [mayor.pid.unwrap(), mayor.holder_pid.unwrap()] {
+        assert_eq!(
+            process::identify(pid).unwrap(),
+            None,
+            "process {pid} is left"
+        );
+    }
+    assert!(!town.status().daemon.running);
+    let refused = town.gt(&["mayor", "start"]).code(1);
+    assert!(refused.contains("the town is down"), "{refused}");
+    town.gt(&["up"]).ok();
+    town.wait_for_run("mayor", mayor.incarnation.as_deref());
+}
+
+/// Covers F20, D20: a daemon that was killed comes back to agents that never noticed.
+#[test]
+fn a_killed_daemon_adopts_the_running_agents() {
+    let town = town("");
+    town.gt(&["up"]).ok();
+    let mayor = town.wait_for_run("mayor", None);
+    kill(town.daemon_pid());
+    let alone = town.wait_for("the status without a daemon", || {
+        Some(town.status()).filter(|status| !status.daemon.running)
+    });
+    assert!(
+        alone
+            .agents
+            .iter()
+            .any(|agent| agent.id == "mayor" && agent.pid == mayor.pid)
+    );
+    town.gt(&["daemon", "start"]).ok();
+    let adopted = town.wait_for_run("mayor", None);
+    assert_eq!(
+        (adopted.pid, adopted.incarnation),
+        (mayor.pid, mayor.incarnation)
+    );
+    assert_eq!(town.starts("mayor"), 1);
+}
