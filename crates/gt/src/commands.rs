@@ -23,6 +23,9 @@ pub(crate) mod up;
 pub(crate) mod util;
 pub(crate) mod why;
 
+#[cfg(test)]
+pub(crate) mod test_town;
+
 use crate::cli::{Cli, Command};
 use crate::context::Context;
 use crate::error::CliResult;

@@ -9,6 +9,7 @@ mod commands;
 mod context;
 mod error;
 mod printer;
+mod prompts;
 mod wait;
 
 use std::ffi::OsString;

@@ -1,9 +1,311 @@
-//! `gt config`.
+//! `gt config`: what holds in the town, who says so, and changing it without losing a comment.
 
+use std::io::ErrorKind;
+use std::path::Path;
+
+use gt_api::request::Request;
+use gt_core::observed::chain;
+use gt_host::config::{self, ConfigError, Effective, Mistake, Origin, Value};
+use serde_json::json;
+
+use crate::cli::Config;
+use crate::client::Client;
 use crate::context::Context;
-use crate::error::{CliError, CliResult};
+use crate::error::{CliError, CliResult, Doing as _, Kind};
+use crate::printer;
 
-/// Not built yet.
-pub(crate) fn config(_: &Context, _: crate::cli::Config) -> CliResult {
-    Err(CliError::failed("`gt config` is not built yet"))
+/// Runs the verb.
+pub(crate) fn config(context: &Context, verb: Config) -> CliResult {
+    match verb {
+        Config::Show(json) => {
+            let effective = context.config()?.effective();
+            if json.json {
+                printer::json(&effective.iter().map(entry).collect::<Vec<_>>());
+            } else {
+                printer::text(&listing(&effective));
+            }
+            Ok(())
+        }
+        Config::Get { key } => get(context, &key),
+        Config::Set { key, value } => set(context, &key, &value),
+        Config::Check => check(&context.paths().town_toml()),
+        Config::Schema => {
+            printer::json(&config::schema());
+            Ok(())
+        }
+    }
+}
+
+/// Tells the daemon, if one runs, that a file which it reads was changed.
+pub(crate) fn reload(context: &Context) -> CliResult {
+    let Some(mut client) = Client::connect(context.paths())? else {
+        return Ok(());
+    };
+    client.ask(Request::Reload).map(drop)
+}
+
+fn get(context: &Context, key: &str) -> CliResult {
+    match context.config()?.get(key).map_err(refused)? {
+        Some(effective) => {
+            printer::data(effective.value);
+            Ok(())
+        }
+        None => Err(CliError::failed(format!("`{key}` has no value"))
+            .hint(format!("`gt config set {key} VALUE` gives it one"))),
+    }
+}
+
+fn set(context: &Context, key: &str, value: &str) -> CliResult {
+    config::set(context.paths(), key, value).map_err(refused)?;
+    let now = context.config()?.get(key).map_err(refused)?;
+    let Some(now) = now.filter(|effective| effective.origin == Origin::File) else {
+        return Err(
+            CliError::failed(format!("`{key}` was written and is not in town.toml now"))
+                .hint("another program may have written it; `gt config show` shows what holds"),
+        );
+    };
+    printer::talk(line(&now));
+    reload(context).map_err(|error| {
+        CliError::failed(format!(
+            "the value is set, and the daemon did not take it: {error}"
+        ))
+        .hint("`gt daemon restart` makes it read its configuration, and keeps the agents")
+    })
+}
+
+/// Names every mistake of the file, each with its place.
+fn check(path: &Path) -> CliResult {
+    let text = match fs_err::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            printer::talk(format!(
+                "there is no {}: every key has its default",
+                path.display()
+            ));
+            return Ok(());
+        }
+        Err(error) => return Err(error).doing("read the town's configuration"),
+    };
+    let Err(mistakes) = config::Config::check(&text) else {
+        printer::talk(format!("{} has no mistakes", path.display()));
+        return Ok(());
+    };
+    for mistake in &mistakes {
+        printer::data(place_and_reason(path, &text, mistake));
+    }
+    // The lines above are the answer; the exit code says that there are some.
+    Err(CliError::new(Kind::Answer, "town.toml has mistakes"))
+}
+
+/// `FILE:LINE:COLUMN`, which editors understand, then what is wrong.
+fn place_and_reason(path: &Path, text: &str, mistake: &Mistake) -> String {
+    let place = format!(
+        "{}:{}:{}",
+        path.display(),
+        mistake.line,
+        column(text, mistake)
+    );
+    let key = match mistake.key.as_str() {
+        "" => String::new(),
+        key => format!("`{}` ", key.escape_debug()),
+    };
+    let meant = mistake.suggestion.as_ref();
+    let meant = meant.map_or_else(String::new, |meant| format!("; did you mean `{meant}`?"));
+    format!("{place}: {key}{}{meant}", mistake.problem)
+}
+
+/// Where on its line the key is written, from 1; the line's first word for a text that is no TOML.
+fn column(text: &str, mistake: &Mistake) -> usize {
+    let Some(line) = mistake
+        .line
+        .checked_sub(1)
+        .and_then(|number| text.lines().nth(number))
+    else {
+        return 1;
+    };
+    let word = mistake
+        .key
+        .rsplit('.')
+        .next()
+        .filter(|word| !word.is_empty());
+    let at = word
+        .and_then(|word| line.find(word))
+        .or_else(|| line.find(|letter: char| !letter.is_whitespace()))
+        .unwrap_or(0);
+    line[..at].chars().count() + 1
+}
+
+fn listing(effective: &[Effective]) -> String {
+    effective
+        .iter()
+        .map(|one| format!("{}\n", line(one)))
+        .collect()
+}
+
+/// `KEY = VALUE  # ORIGIN`, as it could stand in town.toml with dotted keys.
+fn line(effective: &Effective) -> String {
+    let value = in_toml(&effective.value);
+    format!(
+        "{} = {value}  # {}",
+        effective.key,
+        origin(effective.origin)
+    )
+}
+
+/// JSON's strings, numbers and lists of strings are TOML's, too.
+fn in_toml(value: &Value) -> String {
+    match value {
+        Value::List(words) => {
+            let quoted: Vec<String> = words.iter().map(|word| json!(word).to_string()).collect();
+            format!("[{}]", quoted.join(", "))
+        }
+        _ => in_json(value).to_string(),
+    }
+}
+
+/// Lengths of time and sizes are texts, as in the file.
+fn in_json(value: &Value) -> serde_json::Value {
+    match value {
+        Value::Factor(number) => json!(number),
+        Value::Count(number) => json!(number),
+        Value::List(words) => json!(words),
+        Value::Duration(_) | Value::Size(_) | Value::Text(_) => json!(value.to_string()),
+    }
+}
+
+fn entry(effective: &Effective) -> serde_json::Value {
+    json!({
+        "key": effective.key,
+        "value": in_json(&effective.value),
+        "origin": origin(effective.origin),
+    })
+}
+
+fn origin(origin: Origin) -> &'static str {
+    match origin {
+        Origin::File => "town.toml",
+        Origin::Preset => "preset",
+        Origin::Default => "default",
+    }
+}
+
+fn refused(error: ConfigError) -> CliError {
+    let message = format!(
+        "the configuration was not read or changed: {}",
+        chain(&error)
+    );
+    match error {
+        ConfigError::UnknownKey { .. } => {
+            CliError::new(Kind::Usage, chain(&error)).hint("`gt config show` lists every key")
+        }
+        ConfigError::BadValue { .. } => CliError::new(Kind::Usage, chain(&error)),
+        ConfigError::Mistakes { .. } => {
+            CliError::failed(message).hint("`gt config check` shows what is wrong")
+        }
+        ConfigError::Io(_) | ConfigError::Locked(_) | ConfigError::Private(_) => {
+            CliError::failed(message)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::test_town::TestTown;
+
+    #[track_caller]
+    fn check_places(text: &str, expect: &[&str]) {
+        let mistakes = config::Config::check(text).unwrap_err();
+        let path = Path::new("town.toml");
+        let said: Vec<String> = mistakes
+            .iter()
+            .map(|one| place_and_reason(path, text, one))
+            .collect();
+        assert_eq!(said, expect);
+    }
+
+    #[test]
+    fn a_mistake_is_named_with_its_place_its_key_and_what_was_meant() {
+        check_places(
+            "[poke]\n  frsh = \"1m\"\n",
+            &["town.toml:2:3: `poke.frsh` is not a key; did you mean `poke.fresh`?"],
+        );
+        check_places(
+            "restart.budget = 0\n",
+            &["town.toml:1:9: `restart.budget` takes a whole number of 1 or more"],
+        );
+    }
+
+    #[test]
+    fn what_is_no_toml_is_named_by_its_line() {
+        let text = "[poke]\n  fresh = \n";
+        let mistakes = config::Config::check(text).unwrap_err();
+        let said = place_and_reason(Path::new("town.toml"), text, &mistakes[0]);
+        assert!(said.starts_with("town.toml:2:3: "), "{said}");
+    }
+
+    #[test]
+    fn a_file_with_mistakes_ends_with_failure_and_one_without_or_none_does_not() {
+        let town = TestTown::new();
+        let path = town.context.paths().town_toml();
+        check(&path).unwrap();
+        fs_err::write(&path, "x = 1\n").unwrap();
+        assert_eq!(check(&path).unwrap_err().kind, Kind::Answer);
+        fs_err::remove_file(&path).unwrap();
+        check(&path).unwrap();
+    }
+
+    #[test]
+    fn a_value_that_was_set_is_shown_with_its_origin() {
+        let town = TestTown::new();
+        set(&town.context, "poke.fresh", "90s").unwrap();
+        let effective = town.context.config().unwrap().effective();
+        let shown = listing(&effective);
+        let of = |start: &str| shown.lines().find(|line| line.starts_with(start)).unwrap();
+        assert_eq!(of("poke.fresh"), "poke.fresh = \"1m30s\"  # town.toml");
+        assert_eq!(of("poke.factor"), "poke.factor = 1.5  # default");
+        assert!(
+            of("agents.claude.command").ends_with("]  # preset"),
+            "{shown}"
+        );
+        let fresh = effective
+            .iter()
+            .find(|one| one.key == "poke.fresh")
+            .unwrap();
+        assert_eq!(
+            entry(fresh),
+            json!({ "key": "poke.fresh", "value": "1m30s", "origin": "town.toml" })
+        );
+    }
+
+    #[test]
+    fn what_is_shown_can_be_read_back_as_toml() {
+        let shown = listing(&config::Config::default().effective());
+        let again = config::Config::check(&shown).unwrap();
+        let values = |effective: Vec<Effective>| -> Vec<String> {
+            effective
+                .iter()
+                .map(|one| format!("{} {:?}", one.key, one.value))
+                .collect()
+        };
+        assert_eq!(
+            values(again.effective()),
+            values(config::Config::default().effective())
+        );
+    }
+
+    #[test]
+    fn an_unknown_key_is_a_usage_error_that_names_the_nearest() {
+        let town = TestTown::new();
+        let error = set(&town.context, "poke.frsh", "1m").unwrap_err();
+        assert_eq!(error.kind, Kind::Usage);
+        assert!(
+            error.to_string().contains("did you mean `poke.fresh`?"),
+            "{error}"
+        );
+        assert_eq!(
+            get(&town.context, "tmux.user_config").unwrap_err().kind,
+            Kind::Failed
+        );
+    }
 }

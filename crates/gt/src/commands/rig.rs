@@ -1,9 +1,229 @@
-//! `gt rig`.
+//! `gt rig`: the repositories that the town works on.
 
+mod add;
+mod look;
+
+use std::path::Path;
+
+use gt_api::view;
+use gt_core::observed::{Observed, chain};
+use gt_core::{AgentId, RigName};
+use gt_host::holder::protocol::{Phase, Report};
+use gt_host::holder::{self, StateError};
+use gt_host::process;
+use gt_host::rig::{self, RigError};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::cli::{Json, Rig};
+use crate::commands::{config, status};
 use crate::context::Context;
-use crate::error::{CliError, CliResult};
+use crate::error::{CliError, CliResult, Doing as _, Kind};
+use crate::printer;
 
-/// Not built yet.
-pub(crate) fn rig(_: &Context, _: crate::cli::Rig) -> CliResult {
-    Err(CliError::failed("`gt rig` is not built yet"))
+/// One rig with its agents: `gt rig status --json`.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct RigStatus {
+    /// The rig.
+    #[serde(flatten)]
+    rig: view::Rig,
+    /// Its agents, as `gt status` has them.
+    agents: Vec<view::Agent>,
 }
+
+/// Runs the verb.
+pub(crate) fn rig(context: &Context, verb: Rig) -> CliResult {
+    match verb {
+        Rig::Add {
+            name,
+            url,
+            prefix,
+            crew,
+        } => add::add(context, &name, &url, prefix.as_deref(), &crew),
+        Rig::List(json) => list(context, json),
+        Rig::Remove { name } => remove(context, &name),
+        Rig::Status { name, json } => show(context, &name, json),
+    }
+}
+
+fn list(context: &Context, json: Json) -> CliResult {
+    let town = look::look(context.paths());
+    if json.json {
+        printer::json(&town.rigs);
+    } else {
+        printer::text(&listing(&town.rigs));
+    }
+    for problem in &town.problems {
+        printer::talk(format!("problem: {problem}"));
+    }
+    town.registry_trouble.map_or(Ok(()), |trouble| {
+        Err(
+            CliError::failed(format!("the registry of rigs was not read: {trouble}"))
+                .hint("what is listed was found on disk; `gt doctor` looks at the registry"),
+        )
+    })
+}
+
+/// Takes the rig out of the registry, if nothing of it runs. Its files stay.
+fn remove(context: &Context, name: &str) -> CliResult {
+    let paths = context.paths();
+    let name = valid(name)?;
+    rig::show(paths, &name).map_err(refused)?;
+    let seats = holder::list_state_files(paths).doing("look for agents of the rig")?;
+    let running = running(&name, seats);
+    if !running.is_empty() {
+        let agents: Vec<String> = running.iter().map(ToString::to_string).collect();
+        let message = format!("agents of `{name}` run: {}", agents.join(", "));
+        let hints = running.iter().map(|agent| format!("`{}`", stop(agent)));
+        let hint = hints.collect::<Vec<_>>().join(", ");
+        return Err(CliError::new(Kind::Refused, message).hint(format!("stop them with {hint}")));
+    }
+    rig::remove(paths, &name).map_err(refused)?;
+    let place = paths.root().join(name.as_str());
+    printer::talk(format!("rig `{name}` is no rig of the town any more"));
+    printer::talk(format!("its files stay at {}", place.display()));
+    tell_daemon(context)
+}
+
+/// The rig's agents of which something runs, or may run: what cannot be told is no reason to go
+/// on.
+fn running(rig: &RigName, seats: Vec<(AgentId, Result<Report, StateError>)>) -> Vec<AgentId> {
+    seats
+        .into_iter()
+        .filter(|(agent, _)| agent.rig() == Some(rig))
+        .filter(|(_, report)| report.as_ref().map_or(true, may_run))
+        .map(|(agent, _)| agent)
+        .collect()
+}
+
+fn may_run(report: &Report) -> bool {
+    report.phase != Phase::Idle && process::is_alive(report.holder) != Observed::Known(false)
+}
+
+/// The command that stops an agent.
+fn stop(agent: &AgentId) -> String {
+    match agent {
+        AgentId::Mayor | AgentId::Deacon => format!("gt {agent} stop"),
+        AgentId::Witness(rig) => format!("gt witness stop {rig}"),
+        AgentId::Refinery(rig) => format!("gt refinery stop {rig}"),
+        AgentId::Crew(rig, name) => format!("gt crew stop {rig}/{name}"),
+        // Polecats come and go with their work; until then only the whole town stops one.
+        AgentId::Polecat(..) => "gt down".to_owned(),
+    }
+}
+
+fn show(context: &Context, name: &str, json: Json) -> CliResult {
+    let town = look::look(context.paths());
+    let Some(rig) = town.rigs.into_iter().find(|rig| rig.name == name) else {
+        return Err(
+            CliError::failed(format!("no rig `{}` in this town", name.escape_default()))
+                .hint("`gt rig list` lists them"),
+        );
+    };
+    let seen = status::look(context)?;
+    let agents = seen.agents.into_iter();
+    let agents = agents.filter(|agent| agent.rig.as_deref() == Some(&rig.name));
+    let shown = RigStatus {
+        agents: agents.collect(),
+        rig,
+    };
+    if json.json {
+        printer::json(&shown);
+    } else {
+        printer::text(&head(&shown.rig));
+        printer::text(&status::table(&shown.agents));
+    }
+    Ok(())
+}
+
+fn head(rig: &view::Rig) -> String {
+    let url = rig.git_url.as_deref().unwrap_or("not registered");
+    let mut text = format!("Rig {}  {}\nFrom {url}\n", rig.name, rig.path);
+    for problem in &rig.problems {
+        text.push_str(&format!("problem: {problem}\n"));
+    }
+    text.push('\n');
+    text
+}
+
+/// A line a rig, wide cells last.
+fn listing(rigs: &[view::Rig]) -> String {
+    let mut table = comfy_table::Table::new();
+    table.load_style(comfy_table::presets::NOTHING);
+    table.set_header(["RIG", "CREW", "POLECATS", "FROM"]);
+    for rig in rigs {
+        table.add_row([
+            rig.name.clone(),
+            words(&rig.crew),
+            words(&rig.polecats),
+            rig.git_url
+                .clone()
+                .unwrap_or_else(|| "(not registered)".to_owned()),
+        ]);
+    }
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    let mut text: String = table
+        .lines()
+        .map(|line| format!("{}\n", line.trim_end()))
+        .collect();
+    for rig in rigs {
+        for problem in &rig.problems {
+            text.push_str(&format!("problem: {}: {problem}\n", rig.name));
+        }
+    }
+    text
+}
+
+fn words(names: &[String]) -> String {
+    if names.is_empty() {
+        return "-".to_owned();
+    }
+    names.join(" ")
+}
+
+fn valid(name: &str) -> CliResult<RigName> {
+    RigName::new(name).map_err(|error| CliError::new(Kind::Usage, chain(&error)))
+}
+
+/// Has the daemon read the registry; it reads it at its start if none runs.
+fn tell_daemon(context: &Context) -> CliResult {
+    config::reload(context).map_err(|error| {
+        CliError::failed(format!(
+            "the registry is written, and the daemon did not take it: {error}"
+        ))
+        .hint("`gt daemon restart` makes it read the registry, and keeps the agents")
+    })
+}
+
+fn refused(error: RigError) -> CliError {
+    let message = chain(&error);
+    match error {
+        RigError::AlreadyRegistered { .. } => {
+            CliError::new(Kind::Refused, message).hint("`gt rig list` lists them")
+        }
+        RigError::InTheWay { .. } => {
+            CliError::new(Kind::Refused, message).hint("move it away, or choose another name")
+        }
+        RigError::NotRegistered { .. } => {
+            CliError::failed(message).hint("`gt rig list` lists them")
+        }
+        RigError::Registry(_) => {
+            CliError::failed(message).hint("`gt doctor` looks at the registry")
+        }
+        RigError::Clone { .. } | RigError::NoCommits { .. } | RigError::WrongClone { .. } => {
+            CliError::failed(message)
+                .hint("nothing was added; try the URL with `git ls-remote URL`")
+        }
+        RigError::Io(_) | RigError::File(_) => CliError::failed(message),
+    }
+}
+
+/// Makes the path of a rig's own directory short for people.
+fn relative<'a>(path: &'a Path, root: &Path) -> std::path::Display<'a> {
+    path.strip_prefix(root).unwrap_or(path).display()
+}
+
+#[cfg(test)]
+mod tests;
