@@ -1,5 +1,9 @@
 //! `gt` from end to end: the real binary, real tmux on private sockets, real processes and git.
 
+#![expect(clippy::unwrap_used, reason = "a test's helpers fail their test")]
+
+mod poke;
+mod robustness;
 mod supervision;
 
 use std::path::Path;
