@@ -26,6 +26,7 @@ pub mod process;
 pub mod registry;
 pub mod rig;
 pub mod roster;
+pub mod service_notify;
 pub mod tmux;
 pub mod town;
 pub mod wake;

@@ -45,7 +45,11 @@ pub(crate) fn reload(context: &Context) -> CliResult {
 }
 
 fn get(context: &Context, key: &str) -> CliResult {
-    match context.config()?.get(key).map_err(refused)? {
+    match context
+        .config()?
+        .get(key)
+        .map_err(|error| refused(&error))?
+    {
         Some(effective) => {
             printer::data(effective.value);
             Ok(())
@@ -56,8 +60,11 @@ fn get(context: &Context, key: &str) -> CliResult {
 }
 
 fn set(context: &Context, key: &str, value: &str) -> CliResult {
-    config::set(context.paths(), key, value).map_err(refused)?;
-    let now = context.config()?.get(key).map_err(refused)?;
+    config::set(context.paths(), key, value).map_err(|error| refused(&error))?;
+    let now = context
+        .config()?
+        .get(key)
+        .map_err(|error| refused(&error))?;
     let Some(now) = now.filter(|effective| effective.origin == Origin::File) else {
         return Err(
             CliError::failed(format!("`{key}` was written and is not in town.toml now"))
@@ -189,16 +196,16 @@ fn origin(origin: Origin) -> &'static str {
     }
 }
 
-fn refused(error: ConfigError) -> CliError {
+fn refused(error: &ConfigError) -> CliError {
     let message = format!(
         "the configuration was not read or changed: {}",
-        chain(&error)
+        chain(error)
     );
     match error {
         ConfigError::UnknownKey { .. } => {
-            CliError::new(Kind::Usage, chain(&error)).hint("`gt config show` lists every key")
+            CliError::new(Kind::Usage, chain(error)).hint("`gt config show` lists every key")
         }
-        ConfigError::BadValue { .. } => CliError::new(Kind::Usage, chain(&error)),
+        ConfigError::BadValue { .. } => CliError::new(Kind::Usage, chain(error)),
         ConfigError::Mistakes { .. } => {
             CliError::failed(message).hint("`gt config check` shows what is wrong")
         }

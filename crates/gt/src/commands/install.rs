@@ -30,7 +30,7 @@ pub(crate) fn install(arguments: &Install) -> CliResult {
         instructions: Some(INSTRUCTIONS.to_owned()),
         now: gt_host::clock::now(),
     })
-    .map_err(refused)?;
+    .map_err(|error| refused(&error))?;
     for warning in &installed.warnings {
         printer::talk(words(warning));
     }
@@ -73,8 +73,8 @@ fn words(warning: &Warning) -> String {
     }
 }
 
-fn refused(error: InstallError) -> CliError {
-    let message = format!("no town was made: {}", chain(&error));
+fn refused(error: &InstallError) -> CliError {
+    let message = format!("no town was made: {}", chain(error));
     match error {
         InstallError::AlreadyTown { .. } => CliError::new(Kind::Refused, message)
             .hint("`--force` adds what lacks and overwrites nothing"),

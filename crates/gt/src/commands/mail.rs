@@ -108,3 +108,27 @@ fn find(store: &Store, id: &str) -> CliResult<Message> {
         .doing("find the message")
         .map_err(|error| error.hint(hint))
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::cli::{Cli, Command};
+
+    #[track_caller]
+    fn check(line: &str, expect: Option<&str>) {
+        match Cli::try_parse_from(line.split(' ')).unwrap().command {
+            Command::Mail(verb) => assert_eq!(run_on_purpose(&verb), expect),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Covers D3: what a hook runs at every turn is no sign of life.
+    #[test]
+    fn a_hooks_look_at_the_mail_is_no_sign_of_life() {
+        check("gt mail check", Some("mail check"));
+        check("gt mail check --inject", None);
+        check("gt mail inbox -u", Some("mail inbox"));
+    }
+}

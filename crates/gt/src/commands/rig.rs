@@ -68,7 +68,7 @@ fn list(context: &Context, json: Json) -> CliResult {
 fn remove(context: &Context, name: &str) -> CliResult {
     let paths = context.paths();
     let name = valid(name)?;
-    rig::show(paths, &name).map_err(refused)?;
+    rig::show(paths, &name).map_err(|error| refused(&error))?;
     let seats = holder::list_state_files(paths).doing("look for agents of the rig")?;
     let running = running(&name, seats);
     if !running.is_empty() {
@@ -78,7 +78,7 @@ fn remove(context: &Context, name: &str) -> CliResult {
         let hint = hints.collect::<Vec<_>>().join(", ");
         return Err(CliError::new(Kind::Refused, message).hint(format!("stop them with {hint}")));
     }
-    rig::remove(paths, &name).map_err(refused)?;
+    rig::remove(paths, &name).map_err(|error| refused(&error))?;
     let place = paths.root().join(name.as_str());
     printer::talk(format!("rig `{name}` is no rig of the town any more"));
     printer::talk(format!("its files stay at {}", place.display()));
@@ -197,8 +197,8 @@ fn tell_daemon(context: &Context) -> CliResult {
     })
 }
 
-fn refused(error: RigError) -> CliError {
-    let message = chain(&error);
+fn refused(error: &RigError) -> CliError {
+    let message = chain(error);
     match error {
         RigError::AlreadyRegistered { .. } => {
             CliError::new(Kind::Refused, message).hint("`gt rig list` lists them")

@@ -54,7 +54,7 @@ pub(super) fn inbox(messages: &[Message]) -> String {
     }
     table
         .lines()
-        .map(|line| format!("{}\n", line.trim_end()))
+        .map(|line| format!("{}\n", line.trim()))
         .collect()
 }
 
@@ -196,7 +196,9 @@ mod tests {
         let mut pinned = mail(3, "overseer", "Rules of the house", Priority::Normal);
         pinned.pinned = true;
         let urgent = mail(1, "mayor/", "Fix the build", Priority::Urgent);
-        assert_snapshot!(inbox(&[pinned, urgent, hostile(), old]), @"
+        let listing = inbox(&[pinned, urgent, hostile(), old]);
+        assert!(listing.starts_with("ID"), "a script reads the id first");
+        assert_snapshot!(listing, @"
         ID                        FROM              PRIORITY  SUBJECT
         00000003  unread, pinned  overseer                    Rules of the house
         00000001  unread          mayor/            urgent    Fix the build

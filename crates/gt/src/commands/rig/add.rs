@@ -1,7 +1,7 @@
 //! `gt rig add`: clones a repository, and tells meanwhile what is being done.
 
 use std::io::IsTerminal as _;
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::Duration;
 
 use gt_core::WorkerName;
@@ -43,8 +43,8 @@ pub(super) fn add(
         progress.tell(words(&step, &request));
     });
     progress.end();
-    let added = added.map_err(refused)?;
-    for line in success(&request, &added, paths.root().into()) {
+    let added = added.map_err(|error| refused(&error))?;
+    for line in success(&request, &added, paths.root()) {
         printer::talk(line);
     }
     tell_daemon(context)
@@ -62,9 +62,9 @@ fn words(step: &Step, request: &AddRig) -> String {
     }
 }
 
-fn success(request: &AddRig, added: &Added, root: PathBuf) -> Vec<String> {
+fn success(request: &AddRig, added: &Added, root: &Path) -> Vec<String> {
     let name = &request.name;
-    let place = relative(&added.directory, &root).to_string();
+    let place = relative(&added.directory, root).to_string();
     let mut lines = vec![format!(
         "added rig `{name}` in {place}, at commit {}; its issues begin with `{}-`",
         added.head.chars().take(12).collect::<String>(),
@@ -131,7 +131,7 @@ mod tests {
             prefix_shared_with: vec!["apa".to_owned()],
             head: "0123456789abcdef".to_owned(),
         };
-        let said = success(&request, &added, "/town".into()).join("\n");
+        let said = success(&request, &added, Path::new("/town")).join("\n");
         insta::assert_snapshot!(said, @"
         added rig `api` in api, at commit 0123456789ab; its issues begin with `api-`
         warning: the issues of apa begin so, too; `--prefix` gives a rig its own

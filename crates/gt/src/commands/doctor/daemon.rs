@@ -1,0 +1,185 @@
+//! The daemon: whether it runs, whether it is this gt's, and what its pid file says.
+
+use std::time::Duration;
+
+use gt_api::request::{Request, Response};
+use gt_api::view::Check;
+use gt_core::observed::{Observed, chain};
+use gt_host::daemon_state::DaemonState;
+use gt_host::lock::{self, Lock};
+use gt_host::pid_file::{self, PidFileError};
+use gt_host::process;
+
+use super::{cause, error, ok, unseen, warning};
+use crate::client::Client;
+use crate::commands::daemon;
+use crate::context::Context;
+use crate::error::{CliError, CliResult, Doing as _};
+
+/// How long another `doctor` may hold the daemon's lock while it mends the pid file.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// What a daemon says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Hello {
+    pub(super) pid: u32,
+    pub(super) version: String,
+}
+
+/// The daemon that answers; none when nobody listens.
+pub(super) fn hello(context: &Context) -> CliResult<Option<Hello>> {
+    let Some(mut client) = Client::connect(context.paths())? else {
+        return Ok(None);
+    };
+    match client.ask(Request::Hello)? {
+        Response::Hello { version, pid, .. } => Ok(Some(Hello { pid, version })),
+        other => Err(crate::client::unexpected(&other)),
+    }
+}
+
+pub(super) fn running(context: &Context) -> Option<Check> {
+    let paths = context.paths();
+    let held = lock::is_held(&paths.daemon_lock());
+    let heartbeats = DaemonState::read(&paths.daemon_state()).map_or_else(
+        |problem| chain(&problem),
+        |state| match state.last_heartbeat {
+            Some(last) => format!("{} heartbeats, the last at {last}", state.heartbeat_count),
+            None => "no heartbeat yet".to_owned(),
+        },
+    );
+    let answer = hello(context).map_err(|problem| cause(&problem));
+    Some(running_of(
+        &held,
+        &answer,
+        &heartbeats,
+        paths.down_file().exists(),
+    ))
+}
+
+/// The lock tells whether it runs, the socket whether it works.
+fn running_of(
+    held: &Observed<bool>,
+    answer: &Result<Option<Hello>, String>,
+    heartbeats: &str,
+    down: bool,
+) -> Check {
+    const NAME: &str = "daemon";
+    let restart = "`gt daemon restart` replaces it and keeps the agents";
+    match (held, answer) {
+        (Observed::Unknown(reason), _) => unseen(NAME, reason),
+        (Observed::Known(true), Ok(Some(hello))) => {
+            ok(NAME, format!("running (pid {}), {heartbeats}", hello.pid))
+        }
+        (Observed::Known(true), Ok(None)) => {
+            error(NAME, "it holds its lock and does not listen", restart)
+        }
+        (Observed::Known(true), Err(problem)) => {
+            error(NAME, format!("it does not answer: {problem}"), restart)
+        }
+        (Observed::Known(false), _) if down => {
+            ok(NAME, "not running: the town was told to be down")
+        }
+        (Observed::Known(false), _) => warning(
+            NAME,
+            "not running",
+            "`gt daemon start`, or `gt up` for the whole town",
+        ),
+    }
+}
+
+/// Starts one where none runs. One that hangs is a person's to replace: it may be in the middle of
+/// something.
+pub(super) fn start(context: &Context) -> CliResult {
+    match lock::is_held(&context.paths().daemon_lock()) {
+        Observed::Known(false) => daemon::start(context).map(drop),
+        Observed::Known(true) => Err(CliError::failed("one that runs is not replaced unasked")),
+        Observed::Unknown(reason) => Err(CliError::failed(reason.to_string())),
+    }
+}
+
+/// A daemon of another version than this program.
+pub(super) fn version(context: &Context) -> Option<Check> {
+    let hello = hello(context).ok()??;
+    Some(version_of(&hello, gt_daemon::VERSION))
+}
+
+fn version_of(hello: &Hello, own: &str) -> Check {
+    const NAME: &str = "daemon version";
+    if hello.version == own {
+        return ok(NAME, format!("{own}, as this gt"));
+    }
+    warning(
+        NAME,
+        format!(
+            "the daemon is gt {}, this is gt {own}",
+            hello.version.escape_debug()
+        ),
+        "`gt daemon restart` replaces it and keeps the agents",
+    )
+}
+
+/// The pid file is for people and old tools, and misleads both when it is stale. No process is
+/// signalled for what it says.
+pub(super) fn pid_file(context: &Context) -> Option<Check> {
+    let paths = context.paths();
+    let written = pid_file::read(&paths.daemon_pid());
+    let held = lock::is_held(&paths.daemon_lock());
+    let daemon = hello(context).ok().flatten().map(|hello| hello.pid);
+    Some(pid_file_of(&written, &held, daemon, |pid| {
+        Observed::from(process::identify(pid)).map(|found| found.is_some())
+    }))
+}
+
+fn pid_file_of(
+    written: &Result<Option<u32>, PidFileError>,
+    held: &Observed<bool>,
+    daemon: Option<u32>,
+    is_there: impl Fn(u32) -> Observed<bool>,
+) -> Check {
+    const NAME: &str = "pid file";
+    let fix = "`gt doctor --fix` removes it; no process is touched";
+    let restart = "`gt daemon restart` writes it anew, and keeps the agents";
+    match (held, written, daemon) {
+        (Observed::Unknown(reason), _, _) => unseen(NAME, reason),
+        (Observed::Known(_), Err(problem @ PidFileError::Io(_)), _) => unseen(NAME, chain(problem)),
+        (Observed::Known(true), Ok(Some(pid)), Some(daemon)) if *pid == daemon => {
+            ok(NAME, format!("names the daemon (pid {pid})"))
+        }
+        (Observed::Known(true), _, None) => unseen(NAME, "the daemon does not say who it is"),
+        (Observed::Known(true), Ok(Some(pid)), Some(daemon)) => warning(
+            NAME,
+            format!("names process {pid}, but the daemon is process {daemon}"),
+            restart,
+        ),
+        (Observed::Known(true), Ok(None), Some(_)) => {
+            warning(NAME, "the daemon runs and its file is gone", restart)
+        }
+        (Observed::Known(true), Err(problem), Some(_)) => warning(NAME, chain(problem), restart),
+        (Observed::Known(false), Ok(None), _) => ok(NAME, "there is none, and no daemon"),
+        (Observed::Known(false), Err(problem), _) => warning(NAME, chain(problem), fix),
+        (Observed::Known(false), Ok(Some(pid)), _) => {
+            let of = match is_there(*pid) {
+                Observed::Known(true) => "which is another program: no daemon runs".to_owned(),
+                Observed::Known(false) => "which has ended".to_owned(),
+                Observed::Unknown(reason) => format!("of which nothing is known: {reason}"),
+            };
+            warning(
+                NAME,
+                format!("it is stale: it names process {pid}, {of}"),
+                fix,
+            )
+        }
+    }
+}
+
+/// Removes a file that no daemon stands behind, made sure of by holding the daemon's lock: one that
+/// starts meanwhile writes its own afterwards.
+pub(super) fn remove_pid_file(context: &Context) -> CliResult {
+    let paths = context.paths();
+    let _lock =
+        Lock::acquire(&paths.daemon_lock(), PATIENCE).doing("make sure that no daemon runs")?;
+    fs_err::remove_file(paths.daemon_pid()).doing("remove the stale pid file")
+}
+
+#[cfg(test)]
+mod tests;
