@@ -1,6 +1,7 @@
 //! `gt` from end to end: the real binary, real tmux on private sockets, real processes and git.
 
 mod supervision;
+mod towns;
 
 use std::path::Path;
 

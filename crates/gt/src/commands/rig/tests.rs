@@ -64,8 +64,6 @@ fn a_rig_is_listed_without_its_password_and_with_what_it_lacks() {
     ");
 }
 
-/// Covers F46: a rig is not taken away under an agent that runs; who runs and how to stop it is
-/// named.
 #[test]
 fn a_rig_with_a_running_agent_is_not_removed() {
     let town = TestTown::new();
@@ -91,7 +89,7 @@ fn a_rig_with_a_running_agent_is_not_removed() {
     assert_eq!(left, ["api"]);
 }
 
-/// Covers F1: a seat that cannot be read may be taken.
+/// A seat that cannot be read may be taken.
 #[test]
 fn a_rig_with_an_agent_that_may_run_is_not_removed() {
     let town = TestTown::new();
