@@ -13,10 +13,12 @@ mod tests;
 
 use jiff::Timestamp;
 
-use crate::agent_id::AgentId;
+use crate::agent_id::{AgentId, Role};
+use crate::lifecycle::Request;
 use crate::plan::{Action, Plan, Step, Waiting};
 use crate::policy::Policy;
 use crate::snapshot::{AgentFacts, RequestFacts, Snapshot};
+use crate::time::{after, age};
 
 pub use poke::poke_text;
 pub use seat::{Goal, goal};
@@ -38,11 +40,24 @@ pub fn decide(snapshot: &Snapshot, policy: &Policy) -> Plan {
             .iter()
             .any(|facts| facts.id == request.agent)
         {
-            plan.steps
-                .push(request::refuse(request, "no such agent in this town"));
+            refuse_unknown_agent(&mut plan, snapshot, request);
         }
     }
     plan
+}
+
+fn refuse_unknown_agent(plan: &mut Plan, snapshot: &Snapshot, request: &Request) {
+    match &snapshot.frozen {
+        None => plan
+            .steps
+            .push(request::refuse(request, "no such agent in this town")),
+        Some(reason) => plan.waiting.push(Waiting {
+            agent: request.agent.clone(),
+            on: format!("the store, before a request is closed: {reason}"),
+            since: Some(request.requested_at),
+            until: None,
+        }),
+    }
 }
 
 /// What one agent's decision looks at.
@@ -89,6 +104,16 @@ impl Seen<'_> {
         self.snapshot.now
     }
 
+    /// Whether `stamp` was made later than `other`, where a clock that was set back may have left
+    /// either in the future. Such a stamp is from before the epoch.
+    fn is_later(&self, stamp: Timestamp, other: Timestamp) -> bool {
+        match (stamp > self.now(), other > self.now()) {
+            (true, false) => false,
+            (false, true) => stamp >= self.snapshot.epoch,
+            (true, true) | (false, false) => stamp > other,
+        }
+    }
+
     fn act(&self, action: Action, because: impl Into<String>) -> Verdict {
         Verdict::Do(Box::new(step(&self.facts.id, action, because)))
     }
@@ -126,8 +151,66 @@ fn decide_agent(seen: &Seen<'_>) -> Verdict {
             until: None,
         };
     }
-    match request::decide_requests(seen) {
-        Verdict::AtGoal => seat::decide_seat(seen),
-        verdict => verdict,
+    let seat = seat::decide_seat(seen);
+    let requests = request::decide_requests(seen);
+    let verdict = match goal(seen.snapshot, seen.facts) {
+        // Down wins: no request that waits or cannot be stored keeps a run alive (F39).
+        Goal::Down(_) => seat.or(requests),
+        Goal::Up(_) | Goal::Either | Goal::Unknown(_) => requests.or(seat),
+    };
+    spaced(seen, verdict)
+}
+
+impl Verdict {
+    /// The first that has something to do, or else the first that waits, looking again when
+    /// either would.
+    fn or(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::AtGoal, verdict) | (verdict, Self::AtGoal) => verdict,
+            (step @ Self::Do(_), _) | (Self::Wait { .. }, step @ Self::Do(_)) => step,
+            (
+                Self::Wait { on, since, until },
+                Self::Wait {
+                    until: other_until, ..
+                },
+            ) => Self::Wait {
+                on,
+                since,
+                until: until.into_iter().chain(other_until).min(),
+            },
+        }
     }
+}
+
+/// Holds a step back after its like failed: the next beat is the retry, and this is what spaces
+/// it.
+fn spaced(seen: &Seen<'_>, verdict: Verdict) -> Verdict {
+    let (Verdict::Do(step), Some(failure)) = (&verdict, &seen.facts.failure) else {
+        return verdict;
+    };
+    let pause = seen.policy.restart.delay(failure.times);
+    let waited = age(failure.at, seen.snapshot.epoch, seen.now());
+    if failure.what != step.action.name() || waited >= pause {
+        return verdict;
+    }
+    Verdict::Wait {
+        on: format!(
+            "the next try of `{}`; the last {} failed",
+            step.action.name(),
+            failure.times
+        ),
+        since: Some(failure.at),
+        until: Some(after(seen.now(), pause.saturating_sub(waited))),
+    }
+}
+
+/// Whether a person asked, rather than the daemon or an agent.
+fn is_person(actor: &str) -> bool {
+    actor == "overseer"
+}
+
+/// Whether `actor` may have this agent stopped: a crew's run ends by a person's wish or its own,
+/// and by nobody else's (F13).
+fn may_stop(actor: &str, agent: &AgentId) -> bool {
+    agent.role() != Role::Crew || is_person(actor) || actor == agent.to_string()
 }

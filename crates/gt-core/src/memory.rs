@@ -70,7 +70,8 @@ pub enum PokeResult {
         /// [`crate::screen::digest`] of it.
         digest: u64,
     },
-    /// It could not be tried: tmux did not answer, a person was at the terminal.
+    /// It could not be tried: tmux did not answer, a person was at the terminal. Also what a poke
+    /// becomes once no answer is waited for: it spaces the next one, and is no miss.
     NotTried,
 }
 

@@ -3,8 +3,10 @@
 use jiff::Timestamp;
 
 use crate::incarnation::IncarnationId;
+use crate::intent::{Desire, Intent};
+use crate::lifecycle::{self, Request};
 use crate::memory::{AgentMemory, Attempt, Cause, Circuit, LastPoke, PokeResult};
-use crate::policy::RestartPolicy;
+use crate::policy::{RestartPolicy, Run};
 use crate::screen::Screen;
 use crate::time::elapsed;
 
@@ -22,6 +24,7 @@ impl AgentMemory {
             circuit.last_try_at = at;
         }
         self.forget_pokes();
+        self.poke = None;
     }
 
     /// The circuit opens.
@@ -40,15 +43,32 @@ impl AgentMemory {
     }
 
     /// A poke was tried. A screen that was not a prompt and has not changed since the last try is
-    /// as good as an unanswered poke: a frozen program shows no prompt. A dialog never is.
+    /// as good as an unanswered poke: a frozen program shows no prompt. Nothing counts across
+    /// `epoch`. A dialog explains the silence so far: it waits for a person, not the other way
+    /// round, and whoever answers it gets the whole patience anew.
     pub fn remember_poke(
         &mut self,
         at: Timestamp,
+        epoch: Timestamp,
         incarnation: IncarnationId,
         misses: u32,
         result: PokeResult,
     ) {
-        self.misses = misses + u32::from(self.is_frozen(incarnation, result));
+        let frozen = self.poke.is_some_and(|last| {
+            let same_run = last.incarnation == incarnation && (epoch..=at).contains(&last.at);
+            same_run && last.result == result
+        });
+        self.misses = match result {
+            PokeResult::NotTyped {
+                screen: Screen::Dialog,
+                ..
+            } => 0,
+            PokeResult::NotTyped {
+                screen: Screen::Busy,
+                ..
+            } => misses.saturating_add(u32::from(frozen)),
+            PokeResult::NotTyped { .. } | PokeResult::Delivered | PokeResult::NotTried => misses,
+        };
         self.poke = Some(LastPoke {
             at,
             incarnation,
@@ -56,22 +76,40 @@ impl AgentMemory {
         });
     }
 
-    /// The agent showed activity.
+    /// No answer is waited for any more: the agent showed activity, or owes nothing. The last
+    /// poke still spaces the next one.
     pub fn forget_pokes(&mut self) {
-        self.poke = None;
+        if let Some(poke) = &mut self.poke {
+            poke.result = PokeResult::NotTried;
+        }
         self.misses = 0;
         self.escalated_at = None;
     }
 
-    fn is_frozen(&self, incarnation: IncarnationId, result: PokeResult) -> bool {
-        let PokeResult::NotTyped {
-            screen: Screen::Busy,
-            ..
-        } = result
-        else {
-            return false;
-        };
-        self.poke
-            .is_some_and(|last| last.incarnation == incarnation && last.result == result)
+    /// A person was told.
+    pub fn remember_escalation(&mut self, at: Timestamp) {
+        self.escalated_at = Some(at);
+    }
+}
+
+/// The wish that taking `request` leaves, to be stored with the take in one transaction; none
+/// leaves the agent to its role's `run`. A shutdown would otherwise be a restart wherever the role
+/// or a person's earlier wish has the agent up (L1).
+pub fn intent_after(
+    request: &Request,
+    run: Run,
+    intent: Option<Intent>,
+    at: Timestamp,
+) -> Option<Intent> {
+    match (request.action, run) {
+        (lifecycle::Action::Cycle | lifecycle::Action::Restart, _) => intent,
+        // What it comes to owe wakes it again.
+        (lifecycle::Action::Shutdown, Run::OnDemand) => None,
+        (lifecycle::Action::Shutdown, Run::Always | Run::Never) => Some(Intent {
+            desire: Desire::Down,
+            actor: request.actor.clone(),
+            reason: "asked for shutdown".to_owned(),
+            at,
+        }),
     }
 }

@@ -81,10 +81,14 @@ pub enum Action {
     CloseCircuit,
     /// Tell a person, once.
     Escalate,
-    /// Take the request: from now on it is carried out, at most once.
+    /// Take the request for this run, which is stored with it: from now on it is carried out, at
+    /// most once, and stops no other run whatever the clock does. What
+    /// [`crate::outcome::intent_after`] says is stored in the same transaction.
     TakeRequest {
         /// Which.
         request: Uuid,
+        /// For which run.
+        incarnation: IncarnationId,
     },
     /// End the request.
     CloseRequest {
@@ -102,7 +106,8 @@ pub enum StopPurpose {
     Dismiss,
     /// A request asks for it.
     Request,
-    /// It left pokes unanswered.
+    /// It left pokes unanswered. Not carried out while its screen shows a dialog: that is
+    /// remembered as a poke that was not typed.
     Unresponsive,
 }
 

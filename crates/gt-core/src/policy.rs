@@ -155,4 +155,27 @@ mod tests {
             .collect();
         assert_eq!(minutes, [5.0, 7.5, 11.25, 16.875, 25.3125, 30.0, 30.0]);
     }
+
+    /// Covers F22: the pause grows from nothing to its cap and never past what can be counted.
+    #[test]
+    fn the_restart_pause_doubles_to_its_cap() {
+        let policy = RestartPolicy::default();
+        let seconds: Vec<u64> = (0..11)
+            .map(|earlier| policy.delay(earlier).as_secs())
+            .collect();
+        assert_eq!(seconds, [0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 300]);
+        assert_eq!(policy.delay(u32::MAX), policy.max);
+    }
+
+    /// A base above the cap, or an absurd factor from town.toml, ends at the cap.
+    #[test]
+    fn a_strange_policy_stays_within_its_cap() {
+        let policy = PokePolicy {
+            base: minutes(60),
+            factor: f64::INFINITY,
+            ..PokePolicy::default()
+        };
+        assert_eq!(policy.interval(0), minutes(30));
+        assert_eq!(policy.interval(u32::MAX), minutes(30));
+    }
 }

@@ -111,3 +111,79 @@ pub fn digest(captured: &str) -> u64 {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(captured: &str, expect: Screen) {
+        let patterns = ScreenPatterns::new(
+            Some("^> ?(?P<draft>.*)$"),
+            Some("^Do you want to proceed|^ *1\\. Yes"),
+        );
+        assert_eq!(patterns.unwrap().read(captured), expect, "{captured}");
+    }
+
+    #[test]
+    fn an_empty_input_row_is_a_prompt() {
+        check("hello\n\n> \n\n", Screen::Prompt);
+        check("hello\n>\n  ? for shortcuts", Screen::Prompt);
+    }
+
+    /// Covers F68: a non-breaking space is a space.
+    #[test]
+    fn a_prompt_with_a_non_breaking_space_is_empty() {
+        check(">\u{a0}\u{a0}", Screen::Prompt);
+    }
+
+    /// Covers F61: a half-typed line is seen, and only the last input row counts.
+    #[test]
+    fn a_half_typed_line_is_a_draft() {
+        check("> what I said\nanswer\n> rm -r", Screen::Draft);
+        check("> what I said\nanswer\n> ", Screen::Prompt);
+    }
+
+    /// Covers F67: a dialog wins over the prompt that shows through around it.
+    #[test]
+    fn a_dialog_is_no_prompt() {
+        check(
+            "> \nDo you want to proceed?\n 1. Yes\n 2. No",
+            Screen::Dialog,
+        );
+        check(" 1. Yes\n> ", Screen::Dialog);
+    }
+
+    /// Covers F66: what is not known to be a prompt is none.
+    #[test]
+    fn anything_else_is_busy() {
+        check("", Screen::Busy);
+        check("$ ", Screen::Busy);
+        check("Thinking...", Screen::Busy);
+    }
+
+    #[test]
+    fn a_prompt_far_above_the_bottom_is_old() {
+        let scrolled = format!("> \n{}", "working\n".repeat(30));
+        check(&scrolled, Screen::Busy);
+        let dialog = format!("Do you want to proceed?\n{}> ", "line\n".repeat(30));
+        check(&dialog, Screen::Prompt);
+    }
+
+    #[test]
+    fn nothing_is_typed_without_a_ready_pattern() {
+        let patterns = ScreenPatterns::new(None, Some("Yes")).unwrap();
+        assert!(!patterns.can_type());
+        assert_eq!(patterns.read("> "), Screen::Busy);
+    }
+
+    #[test]
+    fn a_broken_pattern_is_named() {
+        let error = ScreenPatterns::new(Some("(oops"), None).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .starts_with("`(oops` is not a regular expression: ")
+        );
+    }
+}

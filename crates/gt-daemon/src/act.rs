@@ -119,7 +119,7 @@ pub(crate) fn begin(daemon: &mut Daemon, step: &Step, now: Timestamp) {
                 poke::bring(hands, spec, message)
             });
         }
-        Action::TakeRequest { request } => take_request(daemon, step, request, now),
+        Action::TakeRequest { request, .. } => take_request(daemon, step, request, now),
         Action::CloseRequest { request, end } => close_request(daemon, step, request, end, now),
         Action::ForgetPokes | Action::OpenCircuit | Action::CloseCircuit | Action::Escalate => {
             unreachable!("the beat does what only changes memory itself")
@@ -201,10 +201,9 @@ async fn remove_session(
     pane: Pane,
 ) -> Result<Outcome, Failure> {
     if let Some(link) = link {
-        match link.ask(Request::Quit, BEYOND_GRACE).await {
-            Ok(Answer::Refused { refusal }) => return Err(refusal.into()),
-            // A holder that is gone already needs no telling.
-            Ok(_) | Err(_) => {}
+        // A holder that is gone already needs no telling.
+        if let Ok(Answer::Refused { refusal }) = link.ask(Request::Quit, BEYOND_GRACE).await {
+            return Err(refusal.into());
         }
     }
     match hands

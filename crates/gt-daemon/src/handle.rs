@@ -159,7 +159,7 @@ impl Daemon {
         } {
             Observed::Known(true) => self.spawn_link(agent, report.socket.into()),
             Observed::Known(false) => {
-                self.bury_holder(agent, report.incarnation, report.exit.is_some(), here)
+                self.bury_holder(agent, report.incarnation, report.exit.is_some(), here);
             }
             Observed::Unknown(reason) => seat.holder = Observed::Unknown(reason),
         }
@@ -367,7 +367,7 @@ impl Daemon {
                 self.look_at_tmux();
             }
             Outcome::Swept(incarnation, survivors) => {
-                self.take_sweep(agent, incarnation, &survivors)
+                self.take_sweep(agent, incarnation, &survivors);
             }
             Outcome::Started {
                 incarnation,
@@ -402,7 +402,9 @@ impl Daemon {
                 result,
                 at,
             } => {
-                seat.memory.remember_poke(at, incarnation, misses, result);
+                let epoch = self.clockwork.epoch();
+                seat.memory
+                    .remember_poke(at, epoch, incarnation, misses, result);
                 self.save_memory(agent);
                 self.note_poke(agent, misses, result);
             }

@@ -118,6 +118,15 @@ impl Program {
         self
     }
 
+    /// Takes everything but these variables from its environment.
+    #[must_use]
+    pub fn only(mut self, kept: &[&str]) -> Self {
+        let others = crate::environment::all().into_iter().map(|(name, _)| name);
+        let others = others.filter(|name| !kept.iter().any(|kept| name == kept));
+        self.environment.extend(others.map(|name| (name, None)));
+        self
+    }
+
     /// The words of the command line, for messages.
     pub fn line(&self) -> String {
         let mut line = self.program.to_string_lossy().into_owned();

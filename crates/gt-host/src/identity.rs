@@ -172,6 +172,7 @@ mod tests {
             exit: None,
             exited_at: None,
             usage: None,
+            keep: Vec::new(),
             previous: None,
             problem: None,
         }

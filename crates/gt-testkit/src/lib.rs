@@ -10,3 +10,4 @@
 
 pub mod scripted_agent;
 pub mod town;
+pub mod world;

@@ -10,6 +10,7 @@ mod completion;
 mod context;
 mod error;
 mod printer;
+mod prompts;
 mod wait;
 
 use std::ffi::OsString;

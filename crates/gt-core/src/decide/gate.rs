@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::Seen;
-use crate::intent::Desire;
-use crate::memory::{AgentMemory, Attempt, Circuit};
+use super::{Seen, is_person};
+use crate::intent::{Desire, Intent};
+use crate::memory::{Attempt, Circuit};
 use crate::policy::RestartPolicy;
-use crate::time::{after, age};
+use crate::time::{after, age, elapsed};
 
 /// What the gate says to a restart.
 #[derive(Debug, PartialEq, Eq)]
@@ -21,29 +21,53 @@ pub(super) enum Gate {
     Exhausted { because: String },
 }
 
-/// Asks the gate for a restart of an agent whose run ended at `ended_at`.
-pub(super) fn gate(seen: &Seen<'_>, ended_at: Timestamp) -> Gate {
-    let memory = &seen.facts.memory;
+/// Asks whether one more restart may be made at all, before a run is stopped for it. The back-off
+/// is no part of it: that is the pause between the stop and the start.
+pub(super) fn admits(seen: &Seen<'_>) -> Gate {
     let policy = &seen.policy.restart;
-    if let Some(circuit) = &memory.circuit
-        && !reset_by_person(seen, circuit)
+    let pardon = pardon(seen);
+    if let Some(circuit) = &seen.facts.memory.circuit
+        && pardon.is_none()
     {
         return half_open(seen, circuit);
     }
-    let recent = recent_attempts(memory, policy, seen);
-    if recent >= policy.budget && memory.circuit.is_none() {
+    let recent = recent_attempts(seen, pardon);
+    if recent >= policy.budget {
         return Gate::Exhausted {
             because: format!("restarted {recent} times within {:?}", policy.window),
         };
     }
+    Gate::Pass
+}
+
+/// Asks for the start of a successor to a run that ended at `ended_at`.
+pub(super) fn gate(seen: &Seen<'_>, ended_at: Timestamp) -> Gate {
+    let pardon = pardon(seen);
+    match admits(seen) {
+        Gate::Pass if seen.facts.memory.circuit.is_none() || pardon.is_some() => {
+            back_off(seen, ended_at, recent_attempts(seen, pardon))
+        }
+        answer => answer,
+    }
+}
+
+/// The pause since the run's end, and since the last start that came to nothing.
+fn back_off(seen: &Seen<'_>, ended_at: Timestamp, recent: u32) -> Gate {
+    let policy = &seen.policy.restart;
     let delay = jittered(policy.delay(recent), &seen.facts.id.to_string(), recent);
-    let waited = age(ended_at, seen.snapshot.epoch, seen.now());
+    let since = |stamp| age(stamp, seen.snapshot.epoch, seen.now());
+    let last = seen.facts.memory.attempts.last();
+    let waited = last
+        .map(|attempt| since(attempt.at))
+        .into_iter()
+        .chain([since(ended_at)])
+        .min()
+        .unwrap_or_default();
     if waited >= delay {
         return Gate::Pass;
     }
-    let left = delay.checked_sub(waited).unwrap_or_default();
     Gate::Hold {
-        until: after(seen.now(), left),
+        until: after(seen.now(), delay.saturating_sub(waited)),
         because: format!(
             "restart back-off ({recent} restarts within {:?})",
             policy.window
@@ -51,10 +75,14 @@ pub(super) fn gate(seen: &Seen<'_>, ended_at: Timestamp) -> Gate {
     }
 }
 
-/// A person who asked for the agent after the circuit opened has seen it and wants a new try.
-fn reset_by_person(seen: &Seen<'_>, circuit: &Circuit) -> bool {
-    seen.facts.intent.as_ref().is_some_and(|intent| {
-        intent.desire == Desire::Up && intent.actor == "overseer" && intent.at > circuit.opened_at
+/// A person who asked for the agent after the circuit opened has seen it: that wish gives a new
+/// budget, and no more than that.
+fn pardon<'a>(seen: &Seen<'a>) -> Option<&'a Intent> {
+    let circuit = seen.facts.memory.circuit.as_ref()?;
+    seen.facts.intent.as_ref().filter(|intent| {
+        intent.desire == Desire::Up
+            && is_person(&intent.actor)
+            && seen.is_later(intent.at, circuit.opened_at)
     })
 }
 
@@ -65,7 +93,7 @@ fn half_open(seen: &Seen<'_>, circuit: &Circuit) -> Gate {
         return Gate::Pass;
     }
     Gate::Hold {
-        until: after(seen.now(), pause.checked_sub(waited).unwrap_or_default()),
+        until: after(seen.now(), pause.saturating_sub(waited)),
         because: format!(
             "crash loop: circuit open since {}, next try later",
             circuit.opened_at
@@ -83,12 +111,25 @@ fn half_open_pause(policy: &RestartPolicy, tries: u32) -> Duration {
         .min(LONGEST.max(policy.half_open))
 }
 
-/// Restarts that still count. One in the future (the clock was set back) counts.
-fn recent_attempts(memory: &AgentMemory, policy: &RestartPolicy, seen: &Seen<'_>) -> u32 {
+/// Restarts that still count, after the pardon if there was one.
+fn recent_attempts(seen: &Seen<'_>, pardon: Option<&Intent>) -> u32 {
     let counts = |attempt: &&Attempt| {
-        attempt.at > seen.now() || crate::time::elapsed(attempt.at, seen.now()) < policy.window
+        is_recent(seen, attempt.at)
+            && pardon.is_none_or(|intent| !seen.is_later(intent.at, attempt.at))
     };
-    u32::try_from(memory.attempts.iter().filter(counts).count()).unwrap_or(u32::MAX)
+    let count = seen.facts.memory.attempts.iter().filter(counts).count();
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
+
+/// One in the future (the clock was set back) was made at the epoch, for all that is known.
+/// One from before the epoch is as old as it says: a daemon's restart renews no old attempts.
+fn is_recent(seen: &Seen<'_>, at: Timestamp) -> bool {
+    let from = if at > seen.now() {
+        seen.snapshot.epoch
+    } else {
+        at
+    };
+    elapsed(from, seen.now()) < seen.policy.restart.window
 }
 
 /// `delay` with up to a tenth taken off or added, so that a fleet that died together does not come

@@ -1,8 +1,10 @@
 //! Pokes: waking a run that is not fresh, and finding one that does not answer.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
-use super::gate::{Gate, gate};
+use super::gate::{Gate, admits};
 use super::request::cannot_launch;
 use super::{Seen, Verdict};
 use crate::agent_id::{AgentId, Role};
@@ -39,19 +41,14 @@ pub(super) fn decide_poke(
 ) -> Verdict {
     let memory = &seen.facts.memory;
     let last = memory.poke.filter(|poke| poke.incarnation == incarnation);
-    let active = seen.facts.activity.unwrap_or(since).max(since);
-    let answered = last.is_some_and(|poke| seen.facts.activity.is_some_and(|at| at > poke.at));
-    if answered || (last.is_none() && (memory.poke.is_some() || memory.misses > 0)) {
-        return seen.act(
-            Action::ForgetPokes,
-            "it showed activity since the last poke",
-        );
+    if let Some(because) = settled(seen, last.as_ref()) {
+        return seen.act(Action::ForgetPokes, because);
     }
     let unread = match wants_poke(seen) {
         Ok(unread) => unread,
         Err(verdict) => return verdict,
     };
-    let idle = age(active, seen.snapshot.epoch, seen.now());
+    let idle = idle(seen, since);
     if idle < seen.policy.poke.fresh {
         let stale_at = after(seen.now(), seen.policy.poke.fresh.saturating_sub(idle));
         return seen.wait_until("its activity to grow stale", stale_at);
@@ -60,10 +57,47 @@ pub(super) fn decide_poke(
     if let Some(verdict) = last.and_then(|poke| not_due(seen, &poke)) {
         return verdict;
     }
-    if misses >= seen.policy.poke.unanswered_before_restart {
-        return unresponsive(seen, incarnation, misses);
+    if misses < seen.policy.poke.unanswered_before_restart {
+        return try_poke(seen, incarnation, unread, misses);
     }
-    try_poke(seen, incarnation, unread, misses)
+    let because = format!("it left {misses} pokes in a row unanswered");
+    match (seen.facts.id.role(), seen.facts.memory.escalated_at) {
+        // Its person was told and may have woken it: it goes on hearing of what it owes.
+        (Role::Crew, Some(_)) => try_poke(seen, incarnation, unread, misses),
+        (Role::Crew, None) => seen.act(Action::Escalate, because),
+        _ => unresponsive(seen, incarnation, because),
+    }
+}
+
+/// How long the run has shown nothing. Its start counts as activity; the nearer of both is taken
+/// as ages, since either stamp may be in the future.
+fn idle(seen: &Seen<'_>, since: Timestamp) -> Duration {
+    let age = |stamp| age(stamp, seen.snapshot.epoch, seen.now());
+    let running = age(since);
+    seen.facts
+        .activity
+        .map_or(running, |activity| running.min(age(activity)))
+}
+
+/// Why no answer is waited for any more, if one still is.
+fn settled(seen: &Seen<'_>, last: Option<&LastPoke>) -> Option<&'static str> {
+    let memory = &seen.facts.memory;
+    let asked = memory
+        .poke
+        .is_some_and(|poke| poke.result != PokeResult::NotTried);
+    if !asked && memory.misses == 0 && memory.escalated_at.is_none() {
+        return None;
+    }
+    let Some(last) = last else {
+        return Some("what was unanswered was another run's");
+    };
+    let answered = |at| seen.is_later(at, last.at);
+    if seen.facts.activity.is_some_and(answered) {
+        return Some("it showed activity since the last poke");
+    }
+    let owes_nothing = seen.facts.poke == Poke::Owed
+        && matches!(&seen.facts.owed, Observed::Known(owed) if !owed.anything());
+    owes_nothing.then_some("it owes nothing any more")
 }
 
 /// How much unread mail a poke would tell of; or why there is none.
@@ -91,7 +125,9 @@ fn misses(seen: &Seen<'_>, last: Option<&LastPoke>, very_stale: bool) -> u32 {
             result: PokeResult::Delivered,
             at,
             ..
-        }) if very_stale && *at >= seen.snapshot.epoch => earlier + 1,
+        }) if very_stale && (seen.snapshot.epoch..=seen.now()).contains(at) => {
+            earlier.saturating_add(1)
+        }
         _ => earlier,
     }
 }
@@ -101,7 +137,7 @@ fn not_due(seen: &Seen<'_>, last: &LastPoke) -> Option<Verdict> {
     let interval = seen.policy.poke.interval(seen.facts.memory.misses);
     let waited = age(last.at, seen.snapshot.epoch, seen.now());
     (waited < interval).then(|| {
-        let until = after(seen.now(), interval.checked_sub(waited).unwrap_or_default());
+        let until = after(seen.now(), interval.saturating_sub(waited));
         let on = match last.result {
             PokeResult::Delivered => "an answer to the last poke",
             PokeResult::NotTyped {
@@ -123,27 +159,18 @@ fn not_due(seen: &Seen<'_>, last: &LastPoke) -> Option<Verdict> {
     })
 }
 
-/// Too many pokes unanswered: a restart through the gate, or a person for what no automatic path
-/// may stop.
-fn unresponsive(seen: &Seen<'_>, incarnation: IncarnationId, misses: u32) -> Verdict {
-    let because = format!("it left {misses} pokes in a row unanswered");
-    if seen.facts.id.role() == Role::Crew {
-        return match seen.facts.memory.escalated_at {
-            None => seen.act(Action::Escalate, because),
-            Some(since) => Verdict::Wait {
-                on: "a person".to_owned(),
-                since: Some(since),
-                until: None,
-            },
-        };
-    }
+/// Too many pokes unanswered: a restart through the gate.
+fn unresponsive(seen: &Seen<'_>, incarnation: IncarnationId, because: String) -> Verdict {
     if let Some(reason) = &seen.snapshot.frozen {
         return seen.wait(format!("the store, before it is restarted: {reason}"));
+    }
+    if let Err(verdict) = known_pane(seen) {
+        return verdict;
     }
     if let Some(lack) = cannot_launch(seen) {
         return seen.wait(format!("{lack}: a restart would leave it dead"));
     }
-    match gate(seen, seen.now()) {
+    match admits(seen) {
         Gate::Pass => seen.act(
             Action::Stop {
                 incarnation,
@@ -156,11 +183,20 @@ fn unresponsive(seen: &Seen<'_>, incarnation: IncarnationId, misses: u32) -> Ver
     }
 }
 
+/// Its pane; or the wait for it. Neither a key nor a stop for silence goes to a screen that nobody
+/// can read: it may show a dialog.
+fn known_pane<'a>(seen: &Seen<'a>) -> Result<&'a Pane, Verdict> {
+    match &seen.facts.pane {
+        Observed::Known(Some(pane)) => Ok(pane),
+        Observed::Known(None) => Err(seen.wait("its pane, which tmux does not list")),
+        Observed::Unknown(reason) => Err(seen.wait(format!("tmux: {reason}"))),
+    }
+}
+
 fn try_poke(seen: &Seen<'_>, incarnation: IncarnationId, unread: u32, misses: u32) -> Verdict {
-    let pane = match &seen.facts.pane {
-        Observed::Known(Some(pane)) => pane,
-        Observed::Known(None) => return seen.wait("its pane, which tmux does not list"),
-        Observed::Unknown(reason) => return seen.wait(format!("tmux: {reason}")),
+    let pane = match known_pane(seen) {
+        Ok(pane) => pane,
+        Err(verdict) => return verdict,
     };
     if let Some(verdict) = person_at(seen, pane) {
         return verdict;
@@ -186,7 +222,7 @@ fn person_at(seen: &Seen<'_>, pane: &Pane) -> Option<Verdict> {
     let quiet = seen.policy.attached_quiet;
     let rested = age(pane.attached?, seen.snapshot.epoch, seen.now());
     (rested < quiet).then(|| {
-        let until = after(seen.now(), quiet.checked_sub(rested).unwrap_or_default());
+        let until = after(seen.now(), quiet.saturating_sub(rested));
         seen.wait_until("the person at its terminal", until)
     })
 }

@@ -1,120 +1,168 @@
 //! Lifecycle requests: carried out at most once, for the run that asked, before they expire.
 
-use super::{Seen, Verdict, step};
+use super::gate::{Gate, admits};
+use super::seat::{Goal, goal};
+use super::{Seen, Verdict, may_stop, step};
+use crate::incarnation::IncarnationId;
 use crate::lifecycle::{Action as Asked, Request};
 use crate::observed::Observed;
 use crate::plan::{Action, RequestEnd, Step, StopPurpose};
 use crate::snapshot::{Holder, RequestFacts};
+use crate::time::elapsed;
 
-/// What to do about the agent's first request that needs something; `AtGoal` when none does.
+/// What to do about the agent's requests; `AtGoal` when none needs anything. While the store
+/// cannot be read they wait: neither taking nor closing one could be recorded.
 pub(super) fn decide_requests(seen: &Seen<'_>) -> Verdict {
-    seen.snapshot
-        .requests
-        .iter()
-        .filter(|facts| facts.request.agent == seen.facts.id)
-        .map(|facts| decide_request(seen, facts))
-        .find(|verdict| *verdict != Verdict::AtGoal)
-        .unwrap_or(Verdict::AtGoal)
+    let mine = || {
+        let requests = &seen.snapshot.requests;
+        requests
+            .iter()
+            .filter(|facts| facts.request.agent == seen.facts.id)
+    };
+    let one_is_taken = mine().any(|facts| facts.taken_at.is_some());
+    let verdict = mine()
+        .map(|facts| match facts.taken_at {
+            Some(_) => carry_out(seen, &facts.request),
+            None => consider(seen, facts, one_is_taken),
+        })
+        .fold(Verdict::AtGoal, Verdict::or);
+    match (verdict, &seen.snapshot.frozen) {
+        (Verdict::Do(_), Some(reason)) => seen.wait(format!("the store: {reason}")),
+        (verdict, _) => verdict,
+    }
 }
 
 pub(super) fn refuse(request: &Request, because: &str) -> Step {
-    let action = Action::CloseRequest {
-        request: request.id,
-        end: RequestEnd::Refused,
-    };
-    step(&request.agent, action, because)
+    step(&request.agent, close(request, RequestEnd::Refused), because)
 }
 
-fn decide_request(seen: &Seen<'_>, facts: &RequestFacts) -> Verdict {
+fn close(request: &Request, end: RequestEnd) -> Action {
+    Action::CloseRequest {
+        request: request.id,
+        end,
+    }
+}
+
+/// An open request: whether to take it. One at a time is taken.
+fn consider(seen: &Seen<'_>, facts: &RequestFacts, one_is_taken: bool) -> Verdict {
     let request = &facts.request;
+    let refuse = |because: &str| seen.act(close(request, RequestEnd::Refused), because);
+    if is_expired(seen, request) {
+        let because = "it was not carried out in time";
+        return seen.act(close(request, RequestEnd::Expired), because);
+    }
     let holder = match &seen.facts.holder {
         Observed::Known(holder) => holder,
         Observed::Unknown(reason) => return seen.wait(format!("its holder: {reason}")),
     };
-    match facts.taken_at {
-        Some(_) => carry_out(seen, request, holder),
-        None => consider(seen, request, holder),
-    }
-}
-
-/// An open request: whether to take it.
-fn consider(seen: &Seen<'_>, request: &Request, holder: &Holder) -> Verdict {
-    let close = |end, because: &str| {
-        seen.act(
-            Action::CloseRequest {
-                request: request.id,
-                end,
-            },
-            because,
-        )
+    let Some(incarnation) = concerned(seen, request, holder) else {
+        return refuse("the run that asked is not the one that runs");
     };
-    if request.expires_at <= seen.now() {
-        return close(RequestEnd::Expired, "it was not carried out in time");
+    if !may_stop(&request.actor, &seen.facts.id) {
+        return refuse("only a person or itself may ask this of a crew");
     }
-    if !concerns(request, holder) {
-        return close(
-            RequestEnd::Refused,
-            "the run that asked is not the one that runs",
-        );
+    if one_is_taken {
+        return Verdict::AtGoal;
     }
-    if request.action != Asked::Shutdown
-        && let Some(lack) = cannot_launch(seen)
-    {
-        return Verdict::Wait {
-            on: format!("{lack}: `{}` would leave it dead", request.action),
-            since: Some(request.requested_at),
-            until: Some(request.expires_at),
-        };
+    let lack = |on| Verdict::Wait {
+        on,
+        since: Some(request.requested_at),
+        until: Some(request.expires_at),
+    };
+    if request.action != Asked::Shutdown {
+        if let Some(lacking) = cannot_launch(seen) {
+            return lack(format!(
+                "{lacking}: `{}` would leave it dead",
+                request.action
+            ));
+        }
+        match admits(seen) {
+            Gate::Pass => {}
+            Gate::Hold { until, because } => {
+                return lack(because).or(seen.wait_until("the gate", until));
+            }
+            Gate::Exhausted { because } => return refuse(&because),
+        }
     }
-    let because = format!("{} asked for {}", request.actor, request.action);
+    let take = Action::TakeRequest {
+        request: request.id,
+        incarnation,
+    };
     seen.act(
-        Action::TakeRequest {
-            request: request.id,
-        },
-        because,
+        take,
+        format!("{} asked for {}", request.actor, request.action),
     )
 }
 
 /// A taken request: the next step towards its end. Safe to repeat after a crash, since it only
 /// ever stops the run that asked.
-fn carry_out(seen: &Seen<'_>, request: &Request, holder: &Holder) -> Verdict {
+fn carry_out(seen: &Seen<'_>, request: &Request) -> Verdict {
+    let holder = match &seen.facts.holder {
+        Observed::Known(holder) => holder,
+        Observed::Unknown(reason) => return seen.wait(format!("its holder: {reason}")),
+    };
     let done = || {
-        let action = Action::CloseRequest {
-            request: request.id,
-            end: RequestEnd::Done,
-        };
-        seen.act(action, format!("{} is carried out", request.action))
+        let because = format!("{} is carried out", request.action);
+        seen.act(close(request, RequestEnd::Done), because)
     };
     match holder {
-        Holder::Running { incarnation, .. } if concerns(request, holder) => {
-            let action = Action::Stop {
-                incarnation: *incarnation,
-                purpose: StopPurpose::Request,
-            };
-            seen.act(
-                action,
-                format!("{} asked for {}", request.actor, request.action),
-            )
-        }
+        Holder::Running { .. } => match concerned(seen, request, holder) {
+            Some(incarnation) => stop(seen, request, incarnation),
+            None => done(),
+        },
         Holder::Stopping { .. } => seen.wait("its run to stop"),
         Holder::Orphaned { .. } => Verdict::AtGoal,
-        Holder::Running { .. } => done(),
         Holder::Idle | Holder::Gone if request.action == Asked::Shutdown => done(),
-        Holder::Idle | Holder::Gone => Verdict::AtGoal,
+        Holder::Idle | Holder::Gone => match goal(seen.snapshot, seen.facts) {
+            Goal::Down(why) => seen.act(close(request, RequestEnd::Refused), why),
+            Goal::Up(_) | Goal::Either | Goal::Unknown(_) => Verdict::AtGoal,
+        },
     }
 }
 
-/// Whether the request is about what the holder runs.
-fn concerns(request: &Request, holder: &Holder) -> bool {
-    match holder {
-        Holder::Running {
-            incarnation, since, ..
-        } => match request.incarnation {
-            Some(asked) => asked == *incarnation,
-            None => *since <= request.requested_at,
-        },
-        Holder::Gone | Holder::Orphaned { .. } | Holder::Idle | Holder::Stopping { .. } => false,
+fn stop(seen: &Seen<'_>, request: &Request, incarnation: IncarnationId) -> Verdict {
+    if is_expired(seen, request) {
+        let because = "its time was over before the run was stopped";
+        return seen.act(close(request, RequestEnd::Expired), because);
     }
+    if request.action != Asked::Shutdown
+        && let Some(lack) = cannot_launch(seen)
+    {
+        let on = format!("{lack}: `{}` would leave it dead", request.action);
+        return seen.wait_until(on, request.expires_at);
+    }
+    let action = Action::Stop {
+        incarnation,
+        purpose: StopPurpose::Request,
+    };
+    seen.act(
+        action,
+        format!("{} asked for {}", request.actor, request.action),
+    )
+}
+
+/// Whether its time is over. One that was asked in the future (the clock was set back) has its
+/// time from the epoch.
+fn is_expired(seen: &Seen<'_>, request: &Request) -> bool {
+    let now = seen.now();
+    let allowed = elapsed(request.requested_at, request.expires_at);
+    request.expires_at <= now
+        || (request.requested_at > now && elapsed(seen.snapshot.epoch, now) >= allowed)
+}
+
+/// The run that the request is about, if that is what the holder runs.
+fn concerned(seen: &Seen<'_>, request: &Request, holder: &Holder) -> Option<IncarnationId> {
+    let Holder::Running {
+        incarnation, since, ..
+    } = holder
+    else {
+        return None;
+    };
+    let is_it = match request.incarnation {
+        Some(asked) => asked == *incarnation,
+        None => !seen.is_later(*since, request.requested_at),
+    };
+    is_it.then_some(*incarnation)
 }
 
 /// Why no successor could be started, if none could.

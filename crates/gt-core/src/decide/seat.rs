@@ -3,9 +3,13 @@
 use jiff::Timestamp;
 
 use super::gate::{Gate, gate};
+use super::poke::decide_poke;
 use super::request::cannot_launch;
-use super::{Seen, Verdict, poke};
-use crate::intent::Desire;
+use super::{Seen, Verdict, is_person, may_stop};
+use crate::agent_id::Role;
+use crate::incarnation::IncarnationId;
+use crate::intent::{Desire, Intent};
+use crate::lifecycle::{self, Request};
 use crate::memory::Cause;
 use crate::observed::Observed;
 use crate::plan::{Action, StopPurpose};
@@ -31,7 +35,7 @@ pub fn goal(snapshot: &Snapshot, facts: &AgentFacts) -> Goal {
     if snapshot.down {
         return Goal::Down("the town is down".to_owned());
     }
-    if let Some(intent) = &facts.intent {
+    if let Some(intent) = followed(facts) {
         let why = format!(
             "{} by {}: {}",
             intent.desire.as_str(),
@@ -42,6 +46,9 @@ pub fn goal(snapshot: &Snapshot, facts: &AgentFacts) -> Goal {
             Desire::Up => Goal::Up(why),
             Desire::Down | Desire::Parked => Goal::Down(why),
         };
+    }
+    if let Some(request) = successor_owed(snapshot, facts) {
+        return Goal::Up(format!("{} asked for {}", request.actor, request.action));
     }
     match (facts.run, &facts.owed) {
         (Run::Always, _) => Goal::Up("its role always runs".to_owned()),
@@ -55,38 +62,85 @@ pub fn goal(snapshot: &Snapshot, facts: &AgentFacts) -> Goal {
     }
 }
 
+/// The stored wish, unless it is one to stop a crew by somebody who may not.
+fn followed(facts: &AgentFacts) -> Option<&Intent> {
+    facts
+        .intent
+        .as_ref()
+        .filter(|intent| intent.desire == Desire::Up || may_stop(&intent.actor, &facts.id))
+}
+
+/// The taken request that promises a fresh run: even an agent that only runs on demand comes back
+/// from its own hand-off.
+fn successor_owed<'a>(snapshot: &'a Snapshot, facts: &AgentFacts) -> Option<&'a Request> {
+    snapshot
+        .requests
+        .iter()
+        .filter(|taken| taken.taken_at.is_some() && taken.request.agent == facts.id)
+        .map(|taken| &taken.request)
+        .find(|request| request.action != lifecycle::Action::Shutdown)
+}
+
 pub(super) fn decide_seat(seen: &Seen<'_>) -> Verdict {
     let holder = match &seen.facts.holder {
         Observed::Known(holder) => holder,
         Observed::Unknown(reason) => return seen.wait(format!("its holder: {reason}")),
     };
+    let goal = goal(seen.snapshot, seen.facts);
     if let Holder::Orphaned {
         incarnation,
         survivors,
     } = holder
     {
-        return sweep(seen, *incarnation, *survivors);
+        return sweep(seen, *incarnation, *survivors, &goal);
     }
-    match goal(seen.snapshot, seen.facts) {
+    match goal {
         Goal::Up(why) => up(seen, holder, &why),
         Goal::Down(why) => down(seen, holder, &why),
         Goal::Either => rest(seen, holder),
-        Goal::Unknown(what) => match holder {
-            Holder::Running { .. } => rest(seen, holder),
-            _ => seen.wait(what),
+        Goal::Unknown(what) => match rest(seen, holder) {
+            Verdict::AtGoal => seen.wait(what),
+            verdict => verdict,
         },
     }
 }
 
-/// What a killed holder left is killed before anything else: never two runs alive at once.
-fn sweep(seen: &Seen<'_>, incarnation: crate::IncarnationId, survivors: usize) -> Verdict {
-    if let Some(reason) = &seen.snapshot.frozen {
-        return seen.wait(format!(
-            "the store, before {survivors} left processes are ended: {reason}"
-        ));
-    }
+/// What a killed holder left is killed before anything else: never two runs alive at once. What
+/// is left of a crew may be the crew itself.
+fn sweep(seen: &Seen<'_>, incarnation: IncarnationId, survivors: usize, goal: &Goal) -> Verdict {
     let because = format!("its holder is gone and left {survivors} processes");
+    let frozen = seen.snapshot.frozen.as_ref();
+    match (goal, frozen) {
+        (Goal::Down(_), None) => {}
+        (Goal::Down(_), Some(_)) if wished_by_person(seen) => {}
+        (_, Some(reason)) => {
+            let on = format!("the store, before {survivors} left processes are ended: {reason}");
+            return seen.wait(on);
+        }
+        (_, None) if seen.facts.id.role() == Role::Crew => {
+            return escalate_once(seen, because);
+        }
+        (_, None) => {}
+    }
     seen.act(Action::Sweep { incarnation }, because)
+}
+
+/// Tells a person what no automatic path may do, and waits for one.
+fn escalate_once(seen: &Seen<'_>, because: String) -> Verdict {
+    match seen.facts.memory.escalated_at {
+        None => seen.act(Action::Escalate, because),
+        Some(since) => Verdict::Wait {
+            on: format!("a person: {because}"),
+            since: Some(since),
+            until: None,
+        },
+    }
+}
+
+/// Whether a person wants it down: that alone is never frozen.
+fn wished_by_person(seen: &Seen<'_>) -> bool {
+    let intent = seen.facts.intent.as_ref();
+    seen.snapshot.down || intent.is_some_and(|intent| is_person(&intent.actor))
 }
 
 fn up(seen: &Seen<'_>, holder: &Holder, why: &str) -> Verdict {
@@ -101,15 +155,16 @@ fn up(seen: &Seen<'_>, holder: &Holder, why: &str) -> Verdict {
 }
 
 /// A run without a goal against it: close the circuit, poke it.
-fn running(seen: &Seen<'_>, incarnation: crate::IncarnationId, since: Timestamp) -> Verdict {
-    if seen.facts.memory.circuit.is_some() {
+fn running(seen: &Seen<'_>, incarnation: IncarnationId, since: Timestamp) -> Verdict {
+    // A run that leaves pokes unanswered has not proved anything, however long it lasts.
+    if seen.facts.memory.circuit.is_some() && seen.facts.memory.misses == 0 {
         let window = seen.policy.restart.window;
         let ran = age(since, seen.snapshot.epoch, seen.now());
         if ran >= window {
             return seen.act(Action::CloseCircuit, format!("it has run for {window:?}"));
         }
     }
-    match poke::decide_poke(seen, incarnation, since) {
+    match decide_poke(seen, incarnation, since) {
         Verdict::AtGoal if seen.facts.memory.circuit.is_some() => seen.wait_until(
             "its run to last before the circuit closes",
             after(since.max(seen.snapshot.epoch), seen.policy.restart.window),
@@ -119,6 +174,9 @@ fn running(seen: &Seen<'_>, incarnation: crate::IncarnationId, since: Timestamp)
 }
 
 fn start(seen: &Seen<'_>, why: &str) -> Verdict {
+    if seen.facts.pane == Observed::Known(None) {
+        return seen.wait("its holder to end, which has no pane any more");
+    }
     match may_start(seen, why) {
         Ok(cause) => {
             let because = match seen.facts.last_end {
@@ -184,11 +242,15 @@ fn describe_end(end: &LastEnd) -> String {
     }
 }
 
-/// The way down. Only a person's wish, a request or the town's end leads here, so it is never
-/// frozen.
+/// The way down, by somebody's wish. A person's is never frozen.
 fn down(seen: &Seen<'_>, holder: &Holder, why: &str) -> Verdict {
     match holder {
         Holder::Running { incarnation, .. } => {
+            if let Some(reason) = &seen.snapshot.frozen
+                && !wished_by_person(seen)
+            {
+                return seen.wait(format!("the store, before it is stopped: {reason}"));
+            }
             let purpose = StopPurpose::Dismiss;
             seen.act(
                 Action::Stop {

@@ -21,6 +21,9 @@ use crate::{printer, wait};
 /// holder meanwhile.
 const START: Duration = Duration::from_secs(20);
 
+/// How often the log is looked at for more.
+const LOOK: Duration = Duration::from_millis(200);
+
 /// How long it may take to end after it said that it would.
 const END: Duration = Duration::from_secs(10);
 
@@ -160,15 +163,22 @@ fn logs(path: &Path, follow: bool, lines: usize) -> CliResult {
     for line in &all[all.len().saturating_sub(lines)..] {
         printer::data(line);
     }
-    while follow {
-        gt_host::clock::pause(Duration::from_millis(200));
+    if follow {
+        follow_log(path, file)?;
+    }
+    Ok(())
+}
+
+/// Prints what is added, until the person has seen enough.
+fn follow_log(path: &Path, mut file: fs_err::File) -> CliResult {
+    loop {
+        gt_host::clock::pause(LOOK);
         file = reopened(path, file)?;
         let mut more = String::new();
         file.read_to_string(&mut more)
             .doing("read the daemon's log")?;
         printer::text(&more);
     }
-    Ok(())
 }
 
 /// The file at the path, from its beginning if it was rotated away meanwhile.

@@ -77,32 +77,34 @@ fn save_wish(context: &Context) -> Left {
     left
 }
 
-/// By the daemon if it answers, else by the holders themselves.
+/// By the daemon if it answers; else, or with `--force`, by the holders themselves, once no daemon
+/// acts on them any more.
 fn stop_agents(context: &Context, arguments: &Down, left: &mut Left) {
-    let patience = Duration::from_secs(arguments.wait);
     let agents = seated(context, left);
-    if !arguments.force
-        && let Ok(Some(mut client)) = Client::connect(context.paths())
-    {
-        let stopped = client
-            .ask(Request::Down)
-            .and_then(|_| client.await_agents(agents.clone(), Reach::Stopped, patience));
-        match stopped {
-            Ok(missing) if missing.is_empty() => return,
-            Ok(missing) => left.extend(
-                missing
-                    .iter()
-                    .map(|one| format!("{} did not stop: it waits on {}", one.agent, one.waiting)),
-            ),
-            Err(error) => left.push(error.to_string()),
-        }
-        left.clear();
+    if !arguments.force && stop_by_daemon(context, &agents, arguments) {
+        return;
+    }
+    if let Err(error) = daemon::stop(context) {
+        left.push(error.to_string());
     }
     for agent in agents {
         if let Err(why) = stop_by_holder(context, &agent, arguments) {
             left.push(format!("{agent}: {why}"));
         }
     }
+}
+
+/// Whether a daemon brought every agent down in time. What it could not do is tried again without
+/// it, so nothing is said about it.
+fn stop_by_daemon(context: &Context, agents: &[AgentId], arguments: &Down) -> bool {
+    let Ok(Some(mut client)) = Client::connect(context.paths()) else {
+        return false;
+    };
+    let patience = Duration::from_secs(arguments.wait);
+    client
+        .ask(Request::Down)
+        .and_then(|_| client.await_agents(agents.to_vec(), Reach::Stopped, patience))
+        .is_ok_and(|missing| missing.is_empty())
 }
 
 /// Every agent with a holder's file.

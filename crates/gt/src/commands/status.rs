@@ -1,6 +1,8 @@
 //! `gt status`: the town at a glance, from the daemon, or without one from what the store and the
 //! holders say.
 
+use std::time::Duration;
+
 use anstyle::{AnsiColor, Style};
 use comfy_table::{Table, presets};
 use gt_api::request::{Request, Response};
@@ -12,7 +14,7 @@ use crate::cli::Json;
 use crate::client::{Client, unexpected};
 use crate::context::Context;
 use crate::error::CliResult;
-use crate::printer;
+use crate::{printer, wait};
 
 mod offline;
 
@@ -41,8 +43,14 @@ pub(crate) fn look(context: &Context) -> CliResult<Status> {
     }
 }
 
+/// Whether the daemon that hung up has ended. Its lock is free a moment after its connections are.
 fn is_gone(context: &Context) -> bool {
-    lock::is_held(&context.paths().daemon_lock()) == Observed::Known(false)
+    const MOMENT: Duration = Duration::from_millis(500);
+    let lock = context.paths().daemon_lock();
+    wait::until(MOMENT, || {
+        (lock::is_held(&lock) == Observed::Known(false)).then_some(())
+    })
+    .is_some()
 }
 
 fn render(status: &Status) -> String {

@@ -6,9 +6,9 @@ use crate::town;
 
 fn kill(pid: u32) {
     let process = process::identify(pid)
-        .unwrap()
-        .expect("the process is there");
-    assert!(process::signal(process, Signal::KILL).unwrap());
+        .expect("the process can be looked at")
+        .expect("it is there");
+    assert!(process::signal(process, Signal::KILL).expect("it can be signalled"));
 }
 
 /// Covers D4, F8, F22: the death of an agent is noticed and its successor is another run in the

@@ -1,0 +1,251 @@
+//! Seats, the restart gate and its circuit.
+
+use super::check;
+use super::scene::{HOUR, MINUTE, at, crew, deacon, run, witness};
+use crate::incarnation::Exit;
+use crate::intent::Desire;
+use crate::memory::{AgentMemory, Attempt, Cause, PokeResult};
+use crate::policy::RestartPolicy;
+use crate::snapshot::{End, Holder};
+
+#[test]
+fn a_wanted_agent_gets_session_then_run() {
+    check!(deacon().holder(Holder::Gone).no_pane(), @"deacon: create session (its role always runs)");
+    check!(deacon().holder(Holder::Idle), @"deacon: start (its role always runs)");
+    check!(deacon(), @"");
+}
+
+/// Covers F33: an agent that runs on demand starts for a debt and is not stopped for having none.
+#[test]
+fn on_demand_starts_when_something_is_owed() {
+    check!(witness().holder(Holder::Gone).no_pane(), @"");
+    check!(
+        witness().holder(Holder::Gone).no_pane().mail(1),
+        @"gas/witness: create session (it owes 1 unread messages)"
+    );
+    check!(witness().active(at(-9 * HOUR)), @"");
+}
+
+#[test]
+fn a_dead_run_is_restarted_at_once_and_then_after_growing_pauses() {
+    check!(deacon().crashed(at(0)), @"deacon: start (its run ended with exit code 1)");
+    check!(
+        deacon().crashed(at(0)).restarted(&[-60, -30]),
+        @"deacon: waiting on restart back-off (2 restarts within 600s) until 2026-01-01T12:00:02.134Z"
+    );
+    check!(
+        deacon().crashed(at(-3)).restarted(&[-60, -30]),
+        @"deacon: start (its run ended with exit code 1)"
+    );
+}
+
+/// Covers F22: a start that comes to nothing is spaced by its own attempt; the old end does not
+/// let the next one through at once.
+#[test]
+fn a_start_that_came_to_nothing_waits_from_its_own_attempt() {
+    check!(
+        deacon().crashed(at(-5 * MINUTE)).restarted(&[-4, -1]),
+        @"deacon: waiting on restart back-off (2 restarts within 600s) until 2026-01-01T12:00:01.134Z"
+    );
+}
+
+/// Covers F22, F23: exits, lost seats, requests and silence ask one gate.
+#[test]
+fn every_cause_of_a_restart_asks_the_same_gate() {
+    for how in [
+        End::Exited(Exit::Signal(9)),
+        End::Lost,
+        End::Requested,
+        End::Unresponsive,
+    ] {
+        check!(
+            deacon().ended(at(0), how).restarted(&[-60; 8]),
+            @"deacon: open circuit (restarted 8 times within 600s)"
+        );
+    }
+    check!(
+        deacon().ended(at(0), End::Lost).holder(Holder::Gone).no_pane().restarted(&[-60; 8]),
+        @"deacon: open circuit (restarted 8 times within 600s)"
+    );
+}
+
+/// Covers F7, F22: attempts that are older than the window do not count.
+#[test]
+fn a_crash_now_and_then_opens_no_circuit() {
+    check!(
+        deacon().crashed(at(0)).restarted(&[-11 * MINUTE; 8]),
+        @"deacon: start (its run ended with exit code 1)"
+    );
+}
+
+/// Covers F24: an open circuit is tried again, after an hour, then two, for as long as it is
+/// wanted, at least daily.
+#[test]
+fn an_open_circuit_is_half_open_after_growing_pauses() {
+    let open = |tries, last| {
+        deacon()
+            .crashed(at(-1))
+            .circuit(at(-90 * HOUR), tries, at(last))
+    };
+    check!(
+        open(0, -HOUR + 60),
+        @"deacon: waiting on crash loop: circuit open since 2025-12-28T18:00:00Z, next try later until 2026-01-01T12:01:00Z"
+    );
+    check!(open(0, -HOUR), @"deacon: start (its run ended with exit code 1)");
+    check!(
+        open(1, -HOUR),
+        @"deacon: waiting on crash loop: circuit open since 2025-12-28T18:00:00Z, next try later until 2026-01-01T13:00:00Z"
+    );
+    check!(open(1, -2 * HOUR), @"deacon: start (its run ended with exit code 1)");
+    check!(open(40, -24 * HOUR), @"deacon: start (its run ended with exit code 1)");
+}
+
+/// Covers F24: the flag clears by a run that lasts, not by one that only hangs.
+#[test]
+fn a_run_that_lasts_closes_the_circuit() {
+    let open = |since| {
+        deacon()
+            .running(2, at(since))
+            .circuit(at(-HOUR), 1, at(since))
+    };
+    check!(
+        open(-9 * MINUTE),
+        @"deacon: waiting on its run to last before the circuit closes until 2026-01-01T12:01:00Z"
+    );
+    check!(open(-10 * MINUTE), @"deacon: close circuit (it has run for 600s)");
+    check!(
+        open(-30 * MINUTE).mail(1).poked_run(2, at(-MINUTE), 1, PokeResult::Delivered),
+        @"deacon: waiting on an answer to the last poke until 2026-01-01T12:06:30Z"
+    );
+}
+
+/// Covers F24: a person who wants it up has seen the crash loop, and gets one new budget.
+#[test]
+fn a_persons_wish_gives_a_broken_agent_one_new_budget() {
+    let wished = |restarts: &[i64]| {
+        deacon()
+            .crashed(at(-1))
+            .restarted(restarts)
+            .circuit(at(-5 * MINUTE), 0, at(-5 * MINUTE))
+            .wish(Desire::Up, "overseer", at(-4 * MINUTE))
+    };
+    check!(wished(&[-6 * MINUTE; 8]), @"deacon: start (its run ended with exit code 1)");
+    // The first of them may have been made in the very millisecond of the wish.
+    check!(wished(&[-4 * MINUTE; 8]), @"deacon: open circuit (restarted 8 times within 600s)");
+    check!(wished(&[-3 * MINUTE; 8]), @"deacon: open circuit (restarted 8 times within 600s)");
+    check!(
+        wished(&[-6 * MINUTE; 8]).wish(Desire::Up, "mayor", at(-4 * MINUTE)),
+        @"deacon: waiting on crash loop: circuit open since 2026-01-01T11:55:00Z, next try later until 2026-01-01T12:55:00Z"
+    );
+}
+
+/// A stop by wish and a start by wish are no crash.
+#[test]
+fn a_dismissed_agent_starts_without_the_gate_when_it_is_wanted_again() {
+    check!(
+        deacon().ended(at(0), End::Dismissed).restarted(&[-60; 3]),
+        @"deacon: start (its role always runs)"
+    );
+}
+
+/// Covers F7, F20, F41: nothing is started beside what an earlier run left.
+#[test]
+fn survivors_of_a_killed_holder_are_ended_before_a_successor() {
+    let orphaned = Holder::Orphaned {
+        incarnation: run(1),
+        survivors: 2,
+    };
+    check!(
+        deacon().holder(orphaned.clone()),
+        @"deacon: sweep (its holder is gone and left 2 processes)"
+    );
+    check!(
+        deacon().holder(orphaned.clone()).no_pane().frozen(),
+        @"deacon: waiting on the store, before 2 left processes are ended: disk error"
+    );
+    check!(
+        deacon().holder(orphaned.clone()).frozen().down(),
+        @"deacon: sweep (its holder is gone and left 2 processes)"
+    );
+    check!(
+        witness().holder(orphaned),
+        @"gas/witness: sweep (its holder is gone and left 2 processes)"
+    );
+}
+
+/// Covers F13: what is left of a crew may be the crew.
+#[test]
+fn survivors_of_a_crew_are_left_to_a_person() {
+    let orphaned = || {
+        crew().holder(Holder::Orphaned {
+            incarnation: run(1),
+            survivors: 1,
+        })
+    };
+    check!(orphaned(), @"gas/crew/max: escalate (its holder is gone and left 1 processes)");
+    check!(
+        orphaned().set(|facts| facts.memory.escalated_at = Some(at(-5))),
+        @"gas/crew/max: waiting on a person: its holder is gone and left 1 processes"
+    );
+    check!(
+        orphaned().wish(Desire::Down, "overseer", at(0)),
+        @"gas/crew/max: sweep (its holder is gone and left 1 processes)"
+    );
+    check!(orphaned().down(), @"gas/crew/max: sweep (its holder is gone and left 1 processes)");
+}
+
+#[test]
+fn a_pane_without_a_holder_is_removed_before_a_new_one_is_made() {
+    check!(deacon().holder(Holder::Gone), @"deacon: remove session (its pane has no holder)");
+}
+
+#[test]
+fn nothing_is_started_in_a_seat_without_a_terminal() {
+    check!(
+        deacon().holder(Holder::Idle).no_pane(),
+        @"deacon: waiting on its holder to end, which has no pane any more"
+    );
+}
+
+/// Covers L22, F52: what cannot be started is not tried, and says what lacks.
+#[test]
+fn a_start_that_cannot_succeed_is_not_tried() {
+    check!(
+        deacon().crashed(at(0)).cannot_launch(),
+        @"deacon: waiting on its work dir is missing (its role always runs)"
+    );
+    check!(
+        deacon().holder(Holder::Gone).no_pane().cannot_launch(),
+        @"deacon: waiting on its work dir is missing (its role always runs)"
+    );
+}
+
+/// Covers F22: a start is remembered before it is made, only wanted ones do not count, and the
+/// list stays as short as the window.
+#[test]
+fn starts_are_remembered_within_the_window() {
+    let policy = RestartPolicy::default();
+    let mut memory = AgentMemory::default();
+    memory.remember_start(at(0), Cause::Wanted, &policy);
+    assert_eq!(memory.attempts, []);
+    memory.remember_start(at(1), Cause::Exited, &policy);
+    memory.remember_start(at(700), Cause::SeatLost, &policy);
+    let left = Attempt {
+        at: at(700),
+        cause: Cause::SeatLost,
+    };
+    assert_eq!(memory.attempts, [left]);
+}
+
+/// Covers F24: each half-open try counts, and closing forgets what opened it.
+#[test]
+fn a_closed_circuit_starts_from_nothing() {
+    let policy = RestartPolicy::default();
+    let mut memory = AgentMemory::default();
+    memory.open_circuit(at(0));
+    memory.remember_start(at(3600), Cause::Exited, &policy);
+    let circuit = memory.circuit.unwrap();
+    assert_eq!((circuit.tries, circuit.last_try_at), (1, at(3600)));
+    memory.close_circuit();
+    assert_eq!(memory, AgentMemory::default());
+}

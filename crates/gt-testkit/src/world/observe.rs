@@ -1,0 +1,79 @@
+//! What can be seen of the world: less than the truth, and never something else.
+
+use gt_core::observed::Reason;
+use gt_core::snapshot::{AgentFacts, InFlight, Snapshot};
+use gt_core::{IncarnationId, Observed};
+
+use super::World;
+use super::event::StoreHealth;
+use super::seat::Seat;
+use super::store::Rows;
+
+impl World {
+    /// The snapshot of a beat; none while a daemon that has just started cannot read who is in
+    /// the town.
+    pub(super) fn observe(&mut self) -> Option<Snapshot> {
+        self.daemon.read(&mut self.store)?;
+        let fresh: Vec<IncarnationId> = (0..self.size())
+            .map(|_| IncarnationId(self.fresh_id()))
+            .collect();
+        let rows = self.daemon.copy.as_ref()?;
+        let agents = (0..self.seats.len())
+            .map(|seat| self.observe_seat(seat, rows, fresh[seat]))
+            .collect();
+        let frozen = self.store.health == StoreHealth::Broken;
+        Some(Snapshot {
+            now: self.clock.now(),
+            epoch: self.daemon.epoch,
+            down: self.down,
+            frozen: frozen.then(|| Reason("the store is broken".to_owned())),
+            agents,
+            requests: rows.requests.clone(),
+        })
+    }
+
+    fn observe_seat(&self, place: usize, rows: &Rows, fresh: IncarnationId) -> AgentFacts {
+        let seat = &self.seats[place];
+        let begun = self.daemon.in_flight[place].as_ref();
+        AgentFacts {
+            id: seat.id.clone(),
+            run: seat.run_when,
+            poke: seat.poke,
+            can_type: true,
+            intent: rows.intents[place].clone(),
+            launch: observe_launch(seat),
+            pane: if self.tmux_answers {
+                Observed::Known(seat.seen_pane())
+            } else {
+                Observed::unknown("tmux does not answer")
+            },
+            holder: if seat.holder_answers {
+                Observed::Known(seat.seen_holder())
+            } else {
+                Observed::unknown("it does not answer")
+            },
+            last_end: seat.last_end,
+            activity: seat.seen_activity(),
+            owed: if self.store.read().is_some() {
+                Observed::Known(seat.owed())
+            } else {
+                Observed::unknown("the store is broken")
+            },
+            memory: self.daemon.memory[place].clone(),
+            in_flight: begun.map(|begun| InFlight {
+                what: begun.step.action.name(),
+                since: begun.since,
+            }),
+            failure: self.daemon.failures[place].clone(),
+            fresh,
+        }
+    }
+}
+
+fn observe_launch(seat: &Seat) -> Observed<Result<(), String>> {
+    match seat.launch {
+        Some(true) => Observed::Known(Ok(())),
+        Some(false) => Observed::Known(Err("its work dir is missing".to_owned())),
+        None => Observed::unknown("its work dir does not answer"),
+    }
+}
