@@ -226,3 +226,72 @@ fn a_service_is_written_and_removed_again() {
     assert_eq!(fs_err::read_dir(&directory).unwrap().count(), 0);
     town.gt(&["daemon", "uninstall"]).code(1);
 }
+
+/// A stand-in for systemd: writes down what it is asked, and starts and ends the daemon where the
+/// real one would.
+fn stand_in_for_systemd(town: &TestTown) -> PathBuf {
+    let bin = town.beside().join("bin");
+    fs_err::create_dir_all(&bin).expect("a directory for the stand-in");
+    fs_err::create_dir_all(town.beside().join("run/systemd")).expect("a runtime directory");
+    fs_err::write(town.beside().join("run/systemd/private"), "").expect("its socket's place");
+    let text = format!(
+        "#!/bin/sh\necho \"$*\" >> '{log}'\ncase \"$2\" in\n\
+         restart) '{gt}' --town '{root}' daemon start 2>/dev/null ;;\n\
+         disable) '{gt}' --town '{root}' daemon stop 2>/dev/null ;;\nesac\n",
+        log = town.beside().join("asked").display(),
+        gt = env!("CARGO_BIN_EXE_gt"),
+        root = town.root().display(),
+    );
+    let program = bin.join("systemctl");
+    fs_err::write(&program, text).expect("the stand-in");
+    let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    fs_err::set_permissions(&program, executable).expect("an executable stand-in");
+    bin
+}
+
+#[track_caller]
+fn with_systemd(town: &TestTown, bin: &Path, verb: &str) {
+    let path = gt_host::environment::variable("PATH").unwrap_or_default();
+    let mut command = town.command(town.root());
+    command
+        .env("PATH", format!("{}:{path}", bin.display()))
+        .env("XDG_RUNTIME_DIR", town.beside().join("run"))
+        .args(["daemon", verb]);
+    let output = command.output().expect("gt can be started");
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+#[test]
+fn a_service_takes_the_daemon_over_and_the_agents_never_notice() {
+    let town = town("");
+    town.gt(&["up"]).ok();
+    let (daemon, mayor) = (town.daemon_pid(), town.wait_for_run("mayor", None));
+    let bin = stand_in_for_systemd(&town);
+    with_systemd(&town, &bin, "install");
+    assert_ne!(town.daemon_pid(), daemon);
+    with_systemd(&town, &bin, "uninstall");
+    assert!(!town.status().daemon.running);
+    let asked = fs_err::read_to_string(town.beside().join("asked")).unwrap();
+    let verbs: Vec<&str> = asked
+        .lines()
+        .map(|line| line.split(' ').nth(1).unwrap())
+        .collect();
+    let expect = [
+        "daemon-reload",
+        "enable",
+        "restart",
+        "disable",
+        "daemon-reload",
+    ];
+    assert_eq!(verbs, expect);
+    town.gt(&["daemon", "start"]).ok();
+    assert_eq!(
+        town.wait_for_run("mayor", None).incarnation,
+        mayor.incarnation
+    );
+    assert_eq!(town.starts("mayor"), 1);
+}

@@ -73,7 +73,11 @@ fn a_rig_with_a_running_agent_is_not_removed() {
     );
     let alive = process::own().unwrap();
     seat(&town, "api/crew/max", alive, "running");
-    seat(&town, "web/witness", alive, "idle");
+    let dead = ProcessId {
+        start: alive.start + 1,
+        ..alive
+    };
+    seat(&town, "web/witness", dead, "running");
     let error = remove(&town.context, "api").unwrap_err();
     assert_eq!(error.kind, Kind::Refused);
     insta::assert_snapshot!(error, @"
