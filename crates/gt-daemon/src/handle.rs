@@ -352,7 +352,14 @@ impl Daemon {
         let Some(seat) = self.seats.get_mut(agent) else {
             return;
         };
-        seat.in_flight = None;
+        let what = seat.in_flight.take().map(|in_flight| in_flight.what);
+        if !matches!(outcome, Outcome::Failed { .. }) {
+            seat.failure.take_if(|failure| Some(failure.what) == what);
+        }
+        if !matches!(outcome, Outcome::Stopped(_)) && seat.running().is_some() {
+            // A stop that was not begun leaves no purpose for a later end.
+            seat.stopping = None;
+        }
         match outcome {
             Outcome::SessionCreated(pane) => {
                 seat.pane = Observed::Known(Some(pane));

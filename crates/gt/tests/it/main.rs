@@ -1,5 +1,6 @@
 //! `gt` from end to end: the real binary, real tmux on private sockets, real processes and git.
 
+mod messages;
 mod supervision;
 mod towns;
 
