@@ -41,6 +41,9 @@ pub(crate) async fn bring(
     spec: SeatSpec,
     message: Message,
 ) -> Result<Outcome, Failure> {
+    // From before the first key: an agent may answer sooner than its screen shows that it took the
+    // message, and that is an answer to this poke.
+    let at = clock::now();
     let typing = Typing {
         hands: &hands,
         spec: &spec,
@@ -58,7 +61,7 @@ pub(crate) async fn bring(
         incarnation: message.incarnation,
         misses: message.misses,
         result,
-        at: clock::now(),
+        at,
     })
 }
 

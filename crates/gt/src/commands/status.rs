@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use anstyle::{AnsiColor, Style};
 use comfy_table::{Table, presets};
 use gt_api::request::{Request, Response};
 use gt_api::view::{Agent, State, Status};
@@ -96,7 +95,7 @@ pub(crate) fn table(agents: &[Agent]) -> String {
         table.add_row([
             agent.id.clone(),
             agent.intent.clone(),
-            colored(agent.state),
+            word(agent.state).to_owned(),
             agent
                 .pid
                 .map_or_else(|| "-".to_owned(), |pid| pid.to_string()),
@@ -108,19 +107,8 @@ pub(crate) fn table(agents: &[Agent]) -> String {
     }
     table
         .lines()
-        .map(|line| format!("{}\n", line.trim_end()))
+        .map(|line| format!("{}\n", line.trim()))
         .collect()
-}
-
-/// The state's word. Its colour repeats what the word says.
-fn colored(state: State) -> String {
-    let color = match state {
-        State::Working | State::Idle | State::Starting => AnsiColor::Green,
-        State::NeedsAnswer | State::Stalled | State::Stopping | State::Unknown => AnsiColor::Yellow,
-        State::Exited | State::Gone => AnsiColor::White,
-    };
-    let style = Style::new().fg_color(Some(color.into()));
-    format!("{style}{}{style:#}", word(state))
 }
 
 /// The state as `--json` writes it.
