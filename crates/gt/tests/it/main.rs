@@ -6,6 +6,7 @@ mod messages;
 mod poke;
 mod robustness;
 mod supervision;
+mod towns;
 
 use std::path::Path;
 
