@@ -69,17 +69,31 @@ impl ScreenPatterns {
         {
             return Screen::Dialog;
         }
-        let Some(found) = self
-            .ready
-            .as_ref()
-            .and_then(|ready| ready.captures_iter(&bottom).last())
-        else {
-            return Screen::Busy;
-        };
-        match found.name("draft") {
-            Some(draft) if !draft.as_str().trim().is_empty() => Screen::Draft,
-            _ => Screen::Prompt,
+        match self.input_row(&bottom) {
+            None => Screen::Busy,
+            Some("") => Screen::Prompt,
+            Some(_) => Screen::Draft,
         }
+    }
+
+    /// What stands in the input row of a captured screen that is a [`Screen::Draft`]: to tell
+    /// what was pasted from what a person typed.
+    pub fn draft(&self, captured: &str) -> Option<String> {
+        let drafted = self.read(captured) == Screen::Draft;
+        let bottom = bottom_of(captured);
+        self.input_row(&bottom)
+            .filter(|_| drafted)
+            .map(str::to_owned)
+    }
+
+    /// The input row without the space around it; none where there is no prompt.
+    fn input_row<'b>(&self, bottom: &'b str) -> Option<&'b str> {
+        let found = self.ready.as_ref()?.captures_iter(bottom).last()?;
+        Some(
+            found
+                .name("draft")
+                .map_or("", |draft| draft.as_str().trim()),
+        )
     }
 }
 

@@ -32,6 +32,7 @@ impl Daemon {
             Event::Reload => self.reload(),
             Event::Terminate => self.ending = true,
             Event::Rows(rows) => self.take_rows(rows),
+            Event::LookAtTmux => self.look_at_tmux(),
             Event::Panes(listing) => self.take_listing(listing),
             Event::HolderReady(agent) => self.connect(&agent),
             Event::Linked(agent, linked) => self.take_link(&agent, linked),
@@ -101,6 +102,7 @@ impl Daemon {
                     self.note(EventKind::Unobservable, None, reason.to_string());
                 }
                 self.store_trouble = Some(reason);
+                self.hands.tell_again(Event::Changed);
             }
         }
         for seat in self.seats.values_mut() {
@@ -118,13 +120,16 @@ impl Daemon {
         if self.tmux_reading.end() {
             self.spawn_tmux_reading();
         }
-        if let (Observed::Unknown(reason), true) = (&listing, self.listing.known().is_some()) {
-            self.note(EventKind::Unobservable, None, format!("tmux: {reason}"));
+        if let Observed::Unknown(reason) = &listing {
+            if self.listing.known().is_some() {
+                self.note(EventKind::Unobservable, None, format!("tmux: {reason}"));
+            }
+            self.hands.tell_again(Event::LookAtTmux);
         }
         self.listing = listing;
         for seat in self.seats.values_mut() {
             // An action under way knows better than a listing that may be older than it.
-            if seat.in_flight.is_none() {
+            if seat.in_flight.is_none() || seat.pane.known().is_none() {
                 seat.pane = self.listing.as_ref().map(|listing| {
                     listing.pane(seat.reported_pane.as_deref(), &seat.spec.session_name)
                 });
@@ -205,6 +210,7 @@ impl Daemon {
             }
             Err(error) => {
                 seat.holder = Err::<Holder, _>(error).into();
+                self.hands.tell_again(Event::HolderReady(agent.clone()));
             }
         }
     }
@@ -367,7 +373,8 @@ impl Daemon {
                     seat.holder = Observed::unknown("its holder has not spoken yet");
                 }
                 self.note(EventKind::SessionCreated, Some(agent), "");
-                self.connect_when_ready(agent);
+                // Its holder tells when it listens; this is for a word that was lost.
+                self.hands.tell_again(Event::HolderReady(agent.clone()));
             }
             Outcome::SessionRemoved => {
                 seat.pane = Observed::Known(None);
@@ -421,17 +428,6 @@ impl Daemon {
             }
             Outcome::Failed { what, why } => self.take_failure(agent, what, &why),
         }
-    }
-
-    /// A new session's holder tells when it listens; this is for a word that was lost.
-    fn connect_when_ready(&self, agent: &AgentId) {
-        const PATIENCE: Duration = Duration::from_secs(2);
-        let hands = Rc::clone(&self.hands);
-        let agent = agent.clone();
-        tokio::task::spawn_local(async move {
-            tokio::time::sleep(PATIENCE).await;
-            hands.tell(Event::HolderReady(agent)).await;
-        });
     }
 
     fn take_sweep(&mut self, agent: &AgentId, incarnation: IncarnationId, survivors: &[ProcessId]) {

@@ -99,11 +99,13 @@ impl Typing<'_> {
     /// Looks, pastes, looks again, presses Enter, and looks whether it was taken. Enter is pressed
     /// only on a screen that still is a prompt: a dialog that came up meanwhile is not answered.
     async fn bring(&self, text: &str) -> Result<PokeResult, Failure> {
-        if let Err(result) = self.expect(&[Screen::Prompt]).await? {
-            return Ok(result);
+        if !self.holds_own_text().await? {
+            if let Err(result) = self.expect(&[Screen::Prompt]).await? {
+                return Ok(result);
+            }
+            self.paste(text).await?;
+            tokio::time::sleep(self.spec.preset.settle).await;
         }
-        self.paste(text).await?;
-        tokio::time::sleep(self.spec.preset.settle).await;
         for _ in 0..2 {
             if let Err(result) = self.expect(&[Screen::Prompt, Screen::Draft]).await? {
                 return Ok(result);
@@ -113,6 +115,7 @@ impl Typing<'_> {
                 .ask(request::key(&pane_id(self.pane), Key::Enter))
                 .await?;
             if self.was_taken().await? {
+                self.forget_paste();
                 return Ok(PokeResult::Delivered);
             }
         }
@@ -153,13 +156,26 @@ impl Typing<'_> {
         Ok(self.hands.terminal.capture(self.pane, 0).await?)
     }
 
+    /// Whether the input row holds just what a daemon pasted that ended before it pressed Enter. A
+    /// person's half-typed line is never that, and is left alone.
+    async fn holds_own_text(&self) -> Result<bool, Failure> {
+        let Ok(pasted) = fs_err::read_to_string(self.paste_file()) else {
+            return Ok(false);
+        };
+        let draft = self.spec.preset.screen.draft(&self.capture().await?);
+        Ok(draft.as_deref() == Some(pasted.trim()))
+    }
+
     async fn paste(&self, text: &str) -> Result<(), Failure> {
         let file = self.paste_file();
         atomic::write_private(&file, text.as_bytes())?;
-        let pasted = self.hands.terminal.paste(self.pane, &file).await;
-        // Only a copy of what was sent; the next paste replaces it.
-        let _ = fs_err::remove_file(&file);
-        Ok(pasted?)
+        Ok(self.hands.terminal.paste(self.pane, &file).await?)
+    }
+
+    /// The file stays until its text was taken: it tells whose text is in the input row.
+    fn forget_paste(&self) {
+        // One that stays is replaced by the next paste.
+        let _ = fs_err::remove_file(self.paste_file());
     }
 
     fn paste_file(&self) -> PathBuf {

@@ -75,6 +75,12 @@ impl AgentScreen {
             screen => screen,
         }
     }
+
+    /// What stands in the input row, if the screen is a [`Screen::Draft`].
+    pub fn draft(&self, captured: &str) -> Option<String> {
+        let drafted = self.read(captured) == Screen::Draft;
+        self.patterns.draft(captured).filter(|_| drafted)
+    }
 }
 
 impl Preset {

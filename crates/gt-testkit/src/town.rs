@@ -6,8 +6,10 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use gt_api::view::{Agent, State, Status};
-use gt_core::AgentId;
-use gt_host::clock;
+use gt_core::{AgentId, ProcessId, Role};
+use gt_host::paths::TownPaths;
+use gt_host::process::{self, Signal};
+use gt_host::{clock, holder};
 use tempfile::TempDir;
 
 use crate::scripted_agent;
@@ -22,6 +24,17 @@ pub struct TestTown {
     gt: PathBuf,
     directory: TempDir,
     root: PathBuf,
+}
+
+/// A living process that was started with the marks of an agent of the town.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Marked {
+    /// Which.
+    pub process: ProcessId,
+    /// Whose, as its environment says.
+    pub agent: String,
+    /// Of which run.
+    pub incarnation: String,
 }
 
 /// What a command ended with.
@@ -65,22 +78,17 @@ impl TestTown {
             now: clock::now(),
         })
         .expect("a town can be made");
-        let text = format!("{}\n{tables}", town.agent_tables());
-        fs_err::write(town.root.join("town.toml"), text).expect("the town's configuration");
+        town.configure(tables);
         town
     }
 
-    /// The configuration that makes every role the scripted agent.
-    fn agent_tables(&self) -> String {
+    /// The scripted agent, with a journal and a script of its own for each seat.
+    fn agent_table(&self) -> String {
         let journal = self.directory.path().join("journal");
         let script = self.directory.path().join("script");
-        let roles: String = ["mayor", "deacon", "witness", "refinery", "crew", "polecat"]
-            .iter()
-            .map(|role| format!("[roles.{role}]\nagent = \"scripted\"\n"))
-            .collect();
         format!(
-            "[agents.scripted]\ncommand = ['{gt}', 'simulate-agent', '--gt', '{gt}']\nready = '{ready}'\nblocked = '{blocked}'\n\
-             env = {{ {journal_variable} = '{journal}', {script_variable} = '{script}' }}\n{roles}",
+            "[agents.scripted]\ncommand = ['{gt}', 'simulate-agent', '--gt', '{gt}']\nready = '{ready}'\nblocked = '{blocked}'\nsettle = '20ms'\n\
+             env = {{ {journal_variable} = '{journal}', {script_variable} = '{script}' }}\n",
             gt = self.gt.display(),
             ready = scripted_agent::READY,
             blocked = scripted_agent::BLOCKED,
@@ -251,10 +259,104 @@ impl TestTown {
             .count()
     }
 
+    /// The town's files.
+    pub fn paths(&self) -> TownPaths {
+        TownPaths::new(&self.root)
+    }
+
+    /// Writes these tables to town.toml, with those of the scripted agent. A `[roles.ROLE]` among
+    /// them need not name the agent.
+    pub fn configure(&self, tables: &str) {
+        let text = format!("{}\n{}", self.agent_table(), with_agents(tables));
+        fs_err::write(self.root.join("town.toml"), text).expect("the town's configuration");
+    }
+
+    /// Registers rigs, each with the directories of its agents and of this crew.
+    pub fn rigs(&self, rigs: &[&str], crew: &[&str]) {
+        let entries: Vec<String> = rigs
+            .iter()
+            .map(|rig| {
+                format!(r#""{rig}": {{"git_url": "/nowhere", "added_at": "2025-12-01T00:00:00Z"}}"#)
+            })
+            .collect();
+        let registry = format!(r#"{{"version": 1, "rigs": {{{}}}}}"#, entries.join(", "));
+        for rig in rigs {
+            let seats = ["witness".to_owned(), "refinery/rig".to_owned()];
+            let workspaces = crew.iter().map(|name| format!("crew/{name}"));
+            for directory in seats.into_iter().chain(workspaces) {
+                fs_err::create_dir_all(self.root.join(rig).join(directory))
+                    .expect("a directory of the rig's");
+            }
+        }
+        fs_err::write(self.paths().rigs_json(), registry).expect("the registry");
+    }
+
+    /// Every living process that carries an agent's marks of this town, agents' children included.
+    pub fn marked(&self) -> Vec<Marked> {
+        let town = self.root.display().to_string();
+        let table = process::table().expect("the process table");
+        let marked = table.into_iter().filter_map(|facts| {
+            // A process that ends while it is looked at carries no mark any more.
+            let environment = fs_err::read(format!("/proc/{}/environ", facts.id.pid)).ok()?;
+            let environment = String::from_utf8_lossy(&environment);
+            let value = |name: &str| {
+                environment
+                    .split('\0')
+                    .find_map(|line| line.strip_prefix(name)?.strip_prefix('='))
+                    .map(str::to_owned)
+            };
+            (value("GT_TOWN")? == town).then_some(())?;
+            Some(Marked {
+                process: facts.id,
+                agent: value("GT_AGENT")?,
+                incarnation: value("GT_INCARNATION")?,
+            })
+        });
+        marked.collect()
+    }
+
+    /// The pid of an agent's program, as its holder says, whether or not a daemon runs.
+    pub fn pid(&self, id: &str) -> Option<u32> {
+        let agent = AgentId::from_canonical(id).expect("an agent's id");
+        let report = holder::read_state_file(&self.paths(), &agent).ok()??;
+        let process = report.process.filter(|_| report.exit.is_none())?;
+        Some(process.pid)
+    }
+
     /// The daemon's pid.
     pub fn daemon_pid(&self) -> u32 {
         self.status().daemon.pid.expect("the daemon runs")
     }
+}
+
+/// Tables that make every role's agent the scripted one.
+fn with_agents(tables: &str) -> String {
+    let mut tables = tables.to_owned();
+    for role in Role::ALL {
+        let header = format!("[roles.{role}]\n");
+        let table = format!("{header}agent = \"scripted\"\n");
+        if tables.contains(&header) {
+            tables = tables.replace(&header, &table);
+        } else {
+            tables.push_str(&format!("\n{table}"));
+        }
+    }
+    tables
+}
+
+/// Sends a signal to a process that must be there.
+#[track_caller]
+pub fn signal(pid: u32, signal: Signal) {
+    let process = process::identify(pid)
+        .expect("the process table")
+        .unwrap_or_else(|| panic!("process {pid} is not there"));
+    // One that ends in this instant has no need of it.
+    process::signal(process, signal).expect("a process of one's own may be signalled");
+}
+
+/// Whether nothing runs under this pid.
+pub fn is_gone(pid: u32) -> bool {
+    process::identify(pid).expect("the process table").is_none()
 }
 
 impl Finished {

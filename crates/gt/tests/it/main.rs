@@ -1,7 +1,12 @@
 //! `gt` from end to end: the real binary, real tmux on private sockets, real processes and git.
 
+#![expect(clippy::unwrap_used, reason = "a test's helpers fail their test")]
+
 mod messages;
+mod poke;
+mod robustness;
 mod supervision;
+mod towns;
 
 use std::path::Path;
 
