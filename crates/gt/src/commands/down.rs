@@ -118,13 +118,27 @@ fn seated(context: &Context, left: &mut Left) -> Vec<AgentId> {
     }
 }
 
-/// Stops one agent through its holder, and makes sure that both are gone.
+/// Stops one agent through its holder, and makes sure that both are gone. A holder that ended while
+/// it was asked, as the daemon's last word to it may have told it to, is what is wanted.
 fn stop_by_holder(context: &Context, agent: &AgentId, arguments: &Down) -> Result<(), String> {
     let report = holder::read_state_file(context.paths(), agent).map_err(|error| chain(&error))?;
     let Some(report) = report else { return Ok(()) };
     if process::is_alive(report.holder) == Observed::Known(false) {
         return Ok(());
     }
+    let asked = ask_holder(&report, arguments);
+    let gone = || (process::is_alive(report.holder) == Observed::Known(false)).then_some(());
+    match (asked, crate::wait::until(TMUX, gone)) {
+        (Ok(()), Some(())) => Ok(()),
+        (Ok(()), None) => Err("its holder did not end".to_owned()),
+        (Err(why), None) => Err(why),
+        (Err(why), Some(())) if leaves_something(&report) => Err(why),
+        (Err(_), Some(())) => Ok(()),
+    }
+}
+
+/// Has the holder stop its run and end.
+fn ask_holder(report: &protocol::Report, arguments: &Down) -> Result<(), String> {
     let patience = Duration::from_secs(arguments.wait);
     let grace = if arguments.force {
         Duration::ZERO
@@ -145,8 +159,14 @@ fn stop_by_holder(context: &Context, agent: &AgentId, arguments: &Down) -> Resul
     }
     // The daemon may have told it first: what counts is that it goes.
     let _ = client.request(&protocol::Request::Quit, in_time());
-    let gone = || (process::is_alive(report.holder) == Observed::Known(false)).then_some(());
-    crate::wait::until(TMUX, gone).ok_or_else(|| "its holder did not end".to_owned())
+    Ok(())
+}
+
+/// Whether a holder that is gone left processes of its run behind, or may have.
+fn leaves_something(report: &protocol::Report) -> bool {
+    report
+        .incarnation
+        .is_some_and(|run| !process::marked(run).is_ok_and(|left| left.is_empty()))
 }
 
 /// Ends the town's own tmux server, unless a person's sessions are in it.
