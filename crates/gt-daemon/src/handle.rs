@@ -23,6 +23,12 @@ use crate::event::Event;
 use crate::link::{Link, LinkId};
 use crate::terminal::Listing;
 
+/// When a new session's holder must listen: it does so a few milliseconds after its start.
+const LISTENS: Duration = Duration::from_secs(2);
+
+/// Pause before another try to connect to a holder that lives and could not be connected to.
+const AGAIN: Duration = Duration::from_millis(100);
+
 impl Daemon {
     /// Takes an event in. The beat that follows decides what it means.
     pub(crate) fn handle(&mut self, event: Event) {
@@ -125,9 +131,10 @@ impl Daemon {
         for seat in self.seats.values_mut() {
             // An action under way knows better than a listing that may be older than it.
             if seat.in_flight.is_none() {
-                seat.pane = self.listing.as_ref().map(|listing| {
-                    listing.pane(seat.reported_pane.as_deref(), &seat.spec.session_name)
-                });
+                seat.pane = self
+                    .listing
+                    .as_ref()
+                    .map(|listing| listing.pane(&seat.owner()));
             }
         }
     }
@@ -159,7 +166,10 @@ impl Daemon {
         } {
             Observed::Known(true) => self.spawn_link(agent, report.socket.into()),
             Observed::Known(false) => {
-                self.bury_holder(agent, report.incarnation, report.exit.is_some(), here);
+                // An end that only the file tells of was the holder's end, too.
+                let told = seat.last_end.map(|end| end.incarnation) == report.incarnation;
+                let ended = report.incarnation.is_none() || told;
+                self.bury_holder(agent, report.incarnation, ended, here);
             }
             Observed::Unknown(reason) => seat.holder = Observed::Unknown(reason),
         }
@@ -205,6 +215,8 @@ impl Daemon {
             }
             Err(error) => {
                 seat.holder = Err::<Holder, _>(error).into();
+                // It may be ending: its socket goes first, and nobody tells when it is gone.
+                self.connect_after(agent, AGAIN);
             }
         }
     }
@@ -360,7 +372,8 @@ impl Daemon {
                     seat.holder = Observed::unknown("its holder has not spoken yet");
                 }
                 self.note(EventKind::SessionCreated, Some(agent), "");
-                self.connect_when_ready(agent);
+                // Its holder tells when it listens; this is for a word that was lost.
+                self.connect_after(agent, LISTENS);
             }
             Outcome::SessionRemoved => {
                 seat.pane = Observed::Known(None);
@@ -416,13 +429,12 @@ impl Daemon {
         }
     }
 
-    /// A new session's holder tells when it listens; this is for a word that was lost.
-    fn connect_when_ready(&self, agent: &AgentId) {
-        const PATIENCE: Duration = Duration::from_secs(2);
+    /// Looks at an agent's holder again, unless it is connected by then.
+    fn connect_after(&self, agent: &AgentId, pause: Duration) {
         let hands = Rc::clone(&self.hands);
         let agent = agent.clone();
         tokio::task::spawn_local(async move {
-            tokio::time::sleep(PATIENCE).await;
+            tokio::time::sleep(pause).await;
             hands.tell(Event::HolderReady(agent)).await;
         });
     }
