@@ -8,17 +8,15 @@ use std::time::Duration;
 use gt_core::AgentId;
 use gt_core::event::{EventKind, NewEvent};
 use gt_core::incarnation::{Exit, Incarnation, IncarnationId, ProcessId};
-use gt_core::intent::{Desire, Intent};
-use gt_core::lifecycle;
 use gt_core::memory::{AgentMemory, Cause, PokeResult};
 use gt_core::observed::chain;
 use gt_core::plan::{Action, RequestEnd, Step, StopPurpose};
 use gt_core::snapshot::Pane;
-use gt_host::atomic;
 use gt_host::holder::kill_set;
 use gt_host::holder::protocol::{Answer, Refusal, Request, Start};
 use gt_host::roster::SeatSpec;
 use gt_host::tmux::{NewSession, config, request};
+use gt_host::{atomic, clock};
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -122,7 +120,12 @@ pub(crate) fn begin(daemon: &mut Daemon, step: &Step, now: Timestamp) {
                 poke::bring(hands, spec, message)
             });
         }
-        Action::TakeRequest { request, .. } => take_request(daemon, step, request, now),
+        Action::TakeRequest {
+            request,
+            incarnation,
+        } => {
+            take_request(daemon, step, request, incarnation, now);
+        }
         Action::CloseRequest { request, end } => close_request(daemon, step, request, end, now),
         Action::ForgetPokes | Action::OpenCircuit | Action::CloseCircuit | Action::Escalate => {
             unreachable!("the beat does what only changes memory itself")
@@ -335,7 +338,7 @@ async fn start(hands: Rc<Hands>, run: Run) -> Result<Outcome, Failure> {
         } => Ok(Outcome::NotStarted {
             incarnation: run.incarnation.id,
             errno,
-            at: gt_host::clock::now(),
+            at: clock::now(),
         }),
         Answer::Refused { refusal } => Err(refusal.into()),
         other => Err(Failure(format!("its holder answered with {other:?}"))),
@@ -430,9 +433,22 @@ fn begin_stop(daemon: &mut Daemon, step: &Step, incarnation: IncarnationId, purp
         .expect("a step names a seat");
     seat.stopping = Some(purpose);
     let link = seat.link.clone();
+    let spec = seat.spec.clone();
+    let pane = seat.pane.known().cloned().flatten();
     let hands = Rc::clone(&daemon.hands);
-    spawn(hands, step.agent.clone(), "stop", move |_| {
-        stop(link, incarnation, grace)
+    spawn(hands, step.agent.clone(), "stop", move |hands| async move {
+        if purpose == StopPurpose::Unresponsive
+            && let Some(dialog) = poke::look_for_dialog(&hands, &spec, pane).await?
+        {
+            // It waits for a person, not the other way round.
+            return Ok(Outcome::Poked {
+                incarnation,
+                misses: 0,
+                result: dialog,
+                at: clock::now(),
+            });
+        }
+        stop(link, incarnation, grace).await
     });
 }
 
@@ -441,9 +457,7 @@ async fn stop(
     incarnation: IncarnationId,
     grace: Duration,
 ) -> Result<Outcome, Failure> {
-    let Some(link) = link else {
-        return Err(Failure("its holder is not connected".to_owned()));
-    };
+    let link = link.ok_or_else(|| Failure("its holder is not connected".to_owned()))?;
     let grace_ms = u64::try_from(grace.as_millis()).unwrap_or(u64::MAX);
     match link
         .stop(incarnation, grace_ms, grace + BEYOND_GRACE)
@@ -462,36 +476,25 @@ async fn stop(
     }
 }
 
-/// Takes a request in one transaction with the intent that it brings: from now on it is carried
-/// out, at most once.
-fn take_request(daemon: &mut Daemon, step: &Step, id: Uuid, now: Timestamp) {
-    let request = daemon.request(id).cloned();
-    let intent = request
-        .as_ref()
-        .filter(|request| request.action == lifecycle::Action::Shutdown)
-        .map(|request| {
-            let intent = Intent {
-                desire: Desire::Down,
-                actor: request.actor.clone(),
-                reason: "asked for its shutdown".to_owned(),
-                at: now,
-            };
-            (request.agent.clone(), intent)
-        });
+/// Takes a request in one transaction with the wish that it leaves: from now on it is carried out,
+/// at most once, and only for this run.
+fn take_request(daemon: &mut Daemon, step: &Step, id: Uuid, run: IncarnationId, now: Timestamp) {
+    let wish = daemon.wish_after(id, now);
     let event = NewEvent::by_daemon(
         EventKind::RequestReceived,
         Some(&step.agent),
         step.because.clone(),
     );
     daemon.log_event(now, &event);
+    let hands = Rc::clone(&daemon.hands);
     spawn(
-        Rc::clone(&daemon.hands),
+        hands,
         step.agent.clone(),
         "take request",
         move |hands| async move {
             hands
                 .store
-                .run(move |store| store.take_request(id, now, intent.as_ref(), &event))
+                .run(move |store| store.take_request(id, run, now, &wish, &event))
                 .await?;
             Ok(Outcome::RequestWritten)
         },
@@ -524,7 +527,7 @@ fn close_request(daemon: &mut Daemon, step: &Step, id: Uuid, end: RequestEnd, no
 
 /// Closes a request for an agent that the town does not have.
 pub(crate) fn close_without_seat(daemon: &mut Daemon, id: Uuid, step: &Step) {
-    let now = gt_host::clock::now();
+    let now = clock::now();
     let event = closing_event(step, RequestEnd::Refused);
     daemon.log_event(now, &event);
     let reason = step.because.clone();

@@ -201,6 +201,20 @@ impl Hands {
     }
 }
 
+/// After this, what could not be observed is looked at again, without waiting for the heartbeat.
+const AGAIN: Duration = Duration::from_secs(2);
+
+impl Hands {
+    /// Tells the loop after a while, to look again at what was unknown.
+    pub(crate) fn tell_again(self: &Rc<Self>, event: Event) {
+        let hands = Rc::clone(self);
+        tokio::task::spawn_local(async move {
+            tokio::time::sleep(AGAIN).await;
+            hands.tell(event).await;
+        });
+    }
+}
+
 /// The event that a wake-up datagram stands for. One that is not understood still wakes.
 pub(crate) fn event_of(datagram: &[u8]) -> Event {
     match wake::decode(datagram) {

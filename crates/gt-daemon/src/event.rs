@@ -25,6 +25,8 @@ pub(crate) enum Event {
     Terminate,
     /// The store was read.
     Rows(Observed<TownRows>),
+    /// tmux could not be looked at a while ago.
+    LookAtTmux,
     /// tmux was asked for its panes.
     Panes(Observed<Listing>),
     /// A holder said that it listens.

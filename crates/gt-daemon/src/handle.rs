@@ -23,12 +23,6 @@ use crate::event::Event;
 use crate::link::{Link, LinkId};
 use crate::terminal::Listing;
 
-/// When a new session's holder must listen: it does so a few milliseconds after its start.
-const LISTENS: Duration = Duration::from_secs(2);
-
-/// Pause before another try to connect to a holder that lives and could not be connected to.
-const AGAIN: Duration = Duration::from_millis(100);
-
 impl Daemon {
     /// Takes an event in. The beat that follows decides what it means.
     pub(crate) fn handle(&mut self, event: Event) {
@@ -38,6 +32,7 @@ impl Daemon {
             Event::Reload => self.reload(),
             Event::Terminate => self.ending = true,
             Event::Rows(rows) => self.take_rows(rows),
+            Event::LookAtTmux => self.look_at_tmux(),
             Event::Panes(listing) => self.take_listing(listing),
             Event::HolderReady(agent) => self.connect(&agent),
             Event::Linked(agent, linked) => self.take_link(&agent, linked),
@@ -107,6 +102,7 @@ impl Daemon {
                     self.note(EventKind::Unobservable, None, reason.to_string());
                 }
                 self.store_trouble = Some(reason);
+                self.hands.tell_again(Event::Changed);
             }
         }
         for seat in self.seats.values_mut() {
@@ -124,13 +120,16 @@ impl Daemon {
         if self.tmux_reading.end() {
             self.spawn_tmux_reading();
         }
-        if let (Observed::Unknown(reason), true) = (&listing, self.listing.known().is_some()) {
-            self.note(EventKind::Unobservable, None, format!("tmux: {reason}"));
+        if let Observed::Unknown(reason) = &listing {
+            if self.listing.known().is_some() {
+                self.note(EventKind::Unobservable, None, format!("tmux: {reason}"));
+            }
+            self.hands.tell_again(Event::LookAtTmux);
         }
         self.listing = listing;
         for seat in self.seats.values_mut() {
             // An action under way knows better than a listing that may be older than it.
-            if seat.in_flight.is_none() {
+            if seat.in_flight.is_none() || seat.pane.known().is_none() {
                 seat.pane = self
                     .listing
                     .as_ref()
@@ -215,8 +214,7 @@ impl Daemon {
             }
             Err(error) => {
                 seat.holder = Err::<Holder, _>(error).into();
-                // It may be ending: its socket goes first, and nobody tells when it is gone.
-                self.connect_after(agent, AGAIN);
+                self.hands.tell_again(Event::HolderReady(agent.clone()));
             }
         }
     }
@@ -364,7 +362,14 @@ impl Daemon {
         let Some(seat) = self.seats.get_mut(agent) else {
             return;
         };
-        seat.in_flight = None;
+        let what = seat.in_flight.take().map(|in_flight| in_flight.what);
+        if !matches!(outcome, Outcome::Failed { .. }) {
+            seat.failure.take_if(|failure| Some(failure.what) == what);
+        }
+        if !matches!(outcome, Outcome::Stopped(_)) && seat.running().is_some() {
+            // A stop that was not begun leaves no purpose for a later end.
+            seat.stopping = None;
+        }
         match outcome {
             Outcome::SessionCreated(pane) => {
                 seat.pane = Observed::Known(Some(pane));
@@ -373,7 +378,7 @@ impl Daemon {
                 }
                 self.note(EventKind::SessionCreated, Some(agent), "");
                 // Its holder tells when it listens; this is for a word that was lost.
-                self.connect_after(agent, LISTENS);
+                self.hands.tell_again(Event::HolderReady(agent.clone()));
             }
             Outcome::SessionRemoved => {
                 seat.pane = Observed::Known(None);
@@ -427,16 +432,6 @@ impl Daemon {
             }
             Outcome::Failed { what, why } => self.take_failure(agent, what, &why),
         }
-    }
-
-    /// Looks at an agent's holder again, unless it is connected by then.
-    fn connect_after(&self, agent: &AgentId, pause: Duration) {
-        let hands = Rc::clone(&self.hands);
-        let agent = agent.clone();
-        tokio::task::spawn_local(async move {
-            tokio::time::sleep(pause).await;
-            hands.tell(Event::HolderReady(agent)).await;
-        });
     }
 
     fn take_sweep(&mut self, agent: &AgentId, incarnation: IncarnationId, survivors: &[ProcessId]) {

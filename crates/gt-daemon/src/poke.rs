@@ -43,6 +43,9 @@ pub(crate) async fn bring(
     spec: SeatSpec,
     message: Message,
 ) -> Result<Outcome, Failure> {
+    // From before the first key: an agent may answer sooner than its screen shows that it took the
+    // message, and that is an answer to this poke.
+    let at = clock::now();
     let typing = Typing {
         hands: &hands,
         spec: &spec,
@@ -61,8 +64,22 @@ pub(crate) async fn bring(
         incarnation: message.incarnation,
         misses: message.misses,
         result,
-        at: clock::now(),
+        at,
     })
+}
+
+/// The dialog that a run's screen shows, if it shows one. A screen that cannot be looked at is an
+/// error: nothing is stopped on it.
+pub(crate) async fn look_for_dialog(
+    hands: &Hands,
+    spec: &SeatSpec,
+    pane: Option<Pane>,
+) -> Result<Option<PokeResult>, Failure> {
+    let pane = pane.ok_or_else(|| Failure("its pane is not known".to_owned()))?;
+    let captured = hands.terminal.capture(&pane.pane, 0).await?;
+    let screen = spec.preset.screen.read(&captured);
+    let digest = digest(&captured);
+    Ok((screen == Screen::Dialog).then_some(PokeResult::NotTyped { screen, digest }))
 }
 
 /// Whether somebody is at the terminal; when that cannot be said, somebody is.

@@ -5,12 +5,13 @@ use gt_core::event::EventKind;
 use gt_core::lifecycle;
 use gt_core::mail::{Message, MessageType, Priority};
 use gt_core::observed::chain;
+use gt_core::outcome::intent_after;
 use gt_core::snapshot::Holder;
 use gt_core::{AgentId, Roll};
 use gt_host::agent_environment::Captured;
 use gt_host::config::Config;
 use gt_host::{holder, roster};
-use gt_store::{NewMessage, TownRows};
+use gt_store::{NewMessage, TownRows, WishChange};
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
@@ -131,7 +132,8 @@ impl Daemon {
             .get(agent)
             .and_then(|seat| seat.running().map(|(id, ..)| id));
         let request = lifecycle::Request {
-            id: gt_host::clock::fresh_id(),
+            // The mail's own id: read twice, it is one request.
+            id: mail.id,
             agent: agent.clone(),
             incarnation,
             action,
@@ -177,6 +179,26 @@ impl Daemon {
             .iter()
             .map(|(request, _)| request)
             .find(|request| request.id == id)
+    }
+
+    /// What taking this request does to the wish for its agent.
+    pub(crate) fn wish_after(&self, id: Uuid, now: Timestamp) -> WishChange {
+        let Some(request) = self.request(id) else {
+            return WishChange::Keep;
+        };
+        let Some(seat) = self.seats.get(&request.agent) else {
+            return WishChange::Keep;
+        };
+        let before = self
+            .rows
+            .as_ref()
+            .and_then(|rows| rows.intents.get(&request.agent).cloned());
+        let after = intent_after(request, seat.spec.run, before.clone(), now);
+        match after {
+            after if after == before => WishChange::Keep,
+            Some(intent) => WishChange::Set(request.agent.clone(), intent),
+            None => WishChange::Clear(request.agent.clone()),
+        }
     }
 
     /// The mail that tells a request's sender that it was not carried out.

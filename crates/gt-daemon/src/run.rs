@@ -19,7 +19,7 @@ use gt_host::daemon_state::DaemonState;
 use gt_host::lock::{Lock, LockError};
 use gt_host::tmux::{self, Control, Server, Tmux, TmuxError};
 use gt_host::town::{self, Town};
-use gt_host::{atomic, pid_file, process};
+use gt_host::{atomic, pid_file, process, service_notify};
 use gt_store::{Store, StoreError};
 use jiff::Timestamp;
 use tokio::sync::mpsc;
@@ -279,8 +279,11 @@ impl Daemon {
     /// The loop: take in what happened, then one beat for all of it.
     async fn supervise(&mut self, queue: &mut mpsc::Receiver<Event>) {
         let mut next_heartbeat = clock::monotonic() + self.config.heartbeat;
+        let watchdog = service_notify::interval().unwrap_or(Duration::MAX);
         while !self.ending {
-            let wait = self.next_look(next_heartbeat);
+            // Told by the loop itself: one that hangs falls silent.
+            let _ = service_notify::alive();
+            let wait = self.next_look(next_heartbeat).min(watchdog);
             match tokio::time::timeout(wait, queue.recv()).await {
                 Ok(Some(event)) => self.handle(event),
                 Ok(None) => return,
@@ -336,6 +339,8 @@ impl Daemon {
         );
         self.state.running = false;
         self.save_state();
+        // The service manager sees the end itself, a moment later.
+        let _ = service_notify::stopping();
         let paths = self.hands.town.paths();
         // The lock is the truth; these are for people and old tools.
         let _ = pid_file::remove_own(&paths.daemon_pid(), std::process::id());

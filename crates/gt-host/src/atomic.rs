@@ -8,7 +8,7 @@ use std::path::Path;
 /// # Errors
 /// An [`io::Error`] that names the path; the old file is then still there.
 pub fn write(path: &Path, content: &[u8]) -> io::Result<()> {
-    write_with_mode(path, content, 0o644)
+    write_with_mode(path, content, 0o644, Lasting::BeyondBoot)
 }
 
 /// [`write()`] with permissions 0600, for what may hold secrets.
@@ -16,12 +16,28 @@ pub fn write(path: &Path, content: &[u8]) -> io::Result<()> {
 /// # Errors
 /// As [`write()`].
 pub fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
-    write_with_mode(path, content, 0o600)
+    write_with_mode(path, content, 0o600, Lasting::BeyondBoot)
 }
 
-fn write_with_mode(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
+/// [`write_private()`] without the wait for the disk, for what means nothing once the machine has
+/// stopped. After a crash of the machine the file may be empty.
+///
+/// # Errors
+/// As [`write()`].
+pub fn write_for_boot(path: &Path, content: &[u8]) -> io::Result<()> {
+    write_with_mode(path, content, 0o600, Lasting::Boot)
+}
+
+/// How long the content has to last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lasting {
+    Boot,
+    BeyondBoot,
+}
+
+fn write_with_mode(path: &Path, content: &[u8], mode: u32, lasting: Lasting) -> io::Result<()> {
     let directory = path.parent().unwrap_or(Path::new("."));
-    replace(directory, path, content, mode).map_err(|error| {
+    replace(directory, path, content, mode, lasting).map_err(|error| {
         io::Error::new(
             error.kind(),
             format!("cannot write `{}`: {error}", path.display()),
@@ -29,16 +45,27 @@ fn write_with_mode(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
     })
 }
 
-fn replace(directory: &Path, path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
+fn replace(
+    directory: &Path,
+    path: &Path,
+    content: &[u8],
+    mode: u32,
+    lasting: Lasting,
+) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
     let mut file = tempfile::Builder::new()
         .prefix(".gt-")
         .permissions(std::fs::Permissions::from_mode(mode))
         .tempfile_in(directory)?;
     file.write_all(content)?;
-    file.as_file().sync_all()?;
+    if lasting == Lasting::BeyondBoot {
+        file.as_file().sync_all()?;
+    }
     file.persist(path).map_err(|error| error.error)?;
-    fs_err::File::open(directory)?.sync_all()
+    match lasting {
+        Lasting::Boot => Ok(()),
+        Lasting::BeyondBoot => fs_err::File::open(directory)?.sync_all(),
+    }
 }
 
 #[cfg(test)]

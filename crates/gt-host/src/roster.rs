@@ -1,5 +1,6 @@
 //! The seats of a town: each agent on the roll with what its role's configuration says.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -67,7 +68,14 @@ pub struct TownRoster {
 /// from `previous`.
 pub fn read(paths: &TownPaths, config: &Config, previous: Option<&Discovery>) -> TownRoster {
     let discovery = registry::discover(paths, previous);
-    let roster = roster(config, &discovery.roll, paths, |rig| rig::theme(paths, rig));
+    let themes: BTreeMap<&RigName, Option<String>> = discovery
+        .roll
+        .rigs()
+        .iter()
+        .map(|rig| (rig, rig::theme(paths, rig)))
+        .collect();
+    let theme = |rig: &RigName| themes.get(rig).cloned().flatten();
+    let roster = roster(config, &discovery.roll, paths, theme);
     let mut problems: Vec<String> = discovery.problems.iter().map(ToString::to_string).collect();
     problems.extend(roster.collisions.iter().map(|one| {
         format!(

@@ -79,7 +79,7 @@ pub(crate) fn set_intent(
     append(connection, intent.at, &event).map(drop)
 }
 
-fn clear_intent(
+pub(crate) fn clear_intent(
     connection: &Connection,
     agent: &AgentId,
     now: Timestamp,

@@ -23,6 +23,6 @@ mod town;
 pub use error::StoreError;
 pub use incarnations::Ended;
 pub use mail::NewMessage;
-pub use requests::{RequestStatus, SubmitOutcome};
+pub use requests::{RequestStatus, SubmitOutcome, WishChange};
 pub use store::Store;
 pub use town::TownRows;

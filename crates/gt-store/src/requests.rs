@@ -1,7 +1,7 @@
 //! Lifecycle requests: open, taken, closed.
 //!
 //! Invariant: a request leaves `open` once, and of one run of one agent at most one request is
-//! open or taken at a time.
+//! open at a time.
 
 use gt_core::event::{EventKind, NewEvent};
 use gt_core::lifecycle::{Action, Request};
@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::columns::{agent, millis, time, time_if_any, unreadable, uuid, uuid_if_any, word};
 use crate::events::{append, event_of};
-use crate::intents::set_intent;
+use crate::intents::{clear_intent, set_intent};
 use crate::mail::{self, NewMessage};
 use crate::{Store, StoreError};
 
@@ -42,6 +42,17 @@ pub enum RequestStatus {
     Expired,
     /// It was withdrawn.
     Cancelled,
+}
+
+/// What taking a request does to the wish for its agent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WishChange {
+    /// It stays as it is.
+    Keep,
+    /// It becomes this.
+    Set(AgentId, Intent),
+    /// There is none any more: the role's rule counts.
+    Clear(AgentId),
 }
 
 impl Store {
@@ -75,21 +86,24 @@ impl Store {
         self.read("reading requests", pending_requests)
     }
 
-    /// Takes an open request, with the wish that comes of it and the event, in one transaction.
+    /// Takes an open request for this run, which is stored with it, with the wish that comes of it and the event, in one transaction.
     /// False, and nothing written, when somebody else had it, it was closed, or its time is over.
     pub fn take_request(
         &mut self,
         id: Uuid,
+        run: IncarnationId,
         now: Timestamp,
-        intent: Option<&(AgentId, Intent)>,
+        wish: &WishChange,
         event: &NewEvent,
     ) -> Result<bool, StoreError> {
         self.write("taking a request", |transaction| {
-            if !take(transaction, id, now)? {
+            if !take(transaction, id, run, now)? {
                 return Ok(false);
             }
-            if let Some((agent, intent)) = intent {
-                set_intent(transaction, agent, intent)?;
+            match wish {
+                WishChange::Keep => {}
+                WishChange::Set(agent, intent) => set_intent(transaction, agent, intent)?,
+                WishChange::Clear(agent) => clear_intent(transaction, agent, now, &event.actor)?,
             }
             append(transaction, now, event)?;
             Ok(true)
@@ -182,13 +196,18 @@ fn insert(connection: &Connection, request: &Request) -> rusqlite::Result<()> {
         .map(drop)
 }
 
-fn take(connection: &Connection, id: Uuid, now: Timestamp) -> rusqlite::Result<bool> {
+fn take(
+    connection: &Connection,
+    id: Uuid,
+    run: IncarnationId,
+    now: Timestamp,
+) -> rusqlite::Result<bool> {
     let taken = connection
         .prepare_cached(
-            "UPDATE request SET state = 'taken', taken_at = ?2
+            "UPDATE request SET state = 'taken', taken_at = ?2, incarnation = ?3
              WHERE id = ?1 AND state = 'open' AND expires_at > ?2",
         )?
-        .execute((id.to_string(), millis(now)))?;
+        .execute((id.to_string(), millis(now), run.to_string()))?;
     Ok(taken > 0)
 }
 

@@ -6,6 +6,7 @@
 mod cli;
 mod client;
 mod commands;
+mod completion;
 mod context;
 mod error;
 mod printer;

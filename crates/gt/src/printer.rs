@@ -11,10 +11,16 @@ pub(crate) fn data(line: impl Display) {
     let _ = writeln!(anstream::stdout().lock(), "{line}");
 }
 
-/// Prints text of several lines as it is.
+/// Prints text of several lines as it is, in one write: a line each would be hundreds for a large
+/// town.
 pub(crate) fn text(text: &str) {
+    let stdout = std::io::stdout();
+    let printed = match anstream::AutoStream::choice(&stdout) {
+        anstream::ColorChoice::Never => anstream::adapter::strip_str(text).to_string().into(),
+        _ => std::borrow::Cow::Borrowed(text),
+    };
     // As in `data`.
-    let _ = write!(anstream::stdout().lock(), "{text}");
+    let _ = stdout.lock().write_all(printed.as_bytes());
 }
 
 /// Says something to the person: progress, results of verbs without data, warnings.

@@ -59,8 +59,16 @@ fn banned_words(file: &TextFile) -> Vec<Finding> {
     findings
 }
 
-/// The first line that is not blank is a module doc.
+fn is_tests(file: &TextFile) -> bool {
+    file.path.ends_with("/tests.rs") || file.path.contains("/tests/")
+}
+
+/// The first line that is not blank is a module doc. A file of tests says what it is by its name
+/// and its place.
 fn module_doc(file: &TextFile) -> Option<Finding> {
+    if is_tests(file) {
+        return None;
+    }
     let first = file.text.lines().find(|line| !line.trim().is_empty());
     let documented = first.is_some_and(|line| line.starts_with("//!"));
     (!documented).then(|| {

@@ -452,12 +452,23 @@ impl Holder {
         let Some(scope) = self.scope() else {
             return self.follow(then, Ok(Vec::new()));
         };
+        if self.is_all_gone() {
+            self.tell_gone(scope.incarnation, Vec::new(), None);
+            return self.follow(then, Ok(Vec::new()));
+        }
         self.ending = Some(Ending {
             sweep: Sweep::new(scope, grace, clock::monotonic()),
             then,
         });
         self.set_phase();
         self.advance();
+    }
+
+    /// Whether nothing can be left of the run, known without a look at every process of the
+    /// machine: what this holder started and all that came of it are its descendants.
+    fn is_all_gone(&self) -> bool {
+        let is_own = self.report.incarnation.is_some();
+        cfg!(target_os = "linux") && is_own && !self.runs && !signals::has_children()
     }
 
     /// What is to be ended: the current or last run, or that of an earlier holder.

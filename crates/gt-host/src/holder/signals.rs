@@ -134,6 +134,18 @@ pub(super) fn next_change() -> Option<(u32, Change)> {
     Some((pid, change(status, &usage)))
 }
 
+/// Whether there is any child, zombies included. A reaper of orphans that has none has no
+/// descendant at all: who loses its parent comes to it.
+pub(super) fn has_children() -> bool {
+    let mut status = std::mem::MaybeUninit::<libc::siginfo_t>::zeroed();
+    let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+    // SAFETY: the out pointer is valid for writes, and nothing is read from it.
+    let result = unsafe { libc::waitid(libc::P_ALL, 0, status.as_mut_ptr(), options) };
+    // Only this very error says that there is none.
+    let none = result < 0 && io::Error::last_os_error().raw_os_error() == Some(libc::ECHILD);
+    !none
+}
+
 fn change(status: i32, usage: &libc::rusage) -> Change {
     if libc::WIFSTOPPED(status) {
         Change::Stopped(libc::WSTOPSIG(status))

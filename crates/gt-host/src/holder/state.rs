@@ -38,11 +38,20 @@ fn read(path: &Path) -> Result<Option<Report>, StateError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         other => other.map_err(StateError::Read)?,
     };
+    if never_reached_the_disk(&text) {
+        return Ok(None);
+    }
     let report = serde_json::from_slice(&text).map_err(|source| StateError::Form {
         path: path.to_owned(),
         source,
     })?;
     Ok(Some(report))
+}
+
+/// Whether the machine crashed before the content was written out: files are replaced whole, so
+/// that no reader sees one of these otherwise. Its holder ended with the machine.
+fn never_reached_the_disk(text: &[u8]) -> bool {
+    text.iter().all(|byte| *byte == 0)
 }
 
 /// Every agent whose seat has a state file, with what it says, in the order of their ids.
@@ -77,7 +86,27 @@ fn agent_of(path: &Path) -> Option<AgentId> {
     AgentId::from_file_stem(stem)
 }
 
+/// Without waiting for the disk: the next order to the holder would wait, too, and what it says of
+/// one boot counts in no other.
 pub(super) fn write(paths: &TownPaths, report: &Report) -> io::Result<()> {
     let text = serde_json::to_vec(report)?;
-    crate::atomic::write_private(&paths.holder_state(&report.agent), &text)
+    crate::atomic::write_for_boot(&paths.holder_state(&report.agent), &text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A machine that crashes may leave the name of a file whose content was not written out.
+    #[test]
+    fn a_file_that_never_reached_the_disk_is_none_and_half_a_one_is_unknown() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("mayor.json");
+        for lost in [&b""[..], &[0; 512]] {
+            fs_err::write(&path, lost).unwrap();
+            assert!(read(&path).unwrap().is_none());
+        }
+        fs_err::write(&path, b"{\"version\":").unwrap();
+        assert!(matches!(read(&path), Err(StateError::Form { .. })));
+    }
 }

@@ -217,7 +217,7 @@ fn gemini_is_read() {
 fn opencode_is_read() {
     check(
         "opencode",
-        "┃  Ask anything… \"Fix a TODO\"\n┃  Build  fake-model",
+        "┃  Ask anything… \"Fix broken tests\"\n┃  Build  fake-model",
         Screen::Prompt,
     );
     check(

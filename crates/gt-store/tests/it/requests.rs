@@ -2,9 +2,10 @@ use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use gt_core::Desire;
+use gt_core::IncarnationId;
 use gt_core::event::{EventKind, NewEvent};
 use gt_core::plan::RequestEnd;
-use gt_store::{RequestStatus, Store, SubmitOutcome};
+use gt_store::{RequestStatus, Store, SubmitOutcome, WishChange};
 
 use crate::world::{World, agent, at, event, id, log, message, request, wish};
 
@@ -17,6 +18,10 @@ fn submitted(world: &World) -> Store {
 
 fn status(store: &Store) -> RequestStatus {
     store.request_status(id(1, 1)).unwrap().unwrap()
+}
+
+fn this_run() -> IncarnationId {
+    IncarnationId(id(0, 1))
 }
 
 /// Covers L5: there is no moment in which one is there and the other is not.
@@ -81,7 +86,13 @@ fn a_request_that_is_done_is_not_carried_out_again() {
     let mut store = submitted(&world);
     assert!(
         store
-            .take_request(id(1, 1), at(20), None, &event("taken"))
+            .take_request(
+                id(1, 1),
+                this_run(),
+                at(20),
+                &WishChange::Keep,
+                &event("taken")
+            )
             .unwrap()
     );
     assert_eq!(status(&store), RequestStatus::Taken);
@@ -96,7 +107,13 @@ fn a_request_that_is_done_is_not_carried_out_again() {
     assert!(store.pending_requests().unwrap().is_empty());
     assert!(
         !store
-            .take_request(id(1, 1), at(31), None, &event("taken"))
+            .take_request(
+                id(1, 1),
+                this_run(),
+                at(31),
+                &WishChange::Keep,
+                &event("taken")
+            )
             .unwrap()
     );
     let same = store.submit_request(&request(1, Some(1)), None).unwrap();
@@ -121,7 +138,13 @@ fn of_many_takers_one_takes() {
                 let mut store = world.open();
                 takers.wait();
                 if store
-                    .take_request(id(1, 1), at(20), None, &event("taken"))
+                    .take_request(
+                        id(1, 1),
+                        this_run(),
+                        at(20),
+                        &WishChange::Keep,
+                        &event("taken"),
+                    )
                     .unwrap()
                 {
                     taken.fetch_add(1, Ordering::Relaxed);
@@ -142,29 +165,30 @@ fn taking_and_what_is_wanted_then_are_one() {
     let world = World::new();
     let mut store = submitted(&world);
     let witness = agent("gas/witness");
-    let nobodys = (witness.clone(), wish(Desire::Down, "", 20));
+    let nobodys = WishChange::Set(witness.clone(), wish(Desire::Down, "", 20));
     assert!(
         store
-            .take_request(id(1, 1), at(20), Some(&nobodys), &event("taken"))
+            .take_request(id(1, 1), this_run(), at(20), &nobodys, &event("taken"))
             .is_err()
     );
     assert_eq!(status(&store), RequestStatus::Open, "all or none");
 
-    let down = (witness.clone(), wish(Desire::Down, "gas/witness", 20));
+    let wished = wish(Desire::Down, "gas/witness", 20);
+    let down = WishChange::Set(witness.clone(), wished.clone());
     assert!(
         store
-            .take_request(id(1, 1), at(20), Some(&down), &event("taken"))
+            .take_request(id(1, 1), this_run(), at(20), &down, &event("taken"))
             .unwrap()
     );
-    assert_eq!(store.intents().unwrap()[&witness], down.1);
+    assert_eq!(store.intents().unwrap()[&witness], wished);
 
-    let up = (witness.clone(), wish(Desire::Up, "gas/witness", 21));
+    let up = WishChange::Set(witness.clone(), wish(Desire::Up, "gas/witness", 21));
     assert!(
         !store
-            .take_request(id(1, 1), at(21), Some(&up), &event("taken"))
+            .take_request(id(1, 1), this_run(), at(21), &up, &event("taken"))
             .unwrap()
     );
-    assert_eq!(store.intents().unwrap()[&witness], down.1);
+    assert_eq!(store.intents().unwrap()[&witness], wished);
 }
 
 /// Covers F25.
@@ -174,7 +198,13 @@ fn a_request_whose_time_is_over_is_not_taken_and_makes_way() {
     let mut store = submitted(&world);
     assert!(
         !store
-            .take_request(id(1, 1), at(610), None, &event("taken"))
+            .take_request(
+                id(1, 1),
+                this_run(),
+                at(610),
+                &WishChange::Keep,
+                &event("taken")
+            )
             .unwrap()
     );
 
@@ -198,7 +228,13 @@ fn a_request_can_be_withdrawn_until_it_is_taken() {
     assert_eq!(status(&store), RequestStatus::Cancelled);
     assert!(
         !store
-            .take_request(id(1, 1), at(13), None, &event("taken"))
+            .take_request(
+                id(1, 1),
+                this_run(),
+                at(13),
+                &WishChange::Keep,
+                &event("taken")
+            )
             .unwrap()
     );
     assert_eq!(
@@ -209,7 +245,13 @@ fn a_request_can_be_withdrawn_until_it_is_taken() {
     store.submit_request(&request(2, Some(1)), None).unwrap();
     assert!(
         store
-            .take_request(id(1, 2), at(14), None, &event("taken"))
+            .take_request(
+                id(1, 2),
+                this_run(),
+                at(14),
+                &WishChange::Keep,
+                &event("taken")
+            )
             .unwrap()
     );
     assert!(!store.cancel_request(id(1, 2), at(15)).unwrap());

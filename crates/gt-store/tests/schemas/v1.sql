@@ -96,7 +96,7 @@ CREATE TABLE request (
     CHECK ((closed_at IS NULL) = (reason IS NULL))
 ) STRICT;
 CREATE UNIQUE INDEX request_pending ON request (agent, ifnull(incarnation, ''))
-    WHERE state IN ('open', 'taken');
+    WHERE state = 'open';
 
 CREATE TABLE message (
     seq             INTEGER PRIMARY KEY,

@@ -6,6 +6,8 @@ use std::path::Path;
 use gt_api::request::Request;
 use gt_core::observed::chain;
 use gt_host::config::{self, ConfigError, Effective, Mistake, Origin, Value};
+use schemars::JsonSchema;
+use serde::Serialize;
 use serde_json::json;
 
 use crate::cli::Config;
@@ -13,6 +15,17 @@ use crate::client::Client;
 use crate::context::Context;
 use crate::error::{CliError, CliResult, Doing as _, Kind};
 use crate::printer;
+
+/// One key with its value: `gt config show --json`.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Entry {
+    /// Its path, such as `poke.fresh`.
+    key: String,
+    /// Its value; lengths of time and sizes are texts, as in the file.
+    value: serde_json::Value,
+    /// Who says so: `town.toml`, `preset` or `default`.
+    origin: &'static str,
+}
 
 /// Runs the verb.
 pub(crate) fn config(context: &Context, verb: Config) -> CliResult {
@@ -180,12 +193,12 @@ fn in_json(value: &Value) -> serde_json::Value {
     }
 }
 
-fn entry(effective: &Effective) -> serde_json::Value {
-    json!({
-        "key": effective.key,
-        "value": in_json(&effective.value),
-        "origin": origin(effective.origin),
-    })
+fn entry(effective: &Effective) -> Entry {
+    Entry {
+        key: effective.key.clone(),
+        value: in_json(&effective.value),
+        origin: origin(effective.origin),
+    }
 }
 
 fn origin(origin: Origin) -> &'static str {
@@ -280,7 +293,7 @@ mod tests {
             .find(|one| one.key == "poke.fresh")
             .unwrap();
         assert_eq!(
-            entry(fresh),
+            json!(entry(fresh)),
             json!({ "key": "poke.fresh", "value": "1m30s", "origin": "town.toml" })
         );
     }

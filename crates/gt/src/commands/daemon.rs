@@ -198,10 +198,17 @@ fn reopened(path: &Path, mut file: fs_err::File) -> CliResult<fs_err::File> {
 /// started it, and nothing after that.
 fn run(context: &Context) -> CliResult {
     let gt = Context::gt()?;
-    gt_daemon::run(context.town.clone(), gt, gt_host::detached::ready)
+    gt_daemon::run(context.town.clone(), gt, up)
         .doing("run the daemon")
         .map_err(|error| match Client::connect(context.paths()) {
             Ok(Some(_)) => error.hint("it runs already; `gt daemon status` shows it"),
             _ => error,
         })
+}
+
+/// The daemon answers: tells whoever started it, and the service manager if there is one.
+fn up() {
+    gt_host::detached::ready();
+    // A service manager that does not hear of it gives up on the service, and says so itself.
+    let _ = gt_host::service_notify::ready();
 }

@@ -35,8 +35,9 @@ type Left = Vec<String>;
 /// Brings the town down: the wish first, then agents, the tmux server and the daemon last.
 pub(crate) fn down(context: &Context, arguments: &Down) -> CliResult {
     let mut left = save_wish(context);
-    stop_agents(context, arguments, &mut left);
-    end_tmux(context, &mut left);
+    let agents = seated(context, &mut left);
+    stop_agents(context, &agents, arguments, &mut left);
+    end_tmux(context, &agents, &mut left);
     if let Err(error) = daemon::stop(context) {
         left.push(error.to_string());
     }
@@ -79,16 +80,15 @@ fn save_wish(context: &Context) -> Left {
 
 /// By the daemon if it answers; else, or with `--force`, by the holders themselves, once no daemon
 /// acts on them any more.
-fn stop_agents(context: &Context, arguments: &Down, left: &mut Left) {
-    let agents = seated(context, left);
-    if !arguments.force && stop_by_daemon(context, &agents, arguments) {
+fn stop_agents(context: &Context, agents: &[AgentId], arguments: &Down, left: &mut Left) {
+    if !arguments.force && stop_by_daemon(context, agents, arguments) {
         return;
     }
     if let Err(error) = daemon::stop(context) {
         left.push(error.to_string());
     }
     for agent in agents {
-        if let Err(why) = stop_by_holder(context, &agent, arguments) {
+        if let Err(why) = stop_by_holder(context, agent, arguments) {
             left.push(format!("{agent}: {why}"));
         }
     }
@@ -150,14 +150,14 @@ fn stop_by_holder(context: &Context, agent: &AgentId, arguments: &Down) -> Resul
 }
 
 /// Ends the town's own tmux server, unless a person's sessions are in it.
-fn end_tmux(context: &Context, left: &mut Left) {
+fn end_tmux(context: &Context, agents: &[AgentId], left: &mut Left) {
     if !context.owns_tmux() {
         // A server that people share is not the town's to end.
         return;
     }
     let paths = context.paths();
     let server = Server::new(&paths.tmux_socket(), &paths.tmux_config(), TMUX);
-    match strangers(context, &server) {
+    match strangers(context, &server, agents) {
         Ok(strangers) if strangers.is_empty() => {
             if let Err(error) = server.kill() {
                 left.push(chain(&error));
@@ -180,12 +180,17 @@ fn end_tmux(context: &Context, left: &mut Left) {
 }
 
 /// Sessions of the town's server that no agent of the town has.
-fn strangers(context: &Context, server: &Server) -> Result<Vec<String>, TmuxError> {
+fn strangers(
+    context: &Context,
+    server: &Server,
+    seated: &[AgentId],
+) -> Result<Vec<String>, TmuxError> {
     let panes = Forked::new(server.clone()).ask(request::list())?;
-    let ours: Vec<String> = context
-        .roll()
-        .map(|roll| roll.agents().iter().map(AgentId::session_name).collect())
-        .unwrap_or_default();
+    // Agents of a rig that was removed are the town's as well.
+    let mut ours: Vec<String> = seated.iter().map(AgentId::session_name).collect();
+    if let Ok(roll) = context.roll() {
+        ours.extend(roll.agents().iter().map(AgentId::session_name));
+    }
     let mut names: Vec<String> = panes
         .into_iter()
         .map(|pane| pane.session_name)

@@ -66,7 +66,7 @@ fn success(town: &Town, existed: bool) -> String {
 fn words(warning: &Warning) -> String {
     match warning {
         Warning::InsideTown(outer) => format!(
-            "warning: the town lies inside the town at {}; commands act on the inner one in here",
+            "warning: it lies inside the town at {}; in here, commands act on the inner one",
             outer.display()
         ),
         Warning::Kept(path) => format!("kept {} as it was", path.display()),
@@ -148,6 +148,6 @@ mod tests {
     #[test]
     fn a_town_in_a_town_is_made_with_a_warning() {
         let warning = Warning::InsideTown("/outer".into());
-        assert!(words(&warning).starts_with("warning: the town lies inside the town at /outer"));
+        assert!(words(&warning).starts_with("warning: it lies inside the town at /outer"));
     }
 }

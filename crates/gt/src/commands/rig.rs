@@ -4,10 +4,12 @@ mod add;
 mod look;
 
 use std::path::Path;
+use std::time::Duration;
 
 use gt_api::view;
 use gt_core::observed::{Observed, chain};
 use gt_core::{AgentId, RigName};
+use gt_host::holder::client::Client as HolderClient;
 use gt_host::holder::protocol::{Phase, Report};
 use gt_host::holder::{self, StateError};
 use gt_host::process;
@@ -20,6 +22,9 @@ use crate::commands::{config, status};
 use crate::context::Context;
 use crate::error::{CliError, CliResult, Doing as _, Kind};
 use crate::printer;
+
+/// How long a holder may take for an answer: it waits for nobody.
+const ANSWER: Duration = Duration::from_secs(3);
 
 /// One rig with its agents: `gt rig status --json`.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -96,8 +101,14 @@ fn running(rig: &RigName, seats: Vec<(AgentId, Result<Report, StateError>)>) -> 
         .collect()
 }
 
+/// Asks the holder itself: its file may be a moment older than what it did last.
 fn may_run(report: &Report) -> bool {
-    report.phase != Phase::Idle && process::is_alive(report.holder) != Observed::Known(false)
+    if process::is_alive(report.holder) == Observed::Known(false) {
+        return false;
+    }
+    HolderClient::connect(report.socket.as_ref(), ANSWER)
+        .and_then(|mut client| client.hello(ANSWER))
+        .map_or(true, |report| report.phase != Phase::Idle)
 }
 
 /// The command that stops an agent.

@@ -4,7 +4,6 @@
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
-use comfy_table::{Table, presets};
 use gt_api::request::{Request, Response};
 use gt_api::view::{Agent, State, Status};
 use gt_core::observed::Observed;
@@ -83,33 +82,58 @@ fn head(status: &Status) -> String {
     )
 }
 
-/// A table of agents; wide cells come last.
+/// A table of agents; wide cells come last. Laid out here and not by a library, which takes longer
+/// over a large town than all else that `gt status` does.
 pub(crate) fn table(agents: &[Agent]) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING);
-    table.set_header(["AGENT", "WANTED", "STATE", "PID", "RESTARTS", "WAITING ON"]);
-    for agent in agents {
-        let waiting = agent
-            .waiting
-            .as_ref()
-            .map_or("", |waiting| waiting.on.as_str());
-        table.add_row([
-            agent.id.clone(),
-            agent.intent.clone(),
-            colored(agent.state),
-            agent
-                .pid
-                .map_or_else(|| "-".to_owned(), |pid| pid.to_string()),
-            agent
-                .restarts
-                .map_or_else(|| "-".to_owned(), |restarts| restarts.to_string()),
-            waiting.to_owned(),
-        ]);
+    let head = ["AGENT", "WANTED", "STATE", "PID", "RESTARTS", "WAITING ON"];
+    let rows: Vec<[String; 6]> = agents.iter().map(cells).collect();
+    let widths: Vec<usize> = (0..head.len() - 1)
+        .map(|column| {
+            let cells = rows.iter().map(|row| row[column].len());
+            cells.fold(head[column].len(), usize::max)
+        })
+        .collect();
+    let mut text = String::new();
+    append_row(&mut text, &head, &widths, None);
+    for (row, agent) in rows.iter().zip(agents) {
+        let cells = row.each_ref().map(String::as_str);
+        append_row(&mut text, &cells, &widths, Some(agent.state));
     }
-    table
-        .lines()
-        .map(|line| format!("{}\n", line.trim_end()))
-        .collect()
+    text
+}
+
+/// All but the last are plain ASCII: their length is their width.
+fn cells(agent: &Agent) -> [String; 6] {
+    let number = |number: Option<u32>| number.map_or_else(|| "-".to_owned(), |it| it.to_string());
+    let waiting = agent.waiting.as_ref();
+    [
+        agent.id.clone(),
+        agent.intent.clone(),
+        word(agent.state).to_owned(),
+        number(agent.pid),
+        number(agent.restarts),
+        waiting.map_or_else(String::new, |waiting| waiting.on.clone()),
+    ]
+}
+
+/// Which cell of a row is the state.
+const STATE: usize = 2;
+
+/// Appends a line without blanks at its end, the state in its colour.
+fn append_row(text: &mut String, cells: &[&str; 6], widths: &[usize], state: Option<State>) {
+    let last = cells.iter().rposition(|cell| !cell.is_empty());
+    for (column, cell) in cells[..last.map_or(0, |last| last + 1)].iter().enumerate() {
+        let blanks = widths.get(column).map_or(0, |width| width - cell.len());
+        text.push(' ');
+        match state.filter(|_| column == STATE) {
+            Some(state) => text.push_str(&colored(state)),
+            None => text.push_str(cell),
+        }
+        if Some(column) != last {
+            text.extend(std::iter::repeat_n(' ', blanks + 1));
+        }
+    }
+    text.push('\n');
 }
 
 /// The state's word. Its colour repeats what the word says.

@@ -2,9 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail their test")]
 
+mod messages;
 mod poke;
 mod robustness;
 mod supervision;
+mod towns;
 
 use std::path::Path;
 

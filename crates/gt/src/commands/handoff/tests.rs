@@ -180,7 +180,13 @@ fn a_request_that_is_being_carried_out_is_not_called_withdrawn() {
     let (request, outcome) = submitted(&mut store, "--cycle");
     assert!(
         store
-            .take_request(request.id, clock::now(), None, &by_daemon())
+            .take_request(
+                request.id,
+                request.incarnation.expect("an agent asks for its run"),
+                clock::now(),
+                &gt_store::WishChange::Keep,
+                &by_daemon()
+            )
             .unwrap()
     );
     assert_snapshot!(text(give_up(&mut store, &request, outcome)), @"

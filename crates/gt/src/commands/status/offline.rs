@@ -1,10 +1,15 @@
 //! The town without its daemon: what the holders' files and processes, the store and the roster
 //! say. What only a daemon knows is unknown, not absent.
 
+use std::collections::BTreeMap;
+
 use gt_api::view::{Agent, Daemon, State, Status, Town};
+use gt_core::AgentId;
 use gt_core::observed::{Observed, chain};
 use gt_host::daemon_state::DaemonState;
+use gt_host::holder::StateError;
 use gt_host::holder::protocol::{Phase, Report};
+use gt_host::paths::TownPaths;
 use gt_host::roster::SeatSpec;
 use gt_host::{holder, lock, process};
 use gt_store::TownRows;
@@ -38,6 +43,7 @@ pub(super) fn look(context: &Context) -> CliResult<Status> {
             None
         }
     };
+    let reports = Reports::read(paths);
     Ok(Status {
         town: Town {
             name: context.town.name().to_owned(),
@@ -47,7 +53,7 @@ pub(super) fn look(context: &Context) -> CliResult<Status> {
         daemon: daemon(context, &mut problems),
         agents: seats
             .iter()
-            .map(|seat| agent(context, seat, rows.as_ref()))
+            .map(|seat| agent(seat, &reports.of(&seat.agent), rows.as_ref()))
             .collect(),
         problems,
     })
@@ -79,15 +85,43 @@ fn daemon(context: &Context, problems: &mut Vec<String>) -> Daemon {
     }
 }
 
-fn agent(context: &Context, seat: &SeatSpec, rows: Option<&TownRows>) -> Agent {
-    let report = holder::read_state_file(context.paths(), &seat.agent);
-    let seen = see(&report);
+/// What the holders' files say: one directory is listed, since most seats of a large town have
+/// none.
+enum Reports {
+    Listed(BTreeMap<AgentId, Result<Report, StateError>>),
+    Unknown(String),
+}
+
+impl Reports {
+    fn read(paths: &TownPaths) -> Self {
+        match holder::list_state_files(paths) {
+            Ok(files) => Self::Listed(files.into_iter().collect()),
+            Err(error) => Self::Unknown(chain(&error)),
+        }
+    }
+
+    /// None when there is no holder's file; why not, when that is unknown.
+    fn of(&self, agent: &AgentId) -> Result<Option<&Report>, String> {
+        match self {
+            Self::Listed(reports) => match reports.get(agent) {
+                Some(Ok(report)) => Ok(Some(report)),
+                Some(Err(error)) => Err(chain(error)),
+                None => Ok(None),
+            },
+            Self::Unknown(reason) => Err(reason.clone()),
+        }
+    }
+}
+
+fn agent(
+    seat: &SeatSpec,
+    report: &Result<Option<&Report>, String>,
+    rows: Option<&TownRows>,
+) -> Agent {
+    let seen = see(report);
     let intent = rows.and_then(|rows| rows.intents.get(&seat.agent));
-    let running = report
-        .as_ref()
-        .ok()
-        .and_then(Option::as_ref)
-        .filter(|_| seen.runs);
+    let running = report.as_ref().ok().copied().flatten();
+    let running = running.filter(|_| seen.runs);
     Agent {
         id: seat.agent.to_string(),
         role: seat.agent.role().to_string(),
@@ -123,7 +157,7 @@ struct Seen {
     evidence: String,
 }
 
-fn see(report: &Result<Option<Report>, holder::StateError>) -> Seen {
+fn see(report: &Result<Option<&Report>, String>) -> Seen {
     let without = |state, evidence: String| Seen {
         state,
         runs: false,
@@ -133,7 +167,7 @@ fn see(report: &Result<Option<Report>, holder::StateError>) -> Seen {
     let report = match report {
         Ok(Some(report)) => report,
         Ok(None) => return without(State::Gone, "it has no holder".to_owned()),
-        Err(error) => return without(State::Unknown, chain(error)),
+        Err(reason) => return without(State::Unknown, reason.clone()),
     };
     match process::is_alive(report.holder) {
         Observed::Unknown(reason) => without(State::Unknown, reason.to_string()),

@@ -27,7 +27,7 @@ fn heartbeats_are_counted_in_digits() {
     assert_eq!(message, "running (pid 4242), 66 heartbeats");
 }
 
-/// Covers F40: the lock tells whether a daemon runs; the socket only whether it works.
+/// The lock tells whether a daemon runs; the socket only whether it works.
 #[test]
 fn a_daemon_that_holds_its_lock_and_does_not_answer_is_an_error() {
     assert_eq!(running(true, &Ok(None), false).0, CheckResult::Error);
