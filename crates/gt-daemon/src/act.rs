@@ -24,7 +24,7 @@ use crate::daemon::{Daemon, Hands};
 use crate::event::Event;
 use crate::link::Link;
 use crate::poke;
-use crate::terminal::{pane_id, session_id};
+use crate::terminal::{Owner, pane_id, session_id};
 
 /// How long the capture of a last screen may hold a restart up.
 const LAST_SCREEN: Duration = Duration::from_millis(500);
@@ -80,9 +80,10 @@ pub(crate) fn begin(daemon: &mut Daemon, step: &Step, now: Timestamp) {
             });
         }
         Action::RemoveSession { pane } => {
-            let link = daemon.seats[&agent].link.clone();
+            let seat = &daemon.seats[&agent];
+            let (link, owner) = (seat.link.clone(), seat.owner());
             spawn(hands, agent, "remove session", |hands| {
-                remove_session(hands, link, pane)
+                remove_session(hands, link, pane, owner)
             });
         }
         Action::Sweep { incarnation } => {
@@ -104,7 +105,8 @@ pub(crate) fn begin(daemon: &mut Daemon, step: &Step, now: Timestamp) {
             text,
             misses,
         } => {
-            let spec = daemon.seats[&agent].spec.clone();
+            let seat = &daemon.seats[&agent];
+            let (spec, owner) = (seat.spec.clone(), seat.owner());
             let quiet = daemon.policy.attached_quiet;
             let message = poke::Message {
                 incarnation,
@@ -112,6 +114,7 @@ pub(crate) fn begin(daemon: &mut Daemon, step: &Step, now: Timestamp) {
                 text,
                 misses,
                 quiet,
+                owner,
             };
             spawn(hands, agent, "poke", |hands| {
                 poke::bring(hands, spec, message)
@@ -202,12 +205,17 @@ async fn remove_session(
     hands: Rc<Hands>,
     link: Option<Link>,
     pane: Pane,
+    owner: Owner,
 ) -> Result<Outcome, Failure> {
+    let is_its_own = hands.terminal.is_of(&pane, &owner).await;
     if let Some(link) = link {
         // A holder that is gone already needs no telling.
         if let Ok(Answer::Refused { refusal }) = link.ask(Request::Quit, BEYOND_GRACE).await {
             return Err(refusal.into());
         }
+    }
+    if !is_its_own? {
+        return Ok(Outcome::SessionRemoved);
     }
     match hands
         .terminal

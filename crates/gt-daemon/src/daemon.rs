@@ -26,6 +26,7 @@ use crate::clockwork::Clockwork;
 use crate::event::Event;
 use crate::log::Log;
 use crate::refresh::Refresh;
+use crate::run::Remembered;
 use crate::seat::Seat;
 use crate::store_thread::StoreThread;
 use crate::terminal::{Listing, Terminal};
@@ -70,6 +71,8 @@ pub(crate) struct Daemon {
     pub(crate) links: u64,
     pub(crate) store_reading: Refresh,
     pub(crate) tmux_reading: Refresh,
+    /// What the store knows of agents that had no seat yet.
+    pub(crate) remembered: Remembered,
     pub(crate) ending: bool,
 }
 

@@ -130,9 +130,10 @@ impl Daemon {
         for seat in self.seats.values_mut() {
             // An action under way knows better than a listing that may be older than it.
             if seat.in_flight.is_none() || seat.pane.known().is_none() {
-                seat.pane = self.listing.as_ref().map(|listing| {
-                    listing.pane(seat.reported_pane.as_deref(), &seat.spec.session_name)
-                });
+                seat.pane = self
+                    .listing
+                    .as_ref()
+                    .map(|listing| listing.pane(&seat.owner()));
             }
         }
     }
@@ -164,7 +165,10 @@ impl Daemon {
         } {
             Observed::Known(true) => self.spawn_link(agent, report.socket.into()),
             Observed::Known(false) => {
-                self.bury_holder(agent, report.incarnation, report.exit.is_some(), here);
+                // An end that only the file tells of was the holder's end, too.
+                let told = seat.last_end.map(|end| end.incarnation) == report.incarnation;
+                let ended = report.incarnation.is_none() || told;
+                self.bury_holder(agent, report.incarnation, ended, here);
             }
             Observed::Unknown(reason) => seat.holder = Observed::Unknown(reason),
         }

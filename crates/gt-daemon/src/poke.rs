@@ -15,7 +15,7 @@ use gt_host::{atomic, clock};
 
 use crate::act::{Failure, Outcome};
 use crate::daemon::Hands;
-use crate::terminal::{last_activity, pane_id};
+use crate::terminal::{Owner, last_activity, pane_id};
 
 /// How long a program may take to show what was pasted, and to take it after Enter. Claude Code
 /// takes 60 to 150 ms.
@@ -33,6 +33,8 @@ pub(crate) struct Message {
     pub(crate) misses: u32,
     /// An attached person's hands must have rested for this long.
     pub(crate) quiet: Duration,
+    /// Whose pane it must still be.
+    pub(crate) owner: Owner,
 }
 
 /// Brings the message, or says why not.
@@ -49,7 +51,8 @@ pub(crate) async fn bring(
         spec: &spec,
         pane: &message.pane.pane,
     };
-    let result = if person_at(&hands, &message).await {
+    let its_own = hands.terminal.is_of(&message.pane, &message.owner).await;
+    let result = if !its_own.unwrap_or(false) || person_at(&hands, &message).await {
         PokeResult::NotTried
     } else {
         typing

@@ -71,7 +71,9 @@ impl Daemon {
 
     fn add_seat(&mut self, spec: roster::SeatSpec) {
         let agent = spec.agent.clone();
-        self.seats.insert(agent.clone(), Seat::new(spec));
+        let mut seat = Seat::new(spec);
+        self.remembered.give_to(&mut seat);
+        self.seats.insert(agent.clone(), seat);
         self.connect(&agent);
         self.look_at_tmux();
     }

@@ -29,6 +29,7 @@ use crate::daemon::{Daemon, Hands};
 use crate::event::Event;
 use crate::log::Log;
 use crate::refresh::Refresh;
+use crate::seat::Seat;
 use crate::store_thread::StoreThread;
 use crate::terminal::Terminal;
 use crate::{server, sources};
@@ -192,10 +193,10 @@ fn begin(town: Town, gt: PathBuf, events: &mpsc::Sender<Event>) -> Result<Daemon
         links: 0,
         store_reading: Refresh::default(),
         tmux_reading: Refresh::default(),
+        remembered,
         ending: false,
     };
     daemon.read_roster();
-    remembered.give_to(&mut daemon);
     Ok(daemon)
 }
 
@@ -231,7 +232,8 @@ fn first_state(paths: &gt_host::paths::TownPaths, now: Timestamp) -> DaemonState
 }
 
 /// What the store remembers of the agents from before this daemon.
-struct Remembered {
+#[derive(Debug)]
+pub(crate) struct Remembered {
     memories: BTreeMap<AgentId, gt_core::memory::AgentMemory>,
     ends: BTreeMap<AgentId, gt_store::Ended>,
     starts: BTreeMap<AgentId, u32>,
@@ -246,18 +248,19 @@ impl Remembered {
         })
     }
 
-    fn give_to(mut self, daemon: &mut Daemon) {
-        for (agent, seat) in &mut daemon.seats {
-            seat.memory = self.memories.remove(agent).unwrap_or_default();
-            seat.restarts = self.starts.get(agent).copied().unwrap_or(0);
-            if let Some(ended) = self.ends.remove(agent) {
-                seat.last_end = end_from_word(&ended.how, ended.exit).map(|how| LastEnd {
-                    incarnation: ended.id,
-                    at: ended.at,
-                    how,
-                });
-            }
-        }
+    /// Tells a new seat what is known of its agent, before anything is observed of it.
+    pub(crate) fn give_to(&mut self, seat: &mut Seat) {
+        let agent = &seat.spec.agent;
+        seat.memory = self.memories.remove(agent).unwrap_or_default();
+        seat.restarts = self.starts.get(agent).copied().unwrap_or(0);
+        seat.last_end = self.ends.remove(agent).and_then(|ended| {
+            let how = end_from_word(&ended.how, ended.exit)?;
+            Some(LastEnd {
+                incarnation: ended.id,
+                at: ended.at,
+                how,
+            })
+        });
     }
 }
 

@@ -11,6 +11,7 @@ use gt_host::roster::SeatSpec;
 use jiff::Timestamp;
 
 use crate::link::Link;
+use crate::terminal::Owner;
 
 /// One seat.
 #[derive(Debug)]
@@ -22,6 +23,8 @@ pub(crate) struct Seat {
     pub(crate) linking: bool,
     pub(crate) holder: Observed<Holder>,
     pub(crate) holder_process: Option<ProcessId>,
+    /// The holder said that it is about to end.
+    leaving: bool,
     /// The pane that the holder says it sits in.
     pub(crate) reported_pane: Option<String>,
     pub(crate) pane: Observed<Option<Pane>>,
@@ -44,6 +47,7 @@ impl Seat {
             linking: false,
             holder: Observed::unknown("not looked at yet"),
             holder_process: None,
+            leaving: false,
             reported_pane: None,
             pane: Observed::unknown("not looked at yet"),
             last_end: None,
@@ -52,6 +56,14 @@ impl Seat {
             in_flight: None,
             failure: None,
             restarts: 0,
+        }
+    }
+
+    /// What its pane is known by.
+    pub(crate) fn owner(&self) -> Owner {
+        Owner {
+            session: self.spec.session_name.clone(),
+            holder: self.holder_process,
         }
     }
 
@@ -70,11 +82,10 @@ impl Seat {
     /// Takes over what a holder tells of itself.
     pub(crate) fn take_report(&mut self, report: &Report) {
         self.holder_process = Some(report.holder);
+        self.leaving = false;
         self.reported_pane.clone_from(&report.pane);
         self.holder = holder_of(report);
-        if let (Phase::Idle, Some(incarnation), Some(exit)) =
-            (report.phase, report.incarnation, report.exit)
-        {
+        if let (Some(incarnation), Some(exit)) = (report.incarnation, report.exit) {
             let at = report.exited_at.unwrap_or_default();
             self.note_end(incarnation, at, self.end_of(End::Exited(exit)));
         }
@@ -110,7 +121,7 @@ impl Seat {
                 ..
             } => {
                 // A stop goes on until the whole kill set is gone.
-                if self.stopping.is_none() {
+                if self.stopping.is_none() && !self.leaving {
                     self.holder = Observed::Known(Holder::Idle);
                 }
                 self.note_end(*incarnation, *at, self.end_of(End::Exited(*exit)));
@@ -118,17 +129,30 @@ impl Seat {
             }
             Answer::Gone { survivors, .. } => {
                 if survivors.is_empty() {
-                    self.holder = Observed::Known(Holder::Idle);
+                    if !self.leaving {
+                        self.holder = Observed::Known(Holder::Idle);
+                    }
                     self.stopping = None;
                 }
             }
+            Answer::Quitting => self.take_leave(),
             Answer::Signalled { .. }
-            | Answer::Quitting
             | Answer::Refused { .. }
             | Answer::Error { .. }
             | Answer::Unknown => {}
         }
         false
+    }
+
+    /// Its holder ends, after its run: no successor is to be started in this seat any more.
+    fn take_leave(&mut self) {
+        if std::mem::replace(&mut self.leaving, true) {
+            return;
+        }
+        self.holder = match self.running() {
+            Some((incarnation, ..)) => Observed::Known(Holder::Stopping { incarnation }),
+            None => Observed::unknown("its holder is ending"),
+        };
     }
 
     /// How the run that ends now ended: on purpose if it was being stopped.

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::path::Path;
 use std::time::Duration;
 
-use gt_core::snapshot;
+use gt_core::{ProcessId, snapshot};
 use gt_host::clock;
 use gt_host::tmux::{Client, PaneRow, Request, Tmux, TmuxError, request};
 use tokio::sync::Mutex;
@@ -76,6 +76,24 @@ impl Terminal {
         Ok(Listing { panes, people })
     }
 
+    /// Whether the pane is still this agent's: ids begin anew with each server, and may be
+    /// another's by now.
+    pub(crate) async fn is_of(
+        &self,
+        pane: &snapshot::Pane,
+        owner: &Owner,
+    ) -> Result<bool, TerminalError> {
+        match self.ask(request::list()).await {
+            Ok(panes) => Ok(panes.iter().any(|row| {
+                row.pane_id.to_string() == pane.pane
+                    && row.session_id.to_string() == pane.session
+                    && owner.has(row)
+            })),
+            Err(error) if error.is_not_found() => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     /// A screen into which a message may be typed needs a fresh look at who is there.
     pub(crate) async fn people(&self) -> Result<Vec<Client>, TerminalError> {
         self.ask(request::clients()).await
@@ -92,6 +110,25 @@ impl Terminal {
     }
 }
 
+/// What a pane of an agent is known by, besides its id.
+#[derive(Debug, Clone)]
+pub(crate) struct Owner {
+    /// The name of the agent's session.
+    pub(crate) session: String,
+    /// Its holder, the first process of the pane.
+    pub(crate) holder: Option<ProcessId>,
+}
+
+impl Owner {
+    fn has(&self, row: &PaneRow) -> bool {
+        row.session_name == self.session || self.sits_in(row)
+    }
+
+    fn sits_in(&self, row: &PaneRow) -> bool {
+        self.holder.is_some_and(|holder| holder.pid == row.pane_pid)
+    }
+}
+
 /// Ids in plans come from tmux itself.
 pub(crate) fn pane_id(text: &str) -> gt_host::tmux::PaneId {
     text.parse().expect("a pane id that tmux gave")
@@ -103,13 +140,14 @@ pub(crate) fn session_id(text: &str) -> gt_host::tmux::SessionId {
 }
 
 impl Listing {
-    /// The agent's pane: the one its holder reported, else the first of the session of its name.
-    pub(crate) fn pane(&self, reported: Option<&str>, session: &str) -> Option<snapshot::Pane> {
-        let reported = self
-            .panes
-            .iter()
-            .find(|row| Some(row.pane_id.to_string().as_str()) == reported);
-        let row = reported.or_else(|| self.panes.iter().find(|row| row.session_name == session))?;
+    /// The agent's pane: the one its holder sits in, else the first of the session of its name.
+    pub(crate) fn pane(&self, owner: &Owner) -> Option<snapshot::Pane> {
+        let seat = self.panes.iter().find(|row| owner.sits_in(row));
+        let row = seat.or_else(|| {
+            self.panes
+                .iter()
+                .find(|row| row.session_name == owner.session)
+        })?;
         Some(snapshot::Pane {
             session: row.session_id.to_string(),
             pane: row.pane_id.to_string(),

@@ -234,6 +234,22 @@ impl TestTown {
         self.gt(&["tmux", "send-keys", "-t", &target, "Enter"]).ok();
     }
 
+    /// Presses keys, by tmux's names, in an agent's terminal.
+    pub fn press(&self, id: &str, keys: &[&str]) {
+        let session = AgentId::from_canonical(id)
+            .expect("an agent's id")
+            .session_name();
+        let target = format!("={session}:");
+        self.gt(&[&["tmux", "send-keys", "-t", &target], keys].concat())
+            .ok();
+    }
+
+    /// The process of the town's tmux server.
+    pub fn tmux_pid(&self) -> u32 {
+        let pid = self.gt(&["tmux", "display-message", "-p", "#{pid}"]).ok();
+        pid.trim().parse().expect("tmux knows its pid")
+    }
+
     /// What an agent's screen shows.
     pub fn screen(&self, id: &str) -> String {
         self.gt(&["peek", id]).ok()
@@ -335,6 +351,9 @@ fn with_agents(tables: &str) -> String {
     for role in Role::ALL {
         let header = format!("[roles.{role}]\n");
         let table = format!("{header}agent = \"scripted\"\n");
+        if tables.contains(&format!("{header}agent")) {
+            continue;
+        }
         if tables.contains(&header) {
             tables = tables.replace(&header, &table);
         } else {

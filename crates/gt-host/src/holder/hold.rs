@@ -250,6 +250,11 @@ impl Holder {
         self.report.usage = Some(usage);
         self.report.exited_at = Some(at);
         self.set_phase();
+        let pane_is_gone = self.terminal.as_ref().is_some_and(Terminal::is_hung_up);
+        if pane_is_gone {
+            // Said before the exit is: a successor in this seat would be lost with it.
+            self.connections.tell(&Answer::Quitting, None);
+        }
         if let Some(incarnation) = self.report.incarnation {
             let news = Answer::Exited {
                 incarnation,
@@ -268,6 +273,9 @@ impl Holder {
             }
         }
         self.changed();
+        if pane_is_gone {
+            self.close(End::Remembered);
+        }
     }
 
     fn set_phase(&mut self) {
@@ -426,6 +434,9 @@ impl Holder {
 
     /// Ends the run that there is, and then the holder.
     fn close(&mut self, end: End) {
+        if end == End::Remembered {
+            self.connections.tell(&Answer::Quitting, None);
+        }
         let Some(ending) = &mut self.ending else {
             return self.end_run(self.grace, Then::Leave(end));
         };

@@ -134,7 +134,8 @@ pub enum Answer {
         /// Which run.
         incarnation: IncarnationId,
     },
-    /// The holder ends.
+    /// The holder ends, after the run that it may have. It says so by itself when its pane is
+    /// gone: no start will be carried out any more.
     Quitting,
     /// Nothing was done.
     Refused {

@@ -2,6 +2,7 @@
 
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{Pid, getpgrp};
 use rustix::termios::{
@@ -37,6 +38,15 @@ impl Terminal {
 
     pub(super) fn descriptor(&self) -> BorrowedFd<'_> {
         self.device.as_fd()
+    }
+
+    /// Whether the pane is gone. It is so before SIGHUP tells, and an agent that reads its
+    /// terminal may know, and end, first.
+    pub(super) fn is_hung_up(&self) -> bool {
+        let mut device = [PollFd::new(&self.device, PollFlags::empty())];
+        // What cannot be told now, SIGHUP tells later.
+        let _ = poll(&mut device, Some(&Timespec::default()));
+        device[0].revents().contains(PollFlags::HUP)
     }
 
     /// Makes the terminal new for the next agent. What was typed for the last one is dropped.

@@ -306,3 +306,261 @@ fn a_daemon_that_is_killed_a_hundred_times_loses_doubles_and_restarts_nobody() {
     let store = Store::open(&town.paths().store(), Duration::from_secs(5)).unwrap();
     store.integrity_check().unwrap();
 }
+
+/// The processes of one agent that are there now.
+fn processes_of(town: &TestTown, agent: &str) -> Vec<Marked> {
+    let mut marked = town.marked();
+    marked.retain(|marked| marked.agent == agent);
+    marked
+}
+
+/// Waits until a program that the agent was told to run has ended, and gives its exit code.
+#[track_caller]
+fn answer(town: &TestTown, agent: &str, command: &str) -> i32 {
+    let answer = format!(" answer {command} ");
+    town.wait_for(&format!("the end of `{command}`"), || {
+        let journal = town.journal(agent);
+        let code = journal
+            .lines()
+            .find_map(|line| Some(line.split_once(&answer)?.1.to_owned()));
+        code.map(|code| code.parse().unwrap())
+    })
+}
+
+/// Covers F43, F41, D17: an agent that restarts the daemon and is then cycled takes neither the
+/// daemon nor another agent with it, for the daemon carries no agent's mark.
+#[test]
+fn a_daemon_that_an_agent_started_outlives_the_agent() {
+    let town = town("[restart]\nstop_grace = '300ms'\n");
+    town.gt(&["up"]).ok();
+    let mayor = town.wait_for_run("mayor", None);
+    let deacon = town.wait_for_run("deacon", None);
+    let before = town.daemon_pid();
+    town.type_line("mayor", "/run gt daemon restart");
+    assert_eq!(answer(&town, "mayor", "gt daemon restart"), 0);
+    let daemon = town.daemon_pid();
+    assert_ne!(daemon, before);
+    let environment = fs_err::read(format!("/proc/{daemon}/environ")).unwrap();
+    for variable in environment.split(|byte| *byte == 0) {
+        let is_mark = variable.starts_with(b"GT_") || variable.starts_with(b"TMUX");
+        assert!(!is_mark, "{}", String::from_utf8_lossy(variable));
+    }
+    assert_eq!(
+        town.agent("mayor").incarnation,
+        mayor.incarnation,
+        "adopted"
+    );
+    town.type_line("mayor", "/handoff cycle");
+    let successor = town.wait_for_run("mayor", mayor.incarnation.as_deref());
+    assert_eq!(successor.holder_pid, mayor.holder_pid);
+    assert_eq!(town.daemon_pid(), daemon);
+    assert_eq!(town.agent("deacon").incarnation, deacon.incarnation);
+    assert_eq!((town.starts("mayor"), town.starts("deacon")), (2, 1));
+}
+
+/// Covers F11, F12, F41, F43: an agent that ignores TERM and HUP, with a child in a session of its
+/// own and a daemon that init adopted, is replaced without two runs ever being alive at once; the
+/// agent beside it is not touched, and nothing is left after `gt down`.
+#[test]
+fn nothing_of_a_stubborn_agent_outlives_it() {
+    let town = town("[restart]\nstop_grace = '100ms'\nbase = '1ms'\nmax = '1ms'\n");
+    town.script("mayor", "/ignore-term\n/setsid\n/daemonize\n");
+    town.gt(&["up"]).ok();
+    let neighbour = town.wait_for_run("deacon", None);
+    let settled = |runs: usize| {
+        town.wait_for("the agent and what it leaves", || {
+            let left = town.journal("mayor").matches(" left ").count();
+            (left == 2 * runs && processes_of(&town, "mayor").len() == 3).then_some(())
+        });
+    };
+    settled(1);
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let doubles = scope.spawn(|| {
+            let mut seen = None;
+            while !over.load(Ordering::Relaxed) && seen.is_none() {
+                seen = overlap(&town);
+            }
+            seen
+        });
+        town.gt(&["mayor", "restart"]).ok();
+        settled(2);
+        signal(town.pid("mayor").unwrap(), Signal::KILL);
+        town.wait_for("a third run", || (town.starts("mayor") == 3).then_some(()));
+        settled(3);
+        over.store(true, Ordering::Relaxed);
+        assert_eq!(doubles.join().unwrap(), None);
+    });
+    assert_eq!(town.agent("deacon").incarnation, neighbour.incarnation);
+    town.gt(&["down"]).ok();
+    assert_eq!(town.marked(), []);
+}
+
+/// The state of a process as `ps` shows it, such as `T` for stopped.
+fn process_state(pid: u32) -> String {
+    let stat = fs_err::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let (_, rest) = stat.rsplit_once(") ").unwrap();
+    rest[..1].to_owned()
+}
+
+/// Covers F65, T16: keys and sizes reach the agent, Ctrl-Z freezes neither a program that takes
+/// keys itself nor one that leaves them to the terminal, and Ctrl-C is the agent's own affair.
+#[test]
+fn keys_and_sizes_reach_an_agent_and_ctrl_z_freezes_none() {
+    let town = town("[agents.cooked]\ncommand = ['cat']\n[roles.deacon]\nagent = 'cooked'\n");
+    town.gt(&["up"]).ok();
+    let mayor = town.wait_for_run("mayor", None);
+    let cat = town.wait_for_run("deacon", None);
+    // The terminal turns this one into SIGTSTP for `cat`.
+    town.press("deacon", &["C-z"]);
+    town.wait_for("the terminal's echo", || {
+        town.screen("deacon").contains("^Z").then_some(())
+    });
+    town.press("deacon", &["still here", "Enter"]);
+    town.wait_for("cat's answer", || {
+        (town.screen("deacon").matches("still here").count() == 2).then_some(())
+    });
+    assert_ne!(process_state(cat.pid.unwrap()), "T");
+    assert_eq!(town.agent("deacon").pid, cat.pid);
+
+    town.press("mayor", &["C-z"]);
+    town.gt(&[
+        "tmux",
+        "resize-window",
+        "-t",
+        "=gt-mayor:",
+        "-x",
+        "50",
+        "-y",
+        "12",
+    ])
+    .ok();
+    town.wait_for("a screen of the new size", || {
+        let screen = town.screen("mayor");
+        let rule = screen
+            .lines()
+            .find(|line| line.starts_with('─') || line.starts_with('_'));
+        rule.is_some_and(|rule| rule.chars().count() == 49)
+            .then_some(())
+    });
+    town.press("mayor", &["C-c"]);
+    town.wait_for("the agent's own word on Ctrl-C", || {
+        town.screen("mayor")
+            .contains("Press Ctrl-C again")
+            .then_some(())
+    });
+    assert_eq!(town.agent("mayor").incarnation, mayor.incarnation);
+    town.press("mayor", &["C-c"]);
+    town.wait_for_run("mayor", mayor.incarnation.as_deref());
+    town.press("deacon", &["C-c"]);
+    town.wait_for_run("deacon", cat.incarnation.as_deref());
+}
+
+/// Covers T1, F6, F9, F12, F41, F45: what a killed holder left behind is swept before its agent
+/// runs again, once and in a session of its own, and a person's session whose name begins alike is
+/// left alone.
+#[test]
+fn a_killed_holder_is_replaced_and_its_leftovers_are_swept() {
+    let town = town("[restart]\nstop_grace = '100ms'\n");
+    town.script(
+        "deacon",
+        "first: /ignore-term\nfirst: /setsid\nfirst: /daemonize\n",
+    );
+    town.gt(&["up"]).ok();
+    let mayor = town.wait_for_run("mayor", None);
+    let deacon = town.wait_for_run("deacon", None);
+    town.gt(&["tmux", "new-session", "-d", "-s", "gt-deacon2", "sleep 600"])
+        .ok();
+    town.wait_for("the leftovers", || {
+        (processes_of(&town, "deacon").len() == 3).then_some(())
+    });
+    signal(deacon.holder_pid.unwrap(), Signal::KILL);
+    let successor = town.wait_for_run("deacon", deacon.incarnation.as_deref());
+    assert_ne!(successor.holder_pid, deacon.holder_pid);
+    for left in processes_of(&town, "deacon") {
+        assert_eq!(Some(left.incarnation), successor.incarnation);
+    }
+    assert_eq!((town.starts("deacon"), town.starts("mayor")), (2, 1));
+    assert_eq!(town.agent("mayor").incarnation, mayor.incarnation);
+    town.gt(&["tmux", "has-session", "-t", "=gt-deacon2"]).ok();
+    let refused = town.gt(&["down"]).code(1);
+    assert!(refused.contains("gt-deacon2"), "{refused}");
+    town.gt(&["tmux", "kill-session", "-t", "=gt-deacon2"]).ok();
+}
+
+/// Covers T1, F6, F9, F22: when the tmux server dies, every session is made anew and every agent
+/// started again, once.
+#[test]
+fn a_killed_tmux_server_costs_every_agent_one_restart() {
+    let town = town("");
+    town.gt(&["up"]).ok();
+    let before = ["mayor", "deacon"].map(|agent| town.wait_for_run(agent, None));
+    signal(town.tmux_pid(), Signal::KILL);
+    for agent in &before {
+        let successor = town.wait_for_run(&agent.id, agent.incarnation.as_deref());
+        assert_ne!(
+            successor.holder_pid,
+            agent.holder_pid,
+            "{}{}",
+            town.journal(&agent.id),
+            town.story()
+        );
+        town.wait_for("a drawn screen", || {
+            town.screen(&agent.id)
+                .contains("? for shortcuts")
+                .then_some(())
+        });
+        assert_eq!(town.starts(&agent.id), 2, "{}", town.story());
+        assert_eq!(processes_of(&town, &agent.id).len(), 1);
+    }
+}
+
+/// The moments at which an agent's runs began, in milliseconds.
+fn start_times(town: &TestTown, agent: &str) -> Vec<i64> {
+    let journal = town.journal(agent);
+    let starts = journal.lines().filter(|line| line.contains(" start "));
+    starts
+        .map(|line| line.split(' ').next().unwrap().parse().unwrap())
+        .collect()
+}
+
+/// Covers F22, F23, F24, D4, T13: the restarts of an agent that ends at once grow rarer, then stop with one
+/// word to a person, whatever goes on beside it; a person's start tries again at once.
+#[test]
+fn a_crash_loop_grows_slower_stops_and_is_reset_by_a_person() {
+    let policy =
+        "[restart]\nbase = '100ms'\nfactor = 3.0\nmax = '10s'\nbudget = 4\nwindow = '60s'\n";
+    let town = town(policy);
+    town.gt(&["up"]).ok();
+    let deacon = town.wait_for_run("deacon", None);
+    let mayor = town.wait_for_run("mayor", None);
+    town.script("mayor", "/exit 1\n");
+    signal(mayor.pid.unwrap(), Signal::KILL);
+    town.wait_for("an open circuit", || {
+        (town.events("circuit_opened", "mayor") == 1).then_some(())
+    });
+    let crashed = start_times(&town, "mayor");
+    let pauses: Vec<i64> = crashed.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    let growing = pauses[1..].windows(2).all(|pair| pair[1] > 2 * pair[0]);
+    assert!(growing, "{pauses:?} ms between starts");
+    assert_eq!(town.events("escalation", "mayor"), 1);
+    let waiting = town.agent("mayor").waiting.unwrap();
+    assert!(waiting.on.contains("crash loop"), "{waiting:?}");
+
+    // The deacon dies beside it, as the daemon does: neither opens the gate.
+    signal(deacon.pid.unwrap(), Signal::KILL);
+    town.wait_for_run("deacon", deacon.incarnation.as_deref());
+    town.gt(&["daemon", "restart"]).ok();
+    town.wait_for("the agents known again", || {
+        let waiting = town.agent("mayor").waiting?;
+        waiting.on.contains("crash loop").then_some(())
+    });
+    assert_eq!(start_times(&town, "mayor"), crashed);
+    assert_eq!(town.events("circuit_opened", "mayor"), 1);
+
+    town.script("mayor", "");
+    town.gt(&["mayor", "start"]).ok();
+    town.wait_for_run("mayor", None);
+    assert_eq!(town.events("escalation", "mayor"), 1);
+    assert_eq!(town.starts("mayor"), crashed.len() + 1);
+}
