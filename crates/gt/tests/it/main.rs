@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail their test")]
 
+mod daemon_process;
+mod identity;
 mod messages;
 mod poke;
 mod robustness;
