@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail their test")]
 
+mod attach;
 mod lifecycle;
 mod messages;
 mod poke;
@@ -34,7 +35,7 @@ fn add_rig(town: &TestTown, name: &str) {
         for (variable, value) in town.command(&source).get_envs() {
             git = git.env(variable, value.expect("nothing is unset"));
         }
-        git.run().expect("git works");
+        git.output().expect("git works");
     }
     let source = source.display().to_string();
     town.gt(&["rig", "add", name, &source]).ok();
