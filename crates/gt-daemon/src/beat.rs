@@ -67,7 +67,7 @@ impl Daemon {
                 );
             }
             Action::Escalate => {
-                seat.memory.escalated_at = Some(now);
+                seat.memory.remember_escalation(now);
                 self.save_memory(&step.agent);
                 self.note(
                     EventKind::Escalation,
