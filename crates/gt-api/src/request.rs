@@ -59,9 +59,10 @@ pub enum Reach {
     Stopped,
 }
 
-/// An answer.
+/// An answer. Its content has a key of its own, after its kind: a status of hundreds of agents is
+/// then read once, and not first into a tree.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "response", rename_all = "snake_case")]
+#[serde(tag = "response", content = "content", rename_all = "snake_case")]
 pub enum Response {
     /// The daemon.
     Hello {

@@ -55,7 +55,7 @@ pub struct Request {
     pub id: Uuid,
     /// Whom it concerns.
     pub agent: AgentId,
-    /// The run that asked. None when a person asked, who means whichever run there is.
+    /// The run that asked. None when mail or a person asked, which mean the run that there was.
     pub incarnation: Option<IncarnationId>,
     /// What is asked.
     pub action: Action,

@@ -531,9 +531,12 @@ pub(crate) fn close_without_seat(daemon: &mut Daemon, id: Uuid, step: &Step) {
     let event = closing_event(step, RequestEnd::Refused);
     daemon.log_event(now, &event);
     let reason = step.because.clone();
+    let reply = daemon.refusal_mail(id, &reason, now);
     daemon.hands.store.post(move |store| {
-        // It stays open then, and the next beat closes it.
-        let _ = store.close_request(id, now, RequestEnd::Refused, &reason, &event);
+        // It stays open on an error, and the next beat closes it.
+        if let Ok(true) = store.close_request(id, now, RequestEnd::Refused, &reason, &event) {
+            let _ = reply.map(|mail| store.send(&mail));
+        }
     });
     daemon.read_store();
 }

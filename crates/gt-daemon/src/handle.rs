@@ -83,6 +83,18 @@ impl Daemon {
         self.state.last_heartbeat = Some(clock::now());
         self.state.heartbeat_count += 1;
         self.save_state();
+        self.tidy_store();
+    }
+
+    /// Keeps the event log from growing for ever, and the write-ahead log short.
+    fn tidy_store(&self) {
+        /// Months of a busy town.
+        const EVENTS: usize = 100_000;
+        self.hands.store.post(|store| {
+            // What is not tidied now is tidied at the next heartbeat.
+            let _ = store.prune_events(EVENTS);
+            let _ = store.checkpoint();
+        });
     }
 
     fn take_rows(&mut self, rows: Observed<TownRows>) {

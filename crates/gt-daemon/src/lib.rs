@@ -1,8 +1,8 @@
 //! The daemon: one loop that owns the state of the town, its lock and its socket.
 //!
 //! Ticks, signals, requests, reports of holders and changes of files only wake the loop
-//! ([`event`]); each beat ([`beat`]) observes, decides with [`gt_core::decide`] and acts
-//! ([`act`]). What is waited for runs in tasks of the same thread, so that the loop itself never
+//! (`event.rs`); each beat (`beat.rs`) observes, decides with [`gt_core::decide()`] and acts
+//! (`act.rs`). What is waited for runs in tasks of the same thread, so that the loop itself never
 //! waits for anything but the next event.
 
 mod act;

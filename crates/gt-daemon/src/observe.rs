@@ -3,7 +3,9 @@
 use gt_core::AgentId;
 use gt_core::address::Address;
 use gt_core::incarnation::IncarnationId;
+use gt_core::intent::Desire;
 use gt_core::observed::Observed;
+use gt_core::policy::Run;
 use gt_core::snapshot::{AgentFacts, Holder, Owed, RequestFacts, Snapshot};
 use gt_host::roster;
 
@@ -56,7 +58,28 @@ impl Daemon {
         if settled {
             return Observed::Known(Ok(()));
         }
+        if !self.may_be_started(seat) {
+            return Observed::unknown("not looked at, since no start is wanted now");
+        }
         roster::launch_readiness(&seat.spec, self.captured_path())
+    }
+
+    /// Whether the beat can want to start it. Most seats of a large town rest, and a look costs a
+    /// dozen system calls. What is left out here by mistake is unknown, and so not started.
+    fn may_be_started(&self, seat: &Seat) -> bool {
+        let agent = &seat.spec.agent;
+        let intent = self.rows.as_ref().and_then(|rows| rows.intents.get(agent));
+        let wanted = match intent {
+            Some(intent) => intent.desire == Desire::Up,
+            None => seat.spec.run == Run::Always || self.owes(agent),
+        };
+        let pending = seat.memory.poke.is_some() || self.has_request(agent);
+        (wanted || pending) && seat.in_flight.is_none()
+    }
+
+    /// Whether it owes something, or may do so.
+    fn owes(&self, agent: &AgentId) -> bool {
+        self.owed(agent).known().is_none_or(|owed| owed.anything())
     }
 
     fn has_request(&self, agent: &AgentId) -> bool {

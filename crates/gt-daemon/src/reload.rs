@@ -1,7 +1,7 @@
 //! Configuration, registry and directories: who has a seat in the town.
 
 use gt_core::address::Address;
-use gt_core::event::EventKind;
+use gt_core::event::{EventKind, NewEvent};
 use gt_core::lifecycle;
 use gt_core::mail::{Message, MessageType, Priority};
 use gt_core::observed::chain;
@@ -11,7 +11,7 @@ use gt_core::{AgentId, Roll};
 use gt_host::agent_environment::Captured;
 use gt_host::config::Config;
 use gt_host::{holder, roster};
-use gt_store::{NewMessage, TownRows, WishChange};
+use gt_store::{NewMessage, Store, SubmitOutcome, TownRows, WishChange};
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
@@ -111,65 +111,41 @@ impl Daemon {
         let roll = self.roll();
         for mail in &rows.lifecycle_mail {
             match read_mail(mail, &roll) {
-                Ok((agent, action)) => self.submit(mail, &agent, action, now),
-                Err(reason) => self.refuse_mail(mail, &reason, now),
+                Ok(request) => self.submit(mail, request, now),
+                Err(reason) => self.refuse_mail(mail, reason, now),
             }
         }
-        if !rows.lifecycle_mail.is_empty() {
+        // What was met before could not be written: it waits for the next reading.
+        let known = |mail: &Message| {
+            let before = self.rows.iter().flat_map(|rows| &rows.lifecycle_mail);
+            before.into_iter().any(|before| before.id == mail.id)
+        };
+        if !rows.lifecycle_mail.iter().all(known) {
             self.read_store();
         }
     }
 
-    fn submit(
-        &mut self,
-        mail: &Message,
-        agent: &AgentId,
-        action: lifecycle::Action,
-        now: Timestamp,
-    ) {
-        let incarnation = self
-            .seats
-            .get(agent)
-            .and_then(|seat| seat.running().map(|(id, ..)| id));
-        let request = lifecycle::Request {
-            // The mail's own id: read twice, it is one request.
-            id: mail.id,
-            agent: agent.clone(),
-            incarnation,
-            action,
-            actor: mail.from.clone(),
-            message: Some(mail.body.clone()).filter(|body| !body.is_empty()),
-            requested_at: mail.sent_at,
-            expires_at: mail.sent_at + MAIL_REQUEST_LIFE,
-        };
-        let id = mail.id;
+    fn submit(&self, mail: &Message, request: lifecycle::Request, now: Timestamp) {
+        let repeated = Refusal::of(mail, "this was asked for already", now);
         self.hands.store.post(move |store| {
-            // Both stay unhandled then, and the next reading finds them again.
-            if store.submit_request(&request, None).is_ok() {
-                let _ = store.mark_handled(id, now);
+            match store.submit_request(&request, None) {
+                Ok(SubmitOutcome::AlreadyOpen(other)) if other != request.id => {
+                    repeated.record(store);
+                }
+                Ok(SubmitOutcome::New | SubmitOutcome::AlreadyOpen(_)) => {
+                    // It is read again then, and is the same request.
+                    let _ = store.mark_handled(request.id, now);
+                }
+                // It stays unhandled, and the next reading finds it again.
+                Err(_) => {}
             }
         });
     }
 
-    fn refuse_mail(&mut self, mail: &Message, reason: &str, now: Timestamp) {
-        self.note(
-            EventKind::RequestRefused,
-            None,
-            format!("mail from {}: {reason}", mail.from),
-        );
-        let answer = answer(
-            &mail.from,
-            &format!("Not done: {}", mail.subject),
-            reason,
-            now,
-        );
-        let id = mail.id;
-        self.hands.store.post(move |store| {
-            // It stays unhandled then, and the next reading finds it again.
-            if store.mark_handled(id, now).is_ok() {
-                let _ = answer.map(|answer| store.send(&answer));
-            }
-        });
+    fn refuse_mail(&mut self, mail: &Message, reason: String, now: Timestamp) {
+        let refusal = Refusal::of(mail, reason, now);
+        self.log_event(now, &refusal.event);
+        self.hands.store.post(move |store| refusal.record(store));
     }
 
     /// The request of this id, as last read.
@@ -220,8 +196,49 @@ impl Daemon {
     }
 }
 
-/// Whom a mail asks for what; the sender must be the agent itself or the overseer.
-fn read_mail(mail: &Message, roll: &Roll) -> Result<(AgentId, lifecycle::Action), String> {
+/// Why lifecycle mail was not made a request, for the log and its sender.
+struct Refusal {
+    mail: Uuid,
+    event: NewEvent,
+    answer: Option<NewMessage>,
+    at: Timestamp,
+}
+
+impl Refusal {
+    fn of(mail: &Message, reason: impl Into<String>, at: Timestamp) -> Self {
+        let reason = reason.into();
+        let sender = match Address::from_canonical(&mail.from) {
+            Some(Address::Agent(agent)) => Some(agent),
+            Some(Address::Overseer | Address::Daemon | Address::Rig(_)) | None => None,
+        };
+        let text = format!("mail from {}: {reason}", mail.from);
+        Self {
+            mail: mail.id,
+            event: NewEvent::by_daemon(EventKind::RequestRefused, sender.as_ref(), text),
+            answer: answer(
+                &mail.from,
+                &format!("Not done: {}", mail.subject),
+                &reason,
+                at,
+            ),
+            at,
+        }
+    }
+
+    /// Closes the mail, once: one that was read twice is refused once.
+    fn record(&self, store: &mut Store) {
+        // It stays unhandled on an error, and the next reading finds it again.
+        if let Ok(true) = store.mark_handled(self.mail, self.at) {
+            // Without them the mail is closed all the same.
+            let _ = store.append(self.at, &self.event);
+            let _ = self.answer.as_ref().map(|answer| store.send(answer));
+        }
+    }
+}
+
+/// What a mail asks for; the sender must be the agent itself or the overseer. It concerns the run
+/// that there was when it was sent, whichever there is when it is read.
+fn read_mail(mail: &Message, roll: &Roll) -> Result<lifecycle::Request, String> {
     let parsed = lifecycle::parse_subject(&mail.subject).ok_or("it is no lifecycle mail")?;
     let parsed = parsed.map_err(|error| error.to_string())?;
     let sender = Address::from_canonical(&mail.from).ok_or("its sender is nobody here")?;
@@ -234,10 +251,24 @@ fn read_mail(mail: &Message, roll: &Roll) -> Result<(AgentId, lifecycle::Action)
         },
         identity => roll.resolve(identity).map_err(|error| error.to_string())?,
     };
-    if sender != Address::Overseer && sender != Address::Agent(agent.clone()) {
-        return Err(format!("{sender} may not ask for {agent}"));
-    }
-    Ok((agent, parsed.action))
+    let actor = match &sender {
+        Address::Overseer => sender.to_string(),
+        Address::Agent(own) if *own == agent => agent.to_string(),
+        Address::Agent(_) | Address::Daemon | Address::Rig(_) => {
+            return Err(format!("{sender} may not ask for {agent}"));
+        }
+    };
+    Ok(lifecycle::Request {
+        // The mail's own id: read twice, it is one request.
+        id: mail.id,
+        agent,
+        incarnation: None,
+        action: parsed.action,
+        actor,
+        message: Some(mail.body.clone()).filter(|body| !body.is_empty()),
+        requested_at: mail.sent_at,
+        expires_at: mail.sent_at + MAIL_REQUEST_LIFE,
+    })
 }
 
 fn answer(to: &str, subject: &str, body: &str, now: Timestamp) -> Option<NewMessage> {

@@ -1,5 +1,6 @@
 //! The command line, as clap reads it. Doc comments here are the help texts.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -25,6 +26,35 @@ pub(crate) struct Cli {
     pub(crate) town: Option<PathBuf>,
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+impl Cli {
+    /// Understands what hooks, scripts and prompts run at every turn, in its plainest spelling:
+    /// to describe every verb to the parser takes longer than most of these take to run. None for
+    /// all else, which the parser reads.
+    pub(crate) fn understand_hot(arguments: &[OsString]) -> Option<Self> {
+        let words: Option<Vec<&str>> = arguments.iter().skip(1).map(|word| word.to_str()).collect();
+        let check = |inject| {
+            Command::Mail(Mail::Check {
+                inject,
+                identity: None,
+                json: Json { json: false },
+            })
+        };
+        let command = match words?[..] {
+            ["--version" | "-V"] => Command::Version,
+            ["status"] => Command::Status(Json { json: false }),
+            ["status", "--json"] => Command::Status(Json { json: true }),
+            ["mail", "check"] => check(false),
+            ["mail", "check", "--inject"] => check(true),
+            ["prime"] => Command::Prime,
+            _ => return None,
+        };
+        Some(Self {
+            town: None,
+            command,
+        })
+    }
 }
 
 /// Prints a view for programs.
@@ -500,4 +530,35 @@ pub(crate) enum Util {
     },
     /// Print the JSON schemas of the views.
     Schema,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hot_commands_mean_what_the_parser_takes_them_for() {
+        let lines = [
+            "gt status",
+            "gt status --json",
+            "gt mail check",
+            "gt mail check --inject",
+            "gt prime",
+        ];
+        for line in lines {
+            let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+            let hot = Cli::understand_hot(&words).expect(line);
+            let parsed = Cli::try_parse_from(words).expect(line);
+            assert_eq!(format!("{hot:?}"), format!("{parsed:?}"));
+        }
+        for line in [
+            "gt",
+            "gt status --jso",
+            "gt --town /x status",
+            "gt mail check x",
+        ] {
+            let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+            assert!(Cli::understand_hot(&words).is_none(), "{line}");
+        }
+    }
 }

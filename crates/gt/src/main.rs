@@ -37,7 +37,11 @@ fn simulate_agent(arguments: Vec<OsString>) -> ExitCode {
 
 fn run(arguments: Vec<OsString>) -> ExitCode {
     clap_complete::CompleteEnv::with_factory(commands::util::command_with_live_names).complete();
-    let cli = match cli::Cli::try_parse_from(arguments) {
+    let parsed = match cli::Cli::understand_hot(&arguments) {
+        Some(cli) => Ok(cli),
+        None => cli::Cli::try_parse_from(arguments),
+    };
+    let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => {
             // A broken pipe is the reader's good right; the exit code stands.

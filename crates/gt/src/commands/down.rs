@@ -137,7 +137,8 @@ fn seated(context: &Context, left: &mut Left) -> Vec<AgentId> {
     }
 }
 
-/// Stops one agent through its holder, and makes sure that both are gone.
+/// Stops one agent through its holder, and makes sure that both are gone. A holder that ended while
+/// it was asked, as the daemon's last word to it may have told it to, is what is wanted.
 fn stop_by_holder(context: &Context, agent: &AgentId, arguments: &Down) -> Result<(), String> {
     let report = holder::read_state_file(context.paths(), agent).map_err(|error| chain(&error))?;
     let Some(report) = report else { return Ok(()) };
@@ -150,6 +151,18 @@ fn stop_by_holder(context: &Context, agent: &AgentId, arguments: &Down) -> Resul
     if process::is_alive(report.holder) == Observed::Known(false) {
         return sweep(&report, grace);
     }
+    let asked = ask_holder(&report, grace, patience);
+    let gone = || (process::is_alive(report.holder) == Observed::Known(false)).then_some(());
+    match (asked, crate::wait::until(TMUX, gone)) {
+        (Ok(()), Some(())) => Ok(()),
+        (Ok(()), None) => Err("its holder did not end".to_owned()),
+        (Err(why), None) => Err(why),
+        (Err(_), Some(())) => sweep(&report, grace),
+    }
+}
+
+/// Has the holder stop its run and end.
+fn ask_holder(report: &Report, grace: Duration, patience: Duration) -> Result<(), String> {
     let mut client =
         HolderClient::connect(report.socket.as_ref(), in_time()).map_err(|error| chain(&error))?;
     let report = client.hello(in_time()).map_err(|error| chain(&error))?;
@@ -161,8 +174,7 @@ fn stop_by_holder(context: &Context, agent: &AgentId, arguments: &Down) -> Resul
     }
     // The daemon may have told it first: what counts is that it goes.
     let _ = client.request(&protocol::Request::Quit, in_time());
-    let gone = || (process::is_alive(report.holder) == Observed::Known(false)).then_some(());
-    crate::wait::until(TMUX, gone).ok_or_else(|| "its holder did not end".to_owned())
+    Ok(())
 }
 
 /// Ends what a dead holder left behind of its run.

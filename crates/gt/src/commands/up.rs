@@ -9,12 +9,18 @@ use gt_core::AgentId;
 use gt_core::intent::{Desire, Intent};
 use gt_core::policy::Run;
 
+use gt_host::clock;
+use indicatif::{ProgressBar, ProgressStyle};
+
 use crate::cli::Up;
 use crate::client::Client;
 use crate::commands::{daemon, status};
 use crate::context::Context;
 use crate::error::{CliError, CliResult, Doing as _};
 use crate::printer;
+
+/// How often the number of running agents is shown.
+const SHOWN: Duration = Duration::from_millis(250);
 
 /// Brings the town up and returns once all that is wanted runs.
 pub(crate) fn up(context: &Context, arguments: &Up) -> CliResult {
@@ -40,15 +46,39 @@ pub(crate) fn up(context: &Context, arguments: &Up) -> CliResult {
             wanted.len()
         ));
     }
-    let patience = Duration::from_secs(arguments.wait);
-    let missing = client.await_agents(wanted, Reach::Running, patience)?;
+    let missing = wait_for(&mut client, &wanted, arguments)?;
     report(context, &missing, arguments)
+}
+
+/// Waits until all run or the time is over, and shows on a terminal how many do.
+fn wait_for(client: &mut Client, wanted: &[AgentId], arguments: &Up) -> CliResult<Vec<Missing>> {
+    let deadline = clock::monotonic() + Duration::from_secs(arguments.wait);
+    let bar = if arguments.quiet {
+        ProgressBar::hidden()
+    } else {
+        progress_bar(wanted.len())
+    };
+    loop {
+        let left = deadline.saturating_sub(clock::monotonic());
+        let missing = client.await_agents(wanted.to_vec(), Reach::Running, left.min(SHOWN))?;
+        bar.set_position((wanted.len() - missing.len()) as u64);
+        if missing.is_empty() || left.is_zero() {
+            bar.finish_and_clear();
+            return Ok(missing);
+        }
+    }
+}
+
+/// Drawn on standard error, and only if that is a terminal.
+fn progress_bar(agents: usize) -> ProgressBar {
+    let style = ProgressStyle::with_template("{pos} of {len} agents run {wide_bar}");
+    ProgressBar::new(agents as u64).with_style(style.expect("the template is well formed"))
 }
 
 /// Takes back `gt down` and single stops; parked agents stay parked.
 fn want(context: &Context, named: &[AgentId]) -> CliResult {
     let mut store = context.store()?;
-    let now = gt_host::clock::now();
+    let now = clock::now();
     let actor = context.caller()?.actor();
     let wish = |agent: &AgentId| {
         let intent = Intent {
