@@ -218,7 +218,9 @@ impl Daemon {
                 seat.link = Some(link);
                 seat.take_report(&report);
                 let running = seat.running();
-                self.look_at_tmux();
+                if !seat.is_in_its_pane() {
+                    self.look_at_tmux();
+                }
                 if let Some((incarnation, process, since)) = running
                     && since < self.clockwork.epoch()
                 {
