@@ -137,6 +137,7 @@ async fn supervise(town: Town, gt: PathBuf, ready: impl FnOnce()) -> Result<(), 
     ready();
     daemon.supervise(&mut queue).await;
     daemon.end();
+    daemon.finish_writing().await;
     hand_over_answers().await;
     drop(lock);
     Ok(())
@@ -350,6 +351,14 @@ impl Daemon {
         let _ = pid_file::remove_own(&paths.daemon_pid(), std::process::id());
         let _ = fs_err::remove_file(paths.daemon_socket());
         let _ = fs_err::remove_file(paths.wake_socket());
+    }
+
+    /// Waits for the store's thread to have written what it was given, but not for a hung disk.
+    async fn finish_writing(&self) {
+        const PATIENCE: Duration = Duration::from_millis(80);
+        let written = self.hands.store.run(|_| Ok(()));
+        // What is not written by then is in the log.
+        let _ = tokio::time::timeout(PATIENCE, written).await;
     }
 
     /// Saves what `gt daemon status` and old tools show.

@@ -127,11 +127,20 @@ impl Seat {
                 ..
             } => {
                 // A stop goes on until the whole kill set is gone.
-                if self.stopping.is_none() && !self.leaving {
+                if self.stopping.is_some() {
+                    self.holder = Observed::Known(Holder::Stopping {
+                        incarnation: *incarnation,
+                    });
+                } else if !self.leaving {
                     self.holder = Observed::Known(Holder::Idle);
                 }
                 self.note_end(*incarnation, *at, self.end_of(End::Exited(*exit)));
                 return true;
+            }
+            Answer::Gone {
+                unknown: Some(why), ..
+            } => {
+                self.holder = Observed::unknown(format!("what is left of its run: {why}"));
             }
             Answer::Gone { survivors, .. } => {
                 if survivors.is_empty() {

@@ -171,7 +171,11 @@ fn unresponsive(seen: &Seen<'_>, incarnation: IncarnationId, because: String) ->
     if let Some(reason) = &seen.snapshot.frozen {
         return seen.wait(format!("the store, before it is restarted: {reason}"));
     }
-    if let Err(verdict) = known_pane(seen) {
+    let pane = match known_pane(seen) {
+        Ok(pane) => pane,
+        Err(verdict) => return verdict,
+    };
+    if let Some(verdict) = person_at(seen, pane) {
         return verdict;
     }
     if let Some(lack) = cannot_launch(seen) {
