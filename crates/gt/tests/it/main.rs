@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail their test")]
 
 mod daemon_process;
+mod hostile;
 mod identity;
 mod messages;
 mod poke;
