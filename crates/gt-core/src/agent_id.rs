@@ -297,6 +297,12 @@ impl Roll {
         collisions
     }
 
+    /// The agent whose session has this name; of those that would share it, the one that may be
+    /// started.
+    pub fn of_session(&self, name: &str) -> Option<&AgentId> {
+        self.agents.iter().find(|id| id.session_name() == name)
+    }
+
     /// Finds the agent that `text` names, in the canonical form or one of the original's:
     /// `mayor/`, `RIG-witness`, `RIG-crew-NAME`, `RIG/NAME`, `gt-RIG-NAME`.
     ///
@@ -416,6 +422,8 @@ mod tests {
             "`a-b-c` could be a/polecats/b-c or a-b/polecats/c"
         );
         assert_eq!(roll.session_collisions().len(), 1);
+        let seated = roll.of_session("gt-a-b-c").unwrap();
+        assert_eq!(seated.to_string(), "a/polecats/b-c");
     }
 
     #[test]

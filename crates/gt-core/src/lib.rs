@@ -16,6 +16,7 @@ pub mod lifecycle;
 pub mod mail;
 pub mod memory;
 pub mod name;
+pub mod nearest;
 pub mod observed;
 pub mod outcome;
 pub mod plan;

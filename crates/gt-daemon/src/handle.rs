@@ -27,7 +27,8 @@ impl Daemon {
     /// Takes an event in. The beat that follows decides what it means.
     pub(crate) fn handle(&mut self, event: Event) {
         match event {
-            Event::Tick => self.tick(),
+            // The beat that follows is what it is for.
+            Event::Tick => {}
             Event::Changed => self.read_store(),
             Event::Reload => self.reload(),
             Event::Terminate => self.ending = true,
@@ -49,8 +50,9 @@ impl Daemon {
         }
     }
 
-    /// A tick looks at the whole town: the safety net under every hint that may have been lost.
-    fn tick(&mut self) {
+    /// Looks at the clocks before every beat: no decision is made across a jump that it does not
+    /// know of.
+    pub(crate) fn look_at_clocks(&mut self) {
         match self.clockwork.look(clock::Moment::now()) {
             Passed::Smoothly => {}
             Passed::Slept(duration) => {
@@ -216,7 +218,9 @@ impl Daemon {
                 seat.link = Some(link);
                 seat.take_report(&report);
                 let running = seat.running();
-                self.look_at_tmux();
+                if !seat.is_in_its_pane() {
+                    self.look_at_tmux();
+                }
                 if let Some((incarnation, process, since)) = running
                     && since < self.clockwork.epoch()
                 {
@@ -551,6 +555,9 @@ impl Daemon {
 
     fn set_down(&mut self, down: bool, peer: u32) {
         self.told_down = down;
+        if !down {
+            self.read_environment();
+        }
         let word = if down { "down" } else { "up" };
         self.note(
             EventKind::IntentChanged,

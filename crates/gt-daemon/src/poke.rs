@@ -109,13 +109,14 @@ impl Typing<'_> {
             self.paste(text).await?;
             tokio::time::sleep(self.spec.preset.settle).await;
         }
+        let submit = &Key::Named(self.spec.preset.submit.clone());
         for _ in 0..2 {
             if let Err(result) = self.expect(&[Screen::Prompt, Screen::Draft]).await? {
                 return Ok(result);
             }
             self.hands
                 .terminal
-                .ask(request::key(&pane_id(self.pane), Key::Enter))
+                .ask(request::key(&pane_id(self.pane), submit))
                 .await?;
             if self.was_taken().await? {
                 self.forget_paste();

@@ -290,6 +290,10 @@ impl Daemon {
                 Err(_) => self.handle(Event::Tick),
             }
             self.handle_waiting(queue);
+            if self.ending {
+                return;
+            }
+            self.look_at_clocks();
             if clock::monotonic() >= next_heartbeat {
                 next_heartbeat = clock::monotonic() + self.config.heartbeat;
                 self.heartbeat();

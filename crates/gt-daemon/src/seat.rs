@@ -79,6 +79,12 @@ impl Seat {
         }
     }
 
+    /// Whether the pane that is known is the one that its holder says it sits in.
+    pub(crate) fn is_in_its_pane(&self) -> bool {
+        let pane = self.pane.known().and_then(Option::as_ref);
+        pane.is_some_and(|pane| Some(&pane.pane) == self.reported_pane.as_ref())
+    }
+
     /// Takes over what a holder tells of itself.
     pub(crate) fn take_report(&mut self, report: &Report) {
         self.holder_process = Some(report.holder);

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use gt_core::nearest::nearest;
 use gt_core::{AgentId, RigName, Roll};
 use gt_host::agent_environment::Captured;
 use gt_host::config::{Config, TmuxSocket};
@@ -137,23 +138,21 @@ impl Context {
 
     /// The agent that `text` names.
     pub(crate) fn agent(&self, text: &str) -> CliResult<AgentId> {
-        self.roll()?.resolve(text).map_err(|error| {
-            CliError::failed(gt_core::observed::chain(&error)).hint("`gt agents` lists them")
+        let roll = self.roll()?;
+        roll.resolve(text).map_err(|error| {
+            let known: Vec<String> = roll.agents().iter().map(ToString::to_string).collect();
+            let error = CliError::new(Kind::Usage, gt_core::observed::chain(&error));
+            did_you_mean(error, text, &known).hint("`gt agents` lists them")
         })
     }
 
     /// The rig that `text` names.
     pub(crate) fn rig(&self, text: &str) -> CliResult<RigName> {
         let known = self.roll()?;
-        known
-            .rigs()
-            .iter()
-            .find(|rig| rig.as_str() == text)
+        let found = known.rigs().iter().find(|rig| rig.as_str() == text);
+        found
             .cloned()
-            .ok_or_else(|| {
-                CliError::failed(format!("no rig `{}` in this town", text.escape_default()))
-                    .hint("`gt rig list` lists them")
-            })
+            .ok_or_else(|| no_rig(text, known.rigs().iter().map(RigName::as_str)))
     }
 
     /// The rig around the current directory.
@@ -199,6 +198,20 @@ impl Context {
     /// The binary that runs.
     pub(crate) fn gt() -> CliResult<PathBuf> {
         std::env::current_exe().doing("find this program's own file")
+    }
+}
+
+/// The error for a rig that the town does not have.
+pub(crate) fn no_rig<'a>(text: &str, rigs: impl IntoIterator<Item = &'a str>) -> CliError {
+    let known: Vec<String> = rigs.into_iter().map(str::to_owned).collect();
+    let message = format!("no rig `{}` in this town", text.escape_default());
+    did_you_mean(CliError::new(Kind::Usage, message), text, &known).hint("`gt rig list` lists them")
+}
+
+fn did_you_mean(error: CliError, text: &str, known: &[String]) -> CliError {
+    match nearest(text, known.iter().map(String::as_str)) {
+        Some(near) => error.hint(format!("did you mean `{near}`?")),
+        None => error,
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use gt_core::nearest::nearest;
 use toml_edit::{Document, Item, TableLike};
 
 use super::key;
@@ -145,7 +146,7 @@ pub(crate) fn unknown_key(path: &[&str], line: usize) -> Mistake {
     let above = &path[..known.unwrap_or(0)];
     let suggestion = path
         .get(above.len())
-        .and_then(|word| nearest(word, &key::next_words(above)))
+        .and_then(|word| nearest(word, key::next_words(above)))
         .map(|word| [above, &[word]].concat().join("."));
     Mistake {
         line,
@@ -161,28 +162,4 @@ fn line_of(text: &str, offset: usize) -> usize {
         .filter(|byte| *byte == b'\n')
         .count()
         + 1
-}
-
-/// The word that differs least, if it differs by no more than a third of its letters.
-fn nearest(word: &str, words: &[&'static str]) -> Option<&'static str> {
-    let candidates = words
-        .iter()
-        .map(|candidate| (distance(word, candidate), *candidate));
-    let (distance, candidate) = candidates.min_by_key(|(distance, _)| *distance)?;
-    (distance <= (candidate.len() / 3).max(1)).then_some(candidate)
-}
-
-/// How many letters must be put in, taken out or replaced to make one word of the other.
-fn distance(from: &str, to: &str) -> usize {
-    let mut row: Vec<usize> = (0..=to.chars().count()).collect();
-    for (i, a) in from.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, b) in to.chars().enumerate() {
-            let replaced = diagonal + usize::from(a != b);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row.last().copied().unwrap_or(0)
 }

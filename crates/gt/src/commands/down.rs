@@ -74,7 +74,7 @@ fn save_wish(context: &Context) -> Left {
         .caller()
         .map_or_else(|_| "unknown".to_owned(), |caller| caller.actor());
     let text = format!("{} {actor}\n", clock::now());
-    if let Err(error) = atomic::write(&paths.down_file(), text.as_bytes()) {
+    if let Err(error) = atomic::write_private(&paths.down_file(), text.as_bytes()) {
         left.push(format!("the wish to be down could not be saved: {error}"));
     }
     let event = NewEvent {
@@ -142,33 +142,37 @@ fn seated(context: &Context, left: &mut Left) -> Vec<AgentId> {
 fn stop_by_holder(context: &Context, agent: &AgentId, arguments: &Down) -> Result<(), String> {
     let report = holder::read_state_file(context.paths(), agent).map_err(|error| chain(&error))?;
     let Some(report) = report else { return Ok(()) };
-    let patience = Duration::from_secs(arguments.wait);
-    let grace = if arguments.force {
-        Duration::ZERO
-    } else {
-        patience / 3
-    };
     if process::is_alive(report.holder) == Observed::Known(false) {
-        return sweep(&report, grace);
+        return sweep(&report, grace(arguments));
     }
-    let asked = ask_holder(&report, grace, patience);
+    let asked = ask_holder(&report, arguments);
     let gone = || (process::is_alive(report.holder) == Observed::Known(false)).then_some(());
     match (asked, crate::wait::until(TMUX, gone)) {
         (Ok(()), Some(())) => Ok(()),
         (Ok(()), None) => Err("its holder did not end".to_owned()),
         (Err(why), None) => Err(why),
-        (Err(_), Some(())) => sweep(&report, grace),
+        (Err(_), Some(())) => sweep(&report, grace(arguments)),
+    }
+}
+
+/// The time between TERM and KILL.
+fn grace(arguments: &Down) -> Duration {
+    if arguments.force {
+        Duration::ZERO
+    } else {
+        Duration::from_secs(arguments.wait) / 3
     }
 }
 
 /// Has the holder stop its run and end.
-fn ask_holder(report: &Report, grace: Duration, patience: Duration) -> Result<(), String> {
+fn ask_holder(report: &Report, arguments: &Down) -> Result<(), String> {
+    let patience = Duration::from_secs(arguments.wait);
     let mut client =
         HolderClient::connect(report.socket.as_ref(), in_time()).map_err(|error| chain(&error))?;
     let report = client.hello(in_time()).map_err(|error| chain(&error))?;
     if let (Some(incarnation), None) = (report.incarnation, report.exit) {
         let survivors = client
-            .stop_and_wait_gone(incarnation, grace, clock::monotonic() + patience)
+            .stop_and_wait_gone(incarnation, grace(arguments), clock::monotonic() + patience)
             .map_err(|error| chain(&error))?;
         none_survived(&survivors)?;
     }

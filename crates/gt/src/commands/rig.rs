@@ -19,7 +19,7 @@ use serde::Serialize;
 
 use crate::cli::{Json, Rig};
 use crate::commands::{config, status};
-use crate::context::Context;
+use crate::context::{Context, no_rig};
 use crate::error::{CliError, CliResult, Doing as _, Kind};
 use crate::printer;
 
@@ -125,11 +125,9 @@ fn stop(agent: &AgentId) -> String {
 
 fn show(context: &Context, name: &str, json: Json) -> CliResult {
     let town = look::look(context.paths());
+    let names: Vec<String> = town.rigs.iter().map(|rig| rig.name.clone()).collect();
     let Some(rig) = town.rigs.into_iter().find(|rig| rig.name == name) else {
-        return Err(
-            CliError::failed(format!("no rig `{}` in this town", name.escape_default()))
-                .hint("`gt rig list` lists them"),
-        );
+        return Err(no_rig(name, names.iter().map(String::as_str)));
     };
     let seen = status::look(context)?;
     let agents = seen.agents.into_iter();

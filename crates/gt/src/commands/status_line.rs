@@ -39,9 +39,9 @@ pub(crate) fn status_line(context: &Context, session: &str) -> CliResult {
 }
 
 fn counts(context: &Context, roll: &Roll, session: &str) -> Option<Counts> {
-    let agent = roll.resolve(session).ok()?;
-    let unread = unread(context, &agent)?;
-    if agent != AgentId::Mayor {
+    let agent = roll.of_session(session)?;
+    let unread = unread(context, agent)?;
+    if *agent != AgentId::Mayor {
         return Some(Counts {
             unread,
             ..Counts::default()
