@@ -171,7 +171,7 @@ fn a_registry_edited_by_hand_is_followed() {
     assert_eq!(town.agent("a-b/witness").incarnation, witness.incarnation);
 }
 
-/// Covers F1, F16, F32, F52, F77: with a damaged store the agents are kept and restarted, what
+/// Covers F1, F16: with a damaged store the agents are kept and restarted, what
 /// would destroy anything waits and says so, and `gt down` works.
 #[test]
 fn a_damaged_store_freezes_what_destroys_and_nothing_else() {
@@ -220,7 +220,7 @@ fn damage(town: &TestTown) {
     }
 }
 
-/// Covers D22, T13, F22: an agent whose program is not there is named with what is missing, is
+/// Covers T13, F22: an agent whose program is not there is named with what is missing, is
 /// not tried in a loop, and runs as soon as its program is there; the rest runs meanwhile.
 #[test]
 fn a_missing_program_is_named_and_waited_for() {
@@ -240,7 +240,7 @@ fn a_missing_program_is_named_and_waited_for() {
     town.wait_for_run("deacon", None);
 }
 
-/// Covers L22, F54: an agent is not stopped for a restart that its missing work directory would
+/// Covers L22: an agent is not stopped for a restart that its missing work directory would
 /// make its end; one that ends by itself is started again when the directory is back.
 #[test]
 fn a_missing_work_directory_costs_no_run() {
@@ -376,7 +376,7 @@ fn a_full_disk_ends_nothing_and_down_works() {
         .unwrap();
 }
 
-/// Covers F52, F77, F39: in a town that became read-only the agents are kept and restarted, what
+/// Covers F39: in a town that became read-only the agents are kept and restarted, what
 /// cannot be written is named, and `gt down` leaves nothing and says what it could not save.
 #[test]
 fn a_read_only_town_ends_nothing_and_down_works() {
