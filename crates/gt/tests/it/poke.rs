@@ -70,7 +70,7 @@ fn a_poke_that_was_pasted_and_not_submitted_is_submitted() {
     });
 }
 
-/// Covers D1, D3, D6, F33, F59: an idle agent with unread mail is woken once, reads it by its own
+/// Covers D1, F33, F59: an idle agent with unread mail is woken once, reads it by its own
 /// `gt`, and is left in peace from then on; one that owes nothing is never written to.
 #[test]
 fn an_idle_agent_with_unread_mail_is_woken_once_and_answers() {
@@ -111,7 +111,7 @@ fn an_idle_agent_with_unread_mail_is_woken_once_and_answers() {
     assert_eq!(prompts(&town, "mayor", "HEARTBEAT"), 1);
 }
 
-/// Covers F62, F67, D6: a dialog is never answered by a poke: it is shown as waiting for a person,
+/// Covers F67, D6: a dialog is never answered by a poke: it is shown as waiting for a person,
 /// and goes on waiting.
 #[test]
 fn a_dialog_is_left_to_a_person() {
