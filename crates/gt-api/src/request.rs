@@ -38,7 +38,7 @@ pub enum Request {
     Up,
     /// Tell when all these agents have reached this. Answered by [`Response::Reached`].
     Await {
-        /// Which agents; empty means every agent that is wanted.
+        /// Which agents; empty means every agent that has a seat.
         agents: Vec<AgentId>,
         /// What they shall reach.
         goal: Reach,

@@ -49,7 +49,7 @@ impl Daemon {
         }
     }
 
-    /// A tick looks at the whole town: the safety net under every hint that may have been lost.
+    /// A tick looks at the clocks. What may have been missed is the heartbeat's to find.
     fn tick(&mut self) {
         match self.clockwork.look(clock::Moment::now()) {
             Passed::Smoothly => {}

@@ -56,9 +56,8 @@ pub(crate) fn listen_to_wake_ups(path: &Path, events: &mpsc::Sender<Event>) -> s
     Ok(())
 }
 
-/// Watches town.toml, the registry and the deacon's heartbeat by their directories, since they are
-/// replaced by rename. A hint only: every heartbeat looks at the files themselves. The watcher
-/// must be kept.
+/// Watches town.toml and the registry by their directories, since they are replaced by rename.
+/// Where watching fails, a reload (SIGHUP) is what reads them anew. The watcher must be kept.
 pub(crate) fn watch_files(
     directories: &[PathBuf],
     events: mpsc::Sender<Event>,

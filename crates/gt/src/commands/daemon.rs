@@ -75,9 +75,18 @@ pub(crate) fn start(context: &Context) -> CliResult<u32> {
     ];
     let mut child = gt_host::detached::spawn(&gt, arguments, context.paths().root())
         .doing("start the daemon")?;
+    let mut last_word = None;
     let pid = wait::until(START, || match answering(context.paths()) {
         Ok(Some(pid)) => Some(Ok(pid)),
-        Ok(None) | Err(_) => child.end().map(|said| Err(ended(&said))),
+        Ok(None) | Err(_) => {
+            last_word = last_word.take().or_else(|| child.end());
+            // Another one may have been quicker, and answers soon.
+            let lock = lock::is_held(&context.paths().daemon_lock());
+            let said = last_word
+                .as_ref()
+                .filter(|_| lock == Observed::Known(false));
+            said.map(|said| Err(ended(said)))
+        }
     });
     pid.unwrap_or_else(|| {
         Err(

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use gt_api::request::{Reach, Request};
-use gt_core::AgentId;
 use gt_core::event::{EventKind, NewEvent};
 use gt_core::observed::{Observed, chain};
+use gt_core::{AgentId, ProcessId};
 use gt_host::holder::client::Client as HolderClient;
-use gt_host::holder::protocol;
+use gt_host::holder::kill_set;
+use gt_host::holder::protocol::{self, Report};
 use gt_host::tmux::{Forked, Server, TmuxError, request};
 use gt_host::{atomic, clock, holder, process};
 
@@ -20,6 +21,16 @@ use crate::printer;
 
 /// How long tmux may take for one answer.
 const TMUX: Duration = Duration::from_secs(3);
+
+/// How long a tmux server that did not answer once has to answer or to end, before it is killed.
+const HUNG: Duration = Duration::from_millis(500);
+
+/// Whether the town's tmux server can be asked anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tmux {
+    Answers,
+    Hangs,
+}
 
 /// When a holder has to have answered: it answers at once.
 fn in_time() -> Duration {
@@ -36,8 +47,9 @@ type Left = Vec<String>;
 pub(crate) fn down(context: &Context, arguments: &Down) -> CliResult {
     let mut left = save_wish(context);
     let agents = seated(context, &mut left);
-    stop_agents(context, &agents, arguments, &mut left);
-    end_tmux(context, &agents, &mut left);
+    let tmux = probe_tmux(context);
+    stop_agents(context, &agents, arguments, tmux, &mut left);
+    end_tmux(context, &agents, tmux, &mut left);
     if let Err(error) = daemon::stop(context) {
         left.push(error.to_string());
     }
@@ -80,8 +92,15 @@ fn save_wish(context: &Context) -> Left {
 
 /// By the daemon if it answers; else, or with `--force`, by the holders themselves, once no daemon
 /// acts on them any more.
-fn stop_agents(context: &Context, agents: &[AgentId], arguments: &Down, left: &mut Left) {
-    if !arguments.force && stop_by_daemon(context, agents, arguments) {
+fn stop_agents(
+    context: &Context,
+    agents: &[AgentId],
+    arguments: &Down,
+    tmux: Tmux,
+    left: &mut Left,
+) {
+    let daemon_can = !arguments.force && tmux == Tmux::Answers;
+    if daemon_can && stop_by_daemon(context, agents, arguments) {
         return;
     }
     if let Err(error) = daemon::stop(context) {
@@ -124,7 +143,7 @@ fn stop_by_holder(context: &Context, agent: &AgentId, arguments: &Down) -> Resul
     let report = holder::read_state_file(context.paths(), agent).map_err(|error| chain(&error))?;
     let Some(report) = report else { return Ok(()) };
     if process::is_alive(report.holder) == Observed::Known(false) {
-        return Ok(());
+        return sweep(&report, grace(arguments));
     }
     let asked = ask_holder(&report, arguments);
     let gone = || (process::is_alive(report.holder) == Observed::Known(false)).then_some(());
@@ -132,51 +151,88 @@ fn stop_by_holder(context: &Context, agent: &AgentId, arguments: &Down) -> Resul
         (Ok(()), Some(())) => Ok(()),
         (Ok(()), None) => Err("its holder did not end".to_owned()),
         (Err(why), None) => Err(why),
-        (Err(why), Some(())) if leaves_something(&report) => Err(why),
-        (Err(_), Some(())) => Ok(()),
+        (Err(_), Some(())) => sweep(&report, grace(arguments)),
+    }
+}
+
+/// The time between TERM and KILL.
+fn grace(arguments: &Down) -> Duration {
+    if arguments.force {
+        Duration::ZERO
+    } else {
+        Duration::from_secs(arguments.wait) / 3
     }
 }
 
 /// Has the holder stop its run and end.
-fn ask_holder(report: &protocol::Report, arguments: &Down) -> Result<(), String> {
+fn ask_holder(report: &Report, arguments: &Down) -> Result<(), String> {
     let patience = Duration::from_secs(arguments.wait);
-    let grace = if arguments.force {
-        Duration::ZERO
-    } else {
-        patience / 3
-    };
     let mut client =
         HolderClient::connect(report.socket.as_ref(), in_time()).map_err(|error| chain(&error))?;
     let report = client.hello(in_time()).map_err(|error| chain(&error))?;
     if let (Some(incarnation), None) = (report.incarnation, report.exit) {
         let survivors = client
-            .stop_and_wait_gone(incarnation, grace, clock::monotonic() + patience)
+            .stop_and_wait_gone(incarnation, grace(arguments), clock::monotonic() + patience)
             .map_err(|error| chain(&error))?;
-        if !survivors.is_empty() {
-            let pids: Vec<String> = survivors.iter().map(|one| one.pid.to_string()).collect();
-            return Err(format!("these processes survived: {}", pids.join(", ")));
-        }
+        none_survived(&survivors)?;
     }
     // The daemon may have told it first: what counts is that it goes.
     let _ = client.request(&protocol::Request::Quit, in_time());
     Ok(())
 }
 
-/// Whether a holder that is gone left processes of its run behind, or may have.
-fn leaves_something(report: &protocol::Report) -> bool {
-    report
-        .incarnation
-        .is_some_and(|run| !process::marked(run).is_ok_and(|left| left.is_empty()))
+/// Ends what a dead holder left behind of its run.
+fn sweep(report: &Report, grace: Duration) -> Result<(), String> {
+    let of_this_boot = process::boot_id().is_ok_and(|boot| boot == report.boot_id);
+    let Some(incarnation) = report.incarnation.filter(|_| of_this_boot) else {
+        return Ok(());
+    };
+    let scope = kill_set::Scope {
+        incarnation,
+        session: None,
+        agent: report.process,
+        since: report.process.map_or(0, |process| process.start),
+        keep: report.keep.clone(),
+    };
+    let survivors = kill_set::end(scope, grace)
+        .map_err(|error| format!("what is left of it is unknown: {error}"))?;
+    none_survived(&survivors)
+}
+
+fn none_survived(survivors: &[ProcessId]) -> Result<(), String> {
+    if survivors.is_empty() {
+        return Ok(());
+    }
+    let pids: Vec<String> = survivors.iter().map(|one| one.pid.to_string()).collect();
+    Err(format!("these processes survived: {}", pids.join(", ")))
+}
+
+/// Nothing waits for a tmux that does not answer: the daemon would, since it cannot remove what it
+/// cannot see.
+fn probe_tmux(context: &Context) -> Tmux {
+    let paths = context.paths();
+    let socket = context
+        .tmux_socket()
+        .unwrap_or_else(|_| paths.tmux_socket());
+    let server = Server::new(&socket, &paths.tmux_config(), TMUX);
+    match Forked::new(server).ask(request::list()) {
+        Err(TmuxError::TimedOut { .. }) => Tmux::Hangs,
+        _ => Tmux::Answers,
+    }
 }
 
 /// Ends the town's own tmux server, unless a person's sessions are in it.
-fn end_tmux(context: &Context, agents: &[AgentId], left: &mut Left) {
+fn end_tmux(context: &Context, agents: &[AgentId], tmux: Tmux, left: &mut Left) {
     if !context.owns_tmux() {
         // A server that people share is not the town's to end.
         return;
     }
     let paths = context.paths();
-    let server = Server::new(&paths.tmux_socket(), &paths.tmux_config(), TMUX);
+    let deadline = match tmux {
+        Tmux::Answers => TMUX,
+        Tmux::Hangs => HUNG,
+    };
+    let server = Server::new(&paths.tmux_socket(), &paths.tmux_config(), deadline);
     match strangers(context, &server, agents) {
         Ok(strangers) if strangers.is_empty() => {
             if let Err(error) = server.kill() {

@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail their test")]
 
 mod attach;
+mod daemon_process;
+mod identity;
 mod lifecycle;
 mod messages;
 mod poke;

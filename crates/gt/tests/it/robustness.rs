@@ -316,7 +316,7 @@ fn processes_of(town: &TestTown, agent: &str) -> Vec<Marked> {
 
 /// Waits until a program that the agent was told to run has ended, and gives its exit code.
 #[track_caller]
-fn answer(town: &TestTown, agent: &str, command: &str) -> i32 {
+pub(crate) fn answer(town: &TestTown, agent: &str, command: &str) -> i32 {
     let answer = format!(" answer {command} ");
     town.wait_for(&format!("the end of `{command}`"), || {
         let journal = town.journal(agent);

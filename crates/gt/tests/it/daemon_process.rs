@@ -1,0 +1,219 @@
+//! One daemon a town: its start, its files and its end.
+
+use std::os::unix::net::UnixListener;
+use std::process::{Child, Stdio};
+use std::time::Duration;
+
+use gt_host::process::{self, Signal};
+use gt_host::{clock, lock};
+use gt_testkit::town::{Finished, TestTown, is_gone, signal};
+
+use crate::town;
+
+/// The town's daemons: the processes that are `gt … daemon run` and belong to it.
+fn daemons(town: &TestTown) -> Vec<u32> {
+    let root = town.root().display().to_string();
+    let table = process::table().unwrap();
+    let is_daemon = |pid: u32| {
+        // A process that ends meanwhile is none.
+        let words = fs_err::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let words = String::from_utf8_lossy(&words).into_owned();
+        let here = fs_err::read_link(format!("/proc/{pid}/cwd")).unwrap_or_default();
+        words.contains("daemon\0run\0") && (words.contains(&root) || here == town.root())
+    };
+    table
+        .iter()
+        .map(|facts| facts.id.pid)
+        .filter(|pid| is_daemon(*pid))
+        .collect()
+}
+
+fn is_held(town: &TestTown) -> bool {
+    lock::is_held(&town.paths().daemon_lock()).known() == Some(&true)
+}
+
+/// A process of the test's own that has nothing to do with the town.
+struct Stranger(Child);
+
+impl Stranger {
+    #[expect(clippy::disallowed_methods, reason = "a process that no town started")]
+    fn new() -> Self {
+        let mut command = std::process::Command::new("sleep");
+        command
+            .arg("600")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        Self(command.spawn().unwrap())
+    }
+}
+
+impl Drop for Stranger {
+    fn drop(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+/// Runs the same command so often at once.
+fn at_once(town: &TestTown, arguments: &[&str], times: usize) -> Vec<Finished> {
+    std::thread::scope(|scope| {
+        let running: Vec<_> = (0..times)
+            .map(|_| scope.spawn(|| town.gt(arguments)))
+            .collect();
+        running.into_iter().map(|one| one.join().unwrap()).collect()
+    })
+}
+
+/// Covers F34, D14, D16: of many starters at once, each ends with a daemon that answers, and there
+/// is exactly one.
+#[test]
+fn eight_starts_at_once_make_one_daemon() {
+    let town = town("");
+    for finished in at_once(&town, &["daemon", "start"], 8) {
+        let already = finished.stderr.contains("the daemon runs already");
+        assert!(finished.code == 0 || already, "{finished:?}");
+    }
+    // Those that lost wait for the lock a moment longer than their starters.
+    town.wait_for("one daemon", || {
+        (daemons(&town) == [town.daemon_pid()]).then_some(())
+    });
+    for finished in at_once(&town, &["up"], 4) {
+        finished.ok();
+    }
+    assert_eq!(daemons(&town), [town.daemon_pid()]);
+    assert_eq!((town.starts("mayor"), town.starts("deacon")), (1, 1));
+}
+
+/// Covers F34, F35, D14: a second `gt daemon run` is refused with the pid of the first, and leaves
+/// its lock, its pid file and its socket alone.
+#[test]
+fn a_second_daemon_is_refused_and_harms_nothing() {
+    let town = town("");
+    town.gt(&["daemon", "start"]).ok();
+    let pid = town.daemon_pid();
+    let refused = town.gt(&["daemon", "run"]).code(1);
+    assert!(
+        refused.contains(&format!("locked by process {pid}")),
+        "{refused}"
+    );
+    assert!(refused.contains("hint: it runs already"), "{refused}");
+    let written = fs_err::read_to_string(town.paths().daemon_pid()).unwrap();
+    assert_eq!(written, pid.to_string());
+    assert_eq!(town.daemon_pid(), pid);
+    town.gt(&["daemon", "stop"]).ok();
+    town.wait_for("its end", || is_gone(pid).then_some(()));
+    assert!(
+        town.paths().daemon_lock().exists(),
+        "a lock file is never removed"
+    );
+}
+
+/// Covers D13, D15, D18, F36, F37, F38, F40: a pid file that names a stranger, nobody or nonsense
+/// makes nobody a daemon: the stranger is never signalled, and the daemon starts and stops beside
+/// it.
+#[test]
+fn a_pid_file_of_a_stranger_harms_neither_the_stranger_nor_the_daemon() {
+    let town = town("");
+    let mut stranger = Stranger::new();
+    let pid_file = town.paths().daemon_pid();
+    fs_err::create_dir_all(town.paths().daemon_directory()).unwrap();
+    let pid = stranger.0.id().to_string();
+    for content in [pid.as_str(), "", "0", "-1", "4242 junk\n", "1"] {
+        fs_err::write(&pid_file, content).unwrap();
+        assert!(!town.status().daemon.running, "{content:?}");
+        town.gt(&["daemon", "stop"]).code(4);
+        assert_eq!(fs_err::read_to_string(&pid_file).unwrap(), content);
+        town.gt(&["daemon", "start"]).ok();
+        assert_ne!(town.daemon_pid().to_string(), pid);
+        // Somebody else's file by the time the daemon ends: it is not its own to remove.
+        fs_err::write(&pid_file, content).unwrap();
+        town.gt(&["daemon", "stop"]).ok();
+        assert_eq!(fs_err::read_to_string(&pid_file).unwrap(), content);
+    }
+    assert!(
+        stranger.0.try_wait().unwrap().is_none(),
+        "the stranger lives"
+    );
+}
+
+/// Covers F40, D18, D19: what a killed daemon leaves (pid file, state, sockets, its lock's file)
+/// neither looks like a daemon nor keeps the next one from starting.
+#[test]
+fn the_files_of_a_killed_daemon_are_no_daemon() {
+    let town = town("");
+    town.gt(&["daemon", "start"]).ok();
+    let pid = town.daemon_pid();
+    signal(pid, Signal::KILL);
+    town.wait_for("the daemon's end", || is_gone(pid).then_some(()));
+    let paths = town.paths();
+    for left in [
+        paths.daemon_pid(),
+        paths.daemon_state(),
+        paths.daemon_socket(),
+    ] {
+        assert!(left.exists(), "{}", left.display());
+    }
+    assert!(!town.status().daemon.running);
+    town.gt(&["daemon", "stop"]).code(4);
+    // A socket that somebody bound and left, and a file in its place, are replaced, too.
+    fs_err::remove_file(paths.daemon_socket()).unwrap();
+    drop(UnixListener::bind(paths.daemon_socket()).unwrap());
+    town.gt(&["daemon", "start"]).ok();
+    assert_ne!(town.daemon_pid(), pid);
+}
+
+/// Covers D11, D12, D22, F73: a tmux that hangs costs a few screens and nothing else. A dead agent
+/// is restarted, the status says what is wrong, SIGTERM ends the daemon at once, and `gt down`
+/// leaves nothing.
+#[test]
+fn a_hung_tmux_stops_neither_supervision_nor_the_end() {
+    let town = town("[daemon]\nheartbeat = '1s'\n");
+    town.gt(&["up"]).ok();
+    let mayor = town.wait_for_run("mayor", None);
+    let deacon = town.wait_for_run("deacon", None);
+    let server = town.tmux_pid();
+    signal(server, Signal::STOP);
+    signal(mayor.pid.unwrap(), Signal::KILL);
+    let successor = town.wait_for_run("mayor", mayor.incarnation.as_deref());
+    assert_eq!(successor.holder_pid, mayor.holder_pid);
+    town.wait_for("a word on tmux", || {
+        town.status()
+            .problems
+            .iter()
+            .any(|problem| problem.starts_with("tmux"))
+            .then_some(())
+    });
+    let daemon = town.daemon_pid();
+    let told = clock::monotonic();
+    signal(daemon, Signal::TERM);
+    town.wait_for("the daemon's end", || (!is_held(&town)).then_some(()));
+    let took = clock::monotonic().saturating_sub(told);
+    // It takes a few milliseconds; the rest is a loaded machine.
+    assert!(took < Duration::from_millis(500), "it took {took:?}");
+    town.gt(&["daemon", "start"]).ok();
+    assert_eq!(
+        town.wait_for_run("deacon", None).incarnation,
+        deacon.incarnation
+    );
+    town.gt(&["down", "--wait", "6"]).ok();
+    assert!(is_gone(server));
+    assert_eq!(town.marked(), []);
+}
+
+/// Covers F39, F41, D23: `gt down` without a daemon ends the agents by their holders, and what a
+/// killed holder left behind as well.
+#[test]
+fn down_without_a_daemon_leaves_nothing_of_a_killed_holder() {
+    let town = town("");
+    town.script("deacon", "/ignore-term\n/setsid\n/daemonize\n");
+    town.gt(&["up"]).ok();
+    let deacon = town.wait_for_run("deacon", None);
+    town.wait_for("what it leaves", || {
+        (town.journal("deacon").matches(" left ").count() == 2).then_some(())
+    });
+    signal(town.daemon_pid(), Signal::KILL);
+    signal(deacon.holder_pid.unwrap(), Signal::KILL);
+    town.gt(&["down", "--wait", "1"]).ok();
+    assert_eq!(town.marked(), []);
+}
