@@ -50,7 +50,13 @@ impl<'a> Terminal<'a> {
     /// Leaves the tmux within by its own keys, and waits until the command has ended well.
     #[track_caller]
     fn detach(&self) {
-        self.press(&["C-b", "d"]);
+        self.press(&["C-b"]);
+        // Two keys within a millisecond are a paste to tmux, and no command.
+        self.town.wait_for("the prefix to be taken", || {
+            let prefixes = ["tmux", "list-clients", "-F", "#{client_prefix}"];
+            self.town.gt(&prefixes).ok().contains('1').then_some(())
+        });
+        self.press(&["d"]);
         self.town.wait_for("the end of the command", || {
             let end = self.tmux(&["display-message", "-p", "#{pane_dead} #{pane_dead_status}"]);
             (end.trim() == "1 0").then_some(())
