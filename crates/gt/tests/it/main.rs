@@ -7,6 +7,7 @@ mod daemon_process;
 mod identity;
 mod lifecycle;
 mod messages;
+mod original_town;
 mod poke;
 mod robustness;
 mod seeing;
