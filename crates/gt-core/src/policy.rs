@@ -48,7 +48,7 @@ pub struct PokePolicy {
     pub factor: f64,
     /// The longest interval (30 min).
     pub max: Duration,
-    /// A poke that was not taken is dropped after this (5 min).
+    /// A poke that could not be brought is tried again after this at the latest (5 min).
     pub slot_max_age: Duration,
     /// How many pokes in a row may go unanswered before the agent is restarted.
     pub unanswered_before_restart: u32,

@@ -41,12 +41,8 @@ pub(crate) enum Outcome {
     SessionRemoved,
     /// The processes of a lost run are gone, but these.
     Swept(IncarnationId, Vec<ProcessId>),
-    /// The program was started.
-    Started {
-        incarnation: IncarnationId,
-        process: ProcessId,
-        at: Timestamp,
-    },
+    /// The program was started, as its holder told the loop itself.
+    Started,
     /// The program could not be executed.
     NotStarted {
         incarnation: IncarnationId,
@@ -321,17 +317,13 @@ async fn start(hands: Rc<Hands>, run: Run) -> Result<Outcome, Failure> {
         Answer::Started {
             incarnation,
             process,
-            at,
+            ..
         } => {
             hands.store.post(move |store| {
                 // The holder's state file has the process, too.
                 let _ = store.set_process(incarnation, process);
             });
-            Ok(Outcome::Started {
-                incarnation,
-                process,
-                at,
-            })
+            Ok(Outcome::Started)
         }
         Answer::Refused {
             refusal: Refusal::NotStarted { errno, .. },
@@ -435,16 +427,17 @@ fn begin_stop(daemon: &mut Daemon, step: &Step, incarnation: IncarnationId, purp
     let link = seat.link.clone();
     let spec = seat.spec.clone();
     let pane = seat.pane.known().cloned().flatten();
+    let misses = seat.memory.misses;
+    let quiet = daemon.policy.attached_quiet;
     let hands = Rc::clone(&daemon.hands);
     spawn(hands, step.agent.clone(), "stop", move |hands| async move {
         if purpose == StopPurpose::Unresponsive
-            && let Some(dialog) = poke::look_for_dialog(&hands, &spec, pane).await?
+            && let Some(result) = poke::look_before_stop(&hands, &spec, pane, quiet).await?
         {
-            // It waits for a person, not the other way round.
             return Ok(Outcome::Poked {
                 incarnation,
-                misses: 0,
-                result: dialog,
+                misses,
+                result,
                 at: clock::now(),
             });
         }
@@ -516,8 +509,12 @@ fn close_request(daemon: &mut Daemon, step: &Step, id: Uuid, end: RequestEnd, no
             hands
                 .store
                 .run(move |store| {
-                    store.close_request(id, now, end, &reason, &event)?;
-                    reply.map_or(Ok(()), |mail| store.send(&mail).map(drop))
+                    let closed = store.close_request(id, now, end, &reason, &event)?;
+                    // Whoever closed it before has told its sender.
+                    match reply.filter(|_| closed) {
+                        Some(mail) => store.send(&mail).map(drop),
+                        None => Ok(()),
+                    }
                 })
                 .await?;
             Ok(Outcome::RequestWritten)

@@ -67,7 +67,7 @@ impl Daemon {
                 );
             }
             Action::Escalate => {
-                seat.memory.escalated_at = Some(now);
+                seat.memory.remember_escalation(now);
                 self.save_memory(&step.agent);
                 self.note(
                     EventKind::Escalation,
@@ -124,8 +124,9 @@ impl Daemon {
         let now = clock::monotonic();
         let waiters = std::mem::take(&mut self.waiters);
         for waiter in waiters {
-            let missing = self.missing(&waiter);
-            if missing.is_empty() || now >= waiter.deadline {
+            let reached = |agent| self.has_reached(agent, waiter.goal);
+            if now >= waiter.deadline || waiter.agents.iter().all(reached) {
+                let missing = self.missing(&waiter);
                 // The client may have hung up.
                 let _ = waiter.reply.send(Response::Reached { missing });
             } else {

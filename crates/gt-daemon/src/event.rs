@@ -2,9 +2,9 @@
 
 use gt_api::request::{Request, Response};
 use gt_core::agent_id::AgentId;
-use gt_core::incarnation::IncarnationId;
+use gt_core::incarnation::{IncarnationId, ProcessId};
 use gt_core::observed::Observed;
-use gt_host::holder::protocol::{Answer, Report};
+use gt_host::holder::protocol::Answer;
 use gt_store::TownRows;
 use tokio::sync::oneshot;
 
@@ -32,7 +32,11 @@ pub(crate) enum Event {
     /// A holder said that it listens.
     HolderReady(AgentId),
     /// A connection to a holder was made, with its first report; or not.
-    Linked(AgentId, Result<Box<(Link, Report)>, LinkError>),
+    Linked(AgentId, Result<Box<Link>, LinkError>),
+    /// A session was made a while ago; its holder should have spoken by now.
+    HolderLate(AgentId),
+    /// What a lost run left behind was looked for.
+    LostRun(AgentId, IncarnationId, Observed<Vec<ProcessId>>),
     /// A holder says something of its own accord.
     Holder(AgentId, Box<Answer>),
     /// The connection to a holder ended.

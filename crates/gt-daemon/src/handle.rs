@@ -12,6 +12,7 @@ use gt_core::observed::Observed;
 use gt_core::snapshot::{End, Holder};
 use gt_host::holder::protocol::Answer;
 use gt_host::holder::{self};
+use gt_host::identity::{Caller, Claim};
 use gt_host::{clock, process};
 use gt_store::TownRows;
 use tokio::sync::oneshot;
@@ -27,7 +28,8 @@ impl Daemon {
     /// Takes an event in. The beat that follows decides what it means.
     pub(crate) fn handle(&mut self, event: Event) {
         match event {
-            Event::Tick => self.tick(),
+            // The beat that follows is what it is for.
+            Event::Tick => {}
             Event::Changed => self.read_store(),
             Event::Reload => self.reload(),
             Event::Terminate => self.ending = true,
@@ -35,6 +37,10 @@ impl Daemon {
             Event::LookAtTmux => self.look_at_tmux(),
             Event::Panes(listing) => self.take_listing(listing),
             Event::HolderReady(agent) => self.connect(&agent),
+            Event::HolderLate(agent) => self.miss_holder(&agent),
+            Event::LostRun(agent, incarnation, left) => {
+                self.take_lost_run(&agent, incarnation, left);
+            }
             Event::Linked(agent, linked) => self.take_link(&agent, linked),
             Event::Holder(agent, answer) => self.take_answer(&agent, &answer),
             Event::HolderLost(agent, link) => self.lose_holder(&agent, link),
@@ -49,8 +55,9 @@ impl Daemon {
         }
     }
 
-    /// A tick looks at the clocks. What may have been missed is the heartbeat's to find.
-    fn tick(&mut self) {
+    /// Looks at the clocks before every beat: no decision is made across a jump that it does not
+    /// know of.
+    pub(crate) fn look_at_clocks(&mut self) {
         match self.clockwork.look(clock::Moment::now()) {
             Passed::Smoothly => {}
             Passed::Slept(duration) => {
@@ -79,6 +86,7 @@ impl Daemon {
         for agent in unlinked {
             self.connect(&agent);
         }
+        self.read_roster();
         self.read_deacon_heartbeat();
         self.state.last_heartbeat = Some(clock::now());
         self.state.heartbeat_count += 1;
@@ -105,6 +113,14 @@ impl Daemon {
             Observed::Known(rows) => {
                 if self.store_trouble.take().is_some() {
                     self.note(EventKind::Unobservable, None, "the store can be read again");
+                }
+                if rows
+                    .intents
+                    .keys()
+                    .any(|agent| !self.seats.contains_key(agent))
+                {
+                    // Somebody wants an agent whose workspace was made meanwhile.
+                    self.read_roster();
                 }
                 self.accept_lifecycle_mail(&rows);
                 self.rows = Some(rows);
@@ -201,22 +217,39 @@ impl Daemon {
         });
     }
 
-    fn take_link(
-        &mut self,
-        agent: &AgentId,
-        linked: Result<Box<(Link, holder::protocol::Report)>, crate::link::LinkError>,
-    ) {
+    /// A session that was made a while ago should have its holder by now. One that has none is a
+    /// failed creation, and spaces the next one.
+    fn miss_holder(&mut self, agent: &AgentId) {
+        self.connect(agent);
+        let Some(seat) = self.seats.get(agent) else {
+            return;
+        };
+        if seat.link.is_none() && !seat.linking {
+            self.take_failure(agent, CREATE_SESSION, "its holder did not come up");
+        }
+    }
+
+    fn take_link(&mut self, agent: &AgentId, linked: Result<Box<Link>, crate::link::LinkError>) {
         let Some(seat) = self.seats.get_mut(agent) else {
             return;
         };
         seat.linking = false;
         match linked {
             Ok(linked) => {
-                let (link, report) = *linked;
+                // Its report came as the connection's first event, and later ones with it.
+                let link = *linked;
+                if link.is_lost() {
+                    seat.holder = Observed::unknown("its holder hung up at once");
+                    self.hands.tell_again(Event::HolderReady(agent.clone()));
+                    return;
+                }
                 seat.link = Some(link);
-                seat.take_report(&report);
+                seat.failure
+                    .take_if(|failure| failure.what == CREATE_SESSION);
                 let running = seat.running();
-                self.look_at_tmux();
+                if !seat.is_in_its_pane() {
+                    self.look_at_tmux();
+                }
                 if let Some((incarnation, process, since)) = running
                     && since < self.clockwork.epoch()
                 {
@@ -309,18 +342,25 @@ impl Daemon {
             seat.holder = Observed::Known(Holder::Gone);
             return;
         };
-        let left = if this_boot {
-            process::marked(incarnation)
+        let known = seat
+            .last_end
+            .is_some_and(|end| end.incarnation == incarnation);
+        if known
+            && matches!(
+                seat.holder,
+                Observed::Known(Holder::Gone | Holder::Orphaned { .. })
+            )
+        {
+            return;
+        }
+        if this_boot {
+            seat.holder = Observed::unknown("what its lost run left behind is being looked for");
+            self.look_for_lost_run(agent, incarnation);
         } else {
-            Ok(Vec::new())
-        };
-        seat.holder = match left {
-            Ok(left) if left.is_empty() => Observed::Known(Holder::Gone),
-            Ok(left) => Observed::Known(Holder::Orphaned {
-                incarnation,
-                survivors: left.len(),
-            }),
-            Err(error) => Err::<Holder, _>(error).into(),
+            seat.holder = Observed::Known(Holder::Gone);
+        }
+        let Some(seat) = self.seats.get_mut(agent) else {
+            return;
         };
         if !ended {
             let how = match seat.stopping.take() {
@@ -333,6 +373,44 @@ impl Daemon {
             if let Some(end) = end {
                 self.store_end(end, None);
             }
+        }
+    }
+
+    /// Looks for processes of a lost run away from the loop: it reads the whole process table.
+    fn look_for_lost_run(&self, agent: &AgentId, incarnation: IncarnationId) {
+        let hands = Rc::clone(&self.hands);
+        let agent = agent.clone();
+        tokio::task::spawn_local(async move {
+            let left = tokio::task::spawn_blocking(move || process::marked(incarnation)).await;
+            let left = left.unwrap_or_else(|error| Err(std::io::Error::other(error)));
+            hands
+                .tell(Event::LostRun(agent, incarnation, left.into()))
+                .await;
+        });
+    }
+
+    fn take_lost_run(
+        &mut self,
+        agent: &AgentId,
+        incarnation: IncarnationId,
+        left: Observed<Vec<ProcessId>>,
+    ) {
+        let Some(seat) = self.seats.get_mut(agent) else {
+            return;
+        };
+        if seat.link.is_some() || seat.linking {
+            // A new holder sits there already, and ends what is left before it starts anything.
+            return;
+        }
+        seat.holder = left.map(|left| match left.len() {
+            0 => Holder::Gone,
+            survivors => Holder::Orphaned {
+                incarnation,
+                survivors,
+            },
+        });
+        if seat.holder.known().is_none() {
+            self.hands.tell_again(Event::HolderReady(agent.clone()));
         }
     }
 
@@ -375,7 +453,7 @@ impl Daemon {
             return;
         };
         let what = seat.in_flight.take().map(|in_flight| in_flight.what);
-        if !matches!(outcome, Outcome::Failed { .. }) {
+        if !matches!(outcome, Outcome::Failed { .. } | Outcome::SessionCreated(_)) {
             seat.failure.take_if(|failure| Some(failure.what) == what);
         }
         if !matches!(outcome, Outcome::Stopped(_)) && seat.running().is_some() {
@@ -389,8 +467,8 @@ impl Daemon {
                     seat.holder = Observed::unknown("its holder has not spoken yet");
                 }
                 self.note(EventKind::SessionCreated, Some(agent), "");
-                // Its holder tells when it listens; this is for a word that was lost.
-                self.hands.tell_again(Event::HolderReady(agent.clone()));
+                // Its holder tells when it listens; this is for one that never does.
+                self.hands.tell_again(Event::HolderLate(agent.clone()));
             }
             Outcome::SessionRemoved => {
                 seat.pane = Observed::Known(None);
@@ -399,18 +477,8 @@ impl Daemon {
             Outcome::Swept(incarnation, survivors) => {
                 self.take_sweep(agent, incarnation, &survivors);
             }
-            Outcome::Started {
-                incarnation,
-                process,
-                at,
-            } => {
-                seat.restarts += 1;
-                seat.take_answer(&Answer::Started {
-                    incarnation,
-                    process,
-                    at,
-                });
-            }
+            // The holder's own word of it came before this, and maybe that of its end.
+            Outcome::Started => seat.restarts += 1,
             Outcome::NotStarted {
                 incarnation,
                 errno,
@@ -446,6 +514,18 @@ impl Daemon {
         }
     }
 
+    /// Asks a holder anew what it is doing: after an action that failed half-way, what it says
+    /// counts.
+    fn ask_holder(&self, agent: &AgentId) {
+        let Some(link) = self.seats.get(agent).and_then(|seat| seat.link.clone()) else {
+            return;
+        };
+        tokio::task::spawn_local(async move {
+            // Its report comes as an event; the end of the connection does, too.
+            let _ = link.hello().await;
+        });
+    }
+
     fn take_sweep(&mut self, agent: &AgentId, incarnation: IncarnationId, survivors: &[ProcessId]) {
         let Some(seat) = self.seats.get_mut(agent) else {
             return;
@@ -474,6 +554,7 @@ impl Daemon {
     }
 
     fn take_failure(&mut self, agent: &AgentId, what: &'static str, why: &str) {
+        self.ask_holder(agent);
         self.note(
             EventKind::ActionFailed,
             Some(agent),
@@ -551,13 +632,23 @@ impl Daemon {
 
     fn set_down(&mut self, down: bool, peer: u32) {
         self.told_down = down;
+        if !down {
+            self.read_environment();
+        }
         let word = if down { "down" } else { "up" };
-        self.note(
-            EventKind::IntentChanged,
-            None,
-            format!("the town shall be {word} (pid {peer})"),
-        );
+        self.record(NewEvent {
+            kind: EventKind::IntentChanged,
+            agent: None,
+            actor: self.actor(peer),
+            text: format!("the town shall be {word}"),
+        });
         self.read_store();
+    }
+
+    /// Who is behind a connection, by the ancestors of its process.
+    fn actor(&self, peer: u32) -> String {
+        let caller = Caller::of(self.hands.town.paths(), peer, &Claim::default());
+        caller.map_or_else(|_| "unknown".to_owned(), |caller| caller.actor())
     }
 
     fn take_waiter(
@@ -592,6 +683,9 @@ fn awaits_store() -> gt_core::snapshot::InFlight {
         since: clock::now(),
     }
 }
+
+/// The name of the action whose failure a missing holder is.
+const CREATE_SESSION: &str = "create session";
 
 fn run_of(holder: &Observed<Holder>) -> Option<IncarnationId> {
     match holder.known()? {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use gt_core::{AgentId, IncarnationId};
-use gt_host::holder::protocol::{self, Answer, Message, Report, Request};
+use gt_host::holder::protocol::{self, Answer, Message, Request};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::UnixStream;
 use tokio::net::unix::OwnedReadHalf;
@@ -55,13 +55,13 @@ pub(crate) struct Link {
 
 impl Link {
     /// Connects, asks for a report and keeps the connection until it ends. Everything the holder
-    /// says reaches the loop as [`Event::Holder`], the end as [`Event::HolderLost`].
+    /// says, that report first, reaches the loop as [`Event::Holder`], the end as [`Event::HolderLost`].
     pub(crate) async fn open(
         id: LinkId,
         agent: AgentId,
         socket: PathBuf,
         events: mpsc::Sender<Event>,
-    ) -> Result<(Self, Report), LinkError> {
+    ) -> Result<Self, LinkError> {
         let stream = tokio::time::timeout(ANSWER, UnixStream::connect(&socket))
             .await
             .map_err(|_| LinkError::TimedOut(ANSWER))?
@@ -69,10 +69,21 @@ impl Link {
         let (requests, queue) = mpsc::channel(4);
         tokio::task::spawn_local(converse(id, agent, stream, queue, events));
         let link = Self { id, requests };
-        match link.ask(Request::Hello, ANSWER).await? {
-            Answer::Report { report } => Ok((link, *report)),
+        link.hello().await?;
+        Ok(link)
+    }
+
+    /// Asks for a report, which reaches the loop like everything that the holder says.
+    pub(crate) async fn hello(&self) -> Result<(), LinkError> {
+        match self.ask(Request::Hello, ANSWER).await? {
+            Answer::Report { .. } => Ok(()),
             other => Err(LinkError::Unexpected(format!("{other:?}"))),
         }
+    }
+
+    /// Whether the connection ended meanwhile.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.requests.is_closed()
     }
 
     /// Asks and waits for the answer.
@@ -219,24 +230,28 @@ impl Pending {
     }
 }
 
-/// Gives an answer to whoever asked, and what the holder says of its own accord to the loop.
+/// Gives an answer to whoever asked, and what the holder says to the loop, in the order in which it
+/// was said: news of a run's end must never overtake the word of its start.
 async fn deliver(
     agent: &AgentId,
     message: Message<Answer>,
     pending: &mut Pending,
     events: &mpsc::Sender<Event>,
 ) {
-    if let Some(id) = message.id {
-        if let Some(waiter) = pending.take(id) {
-            // Whoever asked may have given up.
-            let _ = waiter.send(message.body);
-        }
-        return;
+    let tells_state = matches!(message.body, Answer::Started { .. } | Answer::Report { .. });
+    if message.id.is_none() || tells_state {
+        // A loop that has ended needs no news of holders.
+        let _ = events
+            .send(Event::Holder(agent.clone(), Box::new(message.body.clone())))
+            .await;
     }
-    // The loop hears of it before whoever waits for it goes on.
-    // A loop that has ended needs no news of holders.
-    let _ = events
-        .send(Event::Holder(agent.clone(), Box::new(message.body.clone())))
-        .await;
-    pending.tell_gone(&message.body);
+    match message.id {
+        Some(id) => {
+            if let Some(waiter) = pending.take(id) {
+                // Whoever asked may have given up.
+                let _ = waiter.send(message.body);
+            }
+        }
+        None => pending.tell_gone(&message.body),
+    }
 }

@@ -16,17 +16,22 @@ impl Daemon {
     /// Puts together what is known. Looks at nothing but the roster's directories and programs of
     /// seats that may have to be started.
     pub(crate) fn observe(&self) -> Snapshot {
+        let down = self.is_down();
         Snapshot {
             now: gt_host::clock::now(),
             epoch: self.clockwork.epoch(),
-            down: self.is_down(),
+            down,
             frozen: self.store_trouble.clone(),
-            agents: self.seats.values().map(|seat| self.facts(seat)).collect(),
+            agents: self
+                .seats
+                .values()
+                .map(|seat| self.facts(seat, down))
+                .collect(),
             requests: self.request_facts(),
         }
     }
 
-    fn facts(&self, seat: &Seat) -> AgentFacts {
+    fn facts(&self, seat: &Seat, down: bool) -> AgentFacts {
         let spec = &seat.spec;
         AgentFacts {
             id: spec.agent.clone(),
@@ -37,7 +42,7 @@ impl Daemon {
                 .rows
                 .as_ref()
                 .and_then(|rows| rows.intents.get(&spec.agent).cloned()),
-            launch: self.launch(seat),
+            launch: self.launch(seat, down),
             pane: seat.pane.clone(),
             holder: seat.holder.clone(),
             last_end: seat.last_end,
@@ -51,14 +56,14 @@ impl Daemon {
     }
 
     /// Whether a successor could be started; not looked at where none can be wanted.
-    fn launch(&self, seat: &Seat) -> Observed<Result<(), String>> {
+    fn launch(&self, seat: &Seat, down: bool) -> Observed<Result<(), String>> {
         let settled = matches!(seat.holder, Observed::Known(Holder::Running { .. }))
             && seat.memory.poke.is_none()
             && !self.has_request(&seat.spec.agent);
         if settled {
             return Observed::Known(Ok(()));
         }
-        if !self.may_be_started(seat) {
+        if !self.may_be_started(seat, down) {
             return Observed::unknown("not looked at, since no start is wanted now");
         }
         roster::launch_readiness(&seat.spec, self.captured_path())
@@ -66,7 +71,7 @@ impl Daemon {
 
     /// Whether the beat can want to start it. Most seats of a large town rest, and a look costs a
     /// dozen system calls. What is left out here by mistake is unknown, and so not started.
-    fn may_be_started(&self, seat: &Seat) -> bool {
+    fn may_be_started(&self, seat: &Seat, down: bool) -> bool {
         let agent = &seat.spec.agent;
         let intent = self.rows.as_ref().and_then(|rows| rows.intents.get(agent));
         let wanted = match intent {
@@ -74,7 +79,7 @@ impl Daemon {
             None => seat.spec.run == Run::Always || self.owes(agent),
         };
         let pending = seat.memory.poke.is_some() || self.has_request(agent);
-        (wanted || pending) && seat.in_flight.is_none()
+        ((wanted && !down) || pending) && seat.in_flight.is_none()
     }
 
     /// Whether it owes something, or may do so.

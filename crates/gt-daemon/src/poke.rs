@@ -68,18 +68,36 @@ pub(crate) async fn bring(
     })
 }
 
-/// The dialog that a run's screen shows, if it shows one. A screen that cannot be looked at is an
-/// error: nothing is stopped on it.
-pub(crate) async fn look_for_dialog(
+/// The last look before a silent run is stopped: what spares it, if something does. A dialog waits
+/// for a person, not the other way round, and a person at the terminal is no silence. Whoever is
+/// attached and rests is told. What cannot be looked at is an error: nothing is stopped on it.
+pub(crate) async fn look_before_stop(
     hands: &Hands,
     spec: &SeatSpec,
     pane: Option<Pane>,
+    quiet: Duration,
 ) -> Result<Option<PokeResult>, Failure> {
     let pane = pane.ok_or_else(|| Failure("its pane is not known".to_owned()))?;
+    let people = hands.terminal.people().await?;
+    let active = last_activity(&people, &pane.session);
+    if active.is_some_and(|at| elapsed(at, clock::now()) < quiet) {
+        return Ok(Some(PokeResult::NotTried));
+    }
     let captured = hands.terminal.capture(&pane.pane, 0).await?;
     let screen = spec.preset.screen.read(&captured);
-    let digest = digest(&captured);
-    Ok((screen == Screen::Dialog).then_some(PokeResult::NotTyped { screen, digest }))
+    if screen == Screen::Dialog {
+        let digest = digest(&captured);
+        return Ok(Some(PokeResult::NotTyped { screen, digest }));
+    }
+    for person in people
+        .iter()
+        .filter(|person| person.session_id.to_string() == pane.session)
+    {
+        let text = format!("gt restarts {}: it left pokes unanswered", spec.agent);
+        // The stop does not depend on its announcement.
+        let _ = hands.terminal.ask(request::announce(person, &text)).await;
+    }
+    Ok(None)
 }
 
 /// Whether somebody is at the terminal; when that cannot be said, somebody is.
@@ -109,13 +127,14 @@ impl Typing<'_> {
             self.paste(text).await?;
             tokio::time::sleep(self.spec.preset.settle).await;
         }
+        let submit = &Key::Named(self.spec.preset.submit.clone());
         for _ in 0..2 {
             if let Err(result) = self.expect(&[Screen::Prompt, Screen::Draft]).await? {
                 return Ok(result);
             }
             self.hands
                 .terminal
-                .ask(request::key(&pane_id(self.pane), Key::Enter))
+                .ask(request::key(&pane_id(self.pane), submit))
                 .await?;
             if self.was_taken().await? {
                 self.forget_paste();

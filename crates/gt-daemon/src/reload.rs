@@ -33,13 +33,18 @@ impl Daemon {
             }
             Err(error) => self.problems.push(chain(&error)),
         }
+        self.read_environment();
+        self.read_roster();
+        self.note(EventKind::Reloaded, None, self.problems.join("; "));
+        self.read_store();
+    }
+
+    /// Reads the environment that a person's `gt up` captured last.
+    pub(crate) fn read_environment(&mut self) {
         match Captured::read(self.hands.town.paths()) {
             Ok(captured) => self.captured = captured.unwrap_or_default(),
             Err(error) => self.problems.push(chain(&error)),
         }
-        self.read_roster();
-        self.note(EventKind::Reloaded, None, self.problems.join("; "));
-        self.read_store();
     }
 
     /// Gives every agent of the roster a seat. One that is no longer in it keeps its seat for as

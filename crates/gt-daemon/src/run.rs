@@ -140,6 +140,7 @@ async fn supervise(town: Town, gt: PathBuf, ready: impl FnOnce()) -> Result<(), 
     ready();
     daemon.supervise(&mut queue).await;
     daemon.end();
+    daemon.finish_writing().await;
     hand_over_answers().await;
     drop(lock);
     Ok(())
@@ -293,6 +294,10 @@ impl Daemon {
                 Err(_) => self.handle(Event::Tick),
             }
             self.handle_waiting(queue);
+            if self.ending {
+                return;
+            }
+            self.look_at_clocks();
             if clock::monotonic() >= next_heartbeat {
                 next_heartbeat = clock::monotonic() + self.config.heartbeat;
                 self.heartbeat();
@@ -349,6 +354,14 @@ impl Daemon {
         let _ = pid_file::remove_own(&paths.daemon_pid(), std::process::id());
         let _ = fs_err::remove_file(paths.daemon_socket());
         let _ = fs_err::remove_file(paths.wake_socket());
+    }
+
+    /// Waits for the store's thread to have written what it was given, but not for a hung disk.
+    async fn finish_writing(&self) {
+        const PATIENCE: Duration = Duration::from_millis(80);
+        let written = self.hands.store.run(|_| Ok(()));
+        // What is not written by then is in the log.
+        let _ = tokio::time::timeout(PATIENCE, written).await;
     }
 
     /// Saves what `gt daemon status` and old tools show.

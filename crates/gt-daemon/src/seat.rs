@@ -79,6 +79,12 @@ impl Seat {
         }
     }
 
+    /// Whether the pane that is known is the one that its holder says it sits in.
+    pub(crate) fn is_in_its_pane(&self) -> bool {
+        let pane = self.pane.known().and_then(Option::as_ref);
+        pane.is_some_and(|pane| Some(&pane.pane) == self.reported_pane.as_ref())
+    }
+
     /// Takes over what a holder tells of itself.
     pub(crate) fn take_report(&mut self, report: &Report) {
         self.holder_process = Some(report.holder);
@@ -121,11 +127,20 @@ impl Seat {
                 ..
             } => {
                 // A stop goes on until the whole kill set is gone.
-                if self.stopping.is_none() && !self.leaving {
+                if self.stopping.is_some() {
+                    self.holder = Observed::Known(Holder::Stopping {
+                        incarnation: *incarnation,
+                    });
+                } else if !self.leaving {
                     self.holder = Observed::Known(Holder::Idle);
                 }
                 self.note_end(*incarnation, *at, self.end_of(End::Exited(*exit)));
                 return true;
+            }
+            Answer::Gone {
+                unknown: Some(why), ..
+            } => {
+                self.holder = Observed::unknown(format!("what is left of its run: {why}"));
             }
             Answer::Gone { survivors, .. } => {
                 if survivors.is_empty() {

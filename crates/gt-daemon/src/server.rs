@@ -1,6 +1,7 @@
 //! The daemon's stream socket: one request a line, one answer a line.
 
 use std::path::Path;
+use std::time::Duration;
 
 use gt_api::request::{Envelope, Request, Response};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
@@ -11,6 +12,12 @@ use crate::event::Event;
 
 /// Longest request line: requests name agents and actions, never content.
 const MAX_REQUEST: u64 = 64 << 10;
+
+/// The pause after a client could not be accepted: others have to hang up first.
+const BREATH: Duration = Duration::from_millis(200);
+
+/// How long a client may say nothing before it is hung up on.
+const SILENCE: Duration = Duration::from_secs(30);
 
 /// Binds the socket, replacing what a daemon that was killed left behind. The caller holds the
 /// town's lock, so no living daemon listens there.
@@ -24,17 +31,20 @@ pub(crate) fn bind(path: &Path) -> std::io::Result<UnixListener> {
 
 /// Accepts clients for as long as the loop listens.
 pub(crate) async fn serve(listener: UnixListener, events: mpsc::Sender<Event>) {
+    let mut in_trouble = false;
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
+                in_trouble = false;
                 tokio::task::spawn_local(converse(stream, events.clone()));
             }
             // Out of descriptors, or a client that was gone at once: the next one is served.
             Err(error) => {
                 let report = Event::Trouble(format!("cannot accept a client: {error}"));
-                if events.send(report).await.is_err() {
+                if !std::mem::replace(&mut in_trouble, true) && events.send(report).await.is_err() {
                     return;
                 }
+                tokio::time::sleep(BREATH).await;
             }
         }
     }
@@ -49,9 +59,10 @@ async fn converse(stream: UnixStream, events: mpsc::Sender<Event>) {
     let mut reader = BufReader::with_capacity(1024, reader);
     loop {
         let mut line = String::new();
-        match (&mut reader).take(MAX_REQUEST).read_line(&mut line).await {
-            Ok(0) | Err(_) => return,
-            Ok(_) => {}
+        let mut limited = (&mut reader).take(MAX_REQUEST);
+        match tokio::time::timeout(SILENCE, limited.read_line(&mut line)).await {
+            Ok(Ok(0) | Err(_)) | Err(_) => return,
+            Ok(Ok(_)) => {}
         }
         let response = answer(&line, peer, &events).await;
         let mut text = serde_json::to_string(&response).expect("a response is plain data");

@@ -3,7 +3,9 @@
 
 use std::path::{Path, PathBuf};
 
-use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
+#[cfg(target_os = "linux")]
+use notify::event::{AccessKind, AccessMode, ModifyKind};
+use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::net::UnixDatagram;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
@@ -64,8 +66,8 @@ pub(crate) fn watch_files(
 ) -> notify::Result<RecommendedWatcher> {
     let mut watcher = notify::recommended_watcher(move |change: notify::Result<notify::Event>| {
         let relevant = change.is_ok_and(|change| {
-            // A reader, such as the daemon itself, changes nothing.
-            !change.kind.is_access() && change.paths.iter().any(|path| is_configuration(path))
+            let changed = |path: &PathBuf| is_configuration(path) && is_whole(&change.kind, path);
+            change.paths.iter().any(changed)
         });
         if relevant {
             // A full queue is a loop that is about to look.
@@ -76,6 +78,24 @@ pub(crate) fn watch_files(
         watcher.watch(directory, RecursiveMode::NonRecursive)?;
     }
     Ok(watcher)
+}
+
+/// Whether the file may be read after this: whoever writes it in place has closed it. Between the
+/// truncation and the first write it is empty, which says that everything is as by default (F74).
+#[cfg(target_os = "linux")]
+fn is_whole(kind: &EventKind, path: &Path) -> bool {
+    match kind {
+        EventKind::Access(kind) => *kind == AccessKind::Close(AccessMode::Write),
+        EventKind::Modify(ModifyKind::Data(_)) => false,
+        EventKind::Create(_) => path.is_symlink(),
+        EventKind::Modify(_) | EventKind::Remove(_) | EventKind::Any | EventKind::Other => true,
+    }
+}
+
+/// Elsewhere nobody tells of a file that is closed. A reader changes nothing.
+#[cfg(not(target_os = "linux"))]
+fn is_whole(kind: &EventKind, _path: &Path) -> bool {
+    !kind.is_access()
 }
 
 fn is_configuration(path: &Path) -> bool {

@@ -47,8 +47,6 @@ pub struct Config {
     pub tmux_user_config: Option<PathBuf>,
     /// `[env] pass`.
     pub pass: Vec<String>,
-    /// `[snapshot] max_file`, in bytes.
-    pub snapshot_max_file: u64,
     roles: BTreeMap<Role, RoleConfig>,
     agents: BTreeMap<String, Arc<Preset>>,
     entries: Entries,
@@ -236,10 +234,6 @@ impl Config {
             },
             tmux_user_config: entry("tmux.user_config").map(|path| path.to_string().into()),
             pass: entries.list("env.pass"),
-            snapshot_max_file: match entry("snapshot.max_file") {
-                Some(Value::Size(bytes)) => bytes,
-                other => unreachable!("the table of keys gives a size, not {other:?}"),
-            },
             roles,
             agents,
             entries,

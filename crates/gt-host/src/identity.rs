@@ -104,14 +104,13 @@ impl Caller {
     }
 }
 
-/// What living holders of this boot report. A state file that cannot be read is of no holder that
-/// could be anybody's ancestor for long: the daemon reports it.
+/// What the holders report. One that cannot be read could be anybody's: nobody is named then.
 fn reports(paths: &TownPaths) -> std::io::Result<Vec<Report>> {
     let files = holder::list_state_files(paths)?;
-    Ok(files
+    let reports = files
         .into_iter()
-        .filter_map(|(_, report)| report.ok())
-        .collect())
+        .map(|(_, report)| report.map_err(std::io::Error::other));
+    reports.collect()
 }
 
 fn judge(

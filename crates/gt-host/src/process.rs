@@ -117,6 +117,27 @@ pub fn descendants(pid: u32) -> io::Result<Vec<ProcessId>> {
     Ok(below(&table()?, pid))
 }
 
+/// The descendants of `pid` that are found without a look at every process of the machine, zombies
+/// left out. Some can be missing: who must know that there are none asks [`table`].
+pub fn descendants_at_hand(pid: u32) -> Vec<Facts> {
+    let mut found: Vec<Facts> = Vec::new();
+    let mut parents = vec![pid];
+    while let Some(parent) = parents.pop() {
+        for child in system::child_pids(parent) {
+            let Ok(Some(facts)) = facts(child) else {
+                continue;
+            };
+            // Guards against lists that were read while pids were reused.
+            if !found.iter().any(|known| known.id == facts.id) {
+                found.push(facts);
+                parents.push(child);
+            }
+        }
+    }
+    found.retain(|process| !process.zombie);
+    found
+}
+
 fn below(table: &[Facts], pid: u32) -> Vec<ProcessId> {
     let mut found: Vec<ProcessId> = Vec::new();
     let mut parents = vec![pid];

@@ -134,7 +134,14 @@ fn misses(seen: &Seen<'_>, last: Option<&LastPoke>, very_stale: bool) -> u32 {
 
 /// The wait for the next poke, unless it is due.
 fn not_due(seen: &Seen<'_>, last: &LastPoke) -> Option<Verdict> {
-    let interval = seen.policy.poke.interval(seen.facts.memory.misses);
+    let backed_off = seen.policy.poke.interval(seen.facts.memory.misses);
+    let interval = match last.result {
+        PokeResult::Delivered => backed_off,
+        // What was not brought holds its slot only so long.
+        PokeResult::NotTyped { .. } | PokeResult::NotTried => {
+            backed_off.min(seen.policy.poke.slot_max_age)
+        }
+    };
     let waited = age(last.at, seen.snapshot.epoch, seen.now());
     (waited < interval).then(|| {
         let until = after(seen.now(), interval.saturating_sub(waited));
@@ -164,7 +171,11 @@ fn unresponsive(seen: &Seen<'_>, incarnation: IncarnationId, because: String) ->
     if let Some(reason) = &seen.snapshot.frozen {
         return seen.wait(format!("the store, before it is restarted: {reason}"));
     }
-    if let Err(verdict) = known_pane(seen) {
+    let pane = match known_pane(seen) {
+        Ok(pane) => pane,
+        Err(verdict) => return verdict,
+    };
+    if let Some(verdict) = person_at(seen, pane) {
         return verdict;
     }
     if let Some(lack) = cannot_launch(seen) {

@@ -96,7 +96,7 @@ pub const KEYS: &[Key] = &[
         "poke.slot_max_age",
         SPAN,
         "\"5m\"",
-        "A poke that was not taken within this is dropped.",
+        "A poke that could not be brought is tried again after this at the latest.",
     ),
     key(
         "poke.unanswered_before_restart",
@@ -170,12 +170,6 @@ pub const KEYS: &[Key] = &[
         Kind::Variables,
         "[]",
         "Variables that agents get from your environment besides the usual ones; a * at the end stands for the rest.",
-    ),
-    key(
-        "snapshot.max_file",
-        Kind::Size,
-        "\"10MiB\"",
-        "Larger untracked files are left out of work snapshots.",
     ),
     Key {
         path: "agents.NAME.command",

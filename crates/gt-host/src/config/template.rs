@@ -21,15 +21,7 @@ const AGENTS: &str = "
 /// The text.
 pub fn template() -> String {
     let mut text = HEAD.to_owned();
-    for table in [
-        "daemon",
-        "roles.ROLE",
-        "poke",
-        "restart",
-        "tmux",
-        "env",
-        "snapshot",
-    ] {
+    for table in ["daemon", "roles.ROLE", "poke", "restart", "tmux", "env"] {
         let inside: Vec<&Key> = KEYS
             .iter()
             .filter(|key| {

@@ -23,7 +23,6 @@ fn an_empty_file_gives_the_defaults_of_the_core() {
     assert_eq!(config.policy.restart, RestartPolicy::default());
     assert_eq!(config.policy.attached_quiet, Duration::from_secs(120));
     assert_eq!(config.tmux_socket, TmuxSocket::Town);
-    assert_eq!(config.snapshot_max_file, 10 << 20);
     let roles: Vec<String> = Role::ALL
         .iter()
         .map(|role| {

@@ -452,10 +452,6 @@ impl Holder {
         let Some(scope) = self.scope() else {
             return self.follow(then, Ok(Vec::new()));
         };
-        if self.is_all_gone() {
-            self.tell_gone(scope.incarnation, Vec::new(), None);
-            return self.follow(then, Ok(Vec::new()));
-        }
         self.ending = Some(Ending {
             sweep: Sweep::new(scope, grace, clock::monotonic()),
             then,
@@ -493,13 +489,18 @@ impl Holder {
 
     /// Brings the end of a run forward.
     fn advance(&mut self) {
+        let is_all_gone = self.is_all_gone();
         let Some(ending) = &mut self.ending else {
             return;
         };
-        let outcome = match ending.sweep.advance(clock::monotonic()) {
-            Ok(None) => return,
-            Ok(Some(survivors)) => Ok(survivors),
-            Err(error) => Err(error),
+        let outcome = if is_all_gone {
+            Ok(Vec::new())
+        } else {
+            match ending.sweep.advance(clock::monotonic()) {
+                Ok(None) => return,
+                Ok(Some(survivors)) => Ok(survivors),
+                Err(error) => Err(error),
+            }
         };
         // The agent is a zombie at the most: its exit is told before its run is.
         self.reap();

@@ -79,12 +79,29 @@ fn is_spared(candidate: &Candidate, scope: &Scope) -> bool {
 /// # Errors
 /// When the process table cannot be read: then it is unknown what is left.
 pub fn look(scope: &Scope) -> io::Result<Vec<ProcessId>> {
+    Ok(among(process::table()?, scope))
+}
+
+/// [`look`] for a holder, which finds most of its run below itself. That a run has no process is
+/// only ever told by the whole table, whose length is that of the machine and not of the run.
+fn look_near(scope: &Scope) -> io::Result<Vec<ProcessId>> {
+    let own = std::process::id();
+    if scope.session == Some(own) {
+        let near = among(process::descendants_at_hand(own), scope);
+        if !near.is_empty() {
+            return Ok(near);
+        }
+    }
+    look(scope)
+}
+
+fn among(processes: Vec<Facts>, scope: &Scope) -> Vec<ProcessId> {
     let mark = scope.incarnation.to_string();
-    let candidates: Vec<Candidate> = process::table()?
-        .into_iter()
-        .filter_map(|facts| candidate(&facts, scope, &mark))
+    let candidates: Vec<Candidate> = processes
+        .iter()
+        .filter_map(|facts| candidate(facts, scope, &mark))
         .collect();
-    Ok(select(&candidates, scope, std::process::id()))
+    select(&candidates, scope, std::process::id())
 }
 
 /// None for a process that is in no kill set of this scope.
@@ -144,7 +161,7 @@ impl Sweep {
             if !self.watched.is_empty() && now < self.deadline {
                 return Ok(None);
             }
-            let left = look(&self.scope)?;
+            let left = look_near(&self.scope)?;
             if left.is_empty() {
                 // One look can miss a child that was started while its parent was looked at.
                 if self.asked.is_empty() || self.seen_empty {

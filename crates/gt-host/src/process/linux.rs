@@ -100,6 +100,23 @@ pub(super) fn pids() -> io::Result<Vec<u32>> {
     Ok(pids)
 }
 
+/// The children of a process, as far as the kernel lists them now: one that ends while the list is
+/// read can hide its neighbours. Empty where the kernel keeps no lists.
+pub(super) fn child_pids(pid: u32) -> Vec<u32> {
+    let Ok(threads) = fs_err::read_dir(format!("/proc/{pid}/task")) else {
+        return Vec::new();
+    };
+    let lists = threads
+        .flatten()
+        .filter_map(|thread| fs_err::read_to_string(thread.path().join("children")).ok());
+    let mut children = Vec::new();
+    for list in lists {
+        let pids = list.split_ascii_whitespace();
+        children.extend(pids.filter_map(|pid| pid.parse::<u32>().ok()));
+    }
+    children
+}
+
 /// Whether the process runs as this user. The owner of its directory is its user, or root while it
 /// executes a program or when it made itself undumpable.
 pub(super) fn is_own(pid: u32) -> bool {

@@ -63,7 +63,7 @@ pub struct NewSession {
 }
 
 /// A key that is pressed for an agent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Key {
     /// Submits the input row.
     Enter,
@@ -73,15 +73,18 @@ pub enum Key {
     ControlC,
     /// Clears the input row.
     ControlU,
+    /// The key of this name, as tmux names keys.
+    Named(String),
 }
 
 impl Key {
-    fn name(self) -> &'static str {
+    fn name(&self) -> &str {
         match self {
             Self::Enter => "Enter",
             Self::Escape => "Escape",
             Self::ControlC => "C-c",
             Self::ControlU => "C-u",
+            Self::Named(name) => name,
         }
     }
 }
@@ -138,7 +141,7 @@ impl Command {
     }
 
     /// Presses a key. In a pane that somebody scrolls in, the key goes to the scrolling.
-    pub fn send_key(pane: &PaneId, key: Key) -> Self {
+    pub fn send_key(pane: &PaneId, key: &Key) -> Self {
         Self::of(["send-keys", "-t", &pane.0, key.name()])
     }
 

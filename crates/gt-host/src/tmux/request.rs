@@ -109,7 +109,7 @@ pub fn paste(pane: &PaneId, file: &Path) -> Request<()> {
 }
 
 /// Presses a key.
-pub fn key(pane: &PaneId, key: Key) -> Request<()> {
+pub fn key(pane: &PaneId, key: &Key) -> Request<()> {
     ask(Command::send_key(pane, key), nothing)
 }
 

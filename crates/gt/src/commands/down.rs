@@ -74,7 +74,7 @@ fn save_wish(context: &Context) -> Left {
         .caller()
         .map_or_else(|_| "unknown".to_owned(), |caller| caller.actor());
     let text = format!("{} {actor}\n", clock::now());
-    if let Err(error) = atomic::write(&paths.down_file(), text.as_bytes()) {
+    if let Err(error) = atomic::write_private(&paths.down_file(), text.as_bytes()) {
         left.push(format!("the wish to be down could not be saved: {error}"));
     }
     let event = NewEvent {

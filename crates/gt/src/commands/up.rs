@@ -52,6 +52,10 @@ pub(crate) fn up(context: &Context, arguments: &Up) -> CliResult {
 
 /// Waits until all run or the time is over, and shows on a terminal how many do.
 fn wait_for(client: &mut Client, wanted: &[AgentId], arguments: &Up) -> CliResult<Vec<Missing>> {
+    if wanted.is_empty() {
+        // Asked for nobody, the daemon would wait for everybody.
+        return Ok(Vec::new());
+    }
     let deadline = clock::monotonic() + Duration::from_secs(arguments.wait);
     let bar = if arguments.quiet {
         ProgressBar::hidden()

@@ -163,7 +163,7 @@ fn the_files_of_a_killed_daemon_are_no_daemon() {
     assert_ne!(town.daemon_pid(), pid);
 }
 
-/// Covers D11, D12, D22, F73: a tmux that hangs costs a few screens and nothing else. A dead agent
+/// Covers D11, D12, F73: a tmux that hangs costs a few screens and nothing else. A dead agent
 /// is restarted, the status says what is wrong, SIGTERM ends the daemon at once, and `gt down`
 /// leaves nothing.
 #[test]

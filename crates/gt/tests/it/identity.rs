@@ -29,7 +29,7 @@ fn forgeries(town: &TestTown) -> usize {
         .count()
 }
 
-/// Covers D10, M10, F84, L11: what an agent runs is the agent's, with its environment emptied or
+/// Covers D10, F84: what an agent runs is the agent's, with its environment emptied or
 /// in a session of its own, too; a claim to be another is refused and on record.
 #[test]
 fn an_agent_is_known_whatever_its_environment_says() {
@@ -56,7 +56,7 @@ fn an_agent_is_known_whatever_its_environment_says() {
     assert_eq!(answer(&town, "mayor", "gt deacon heartbeat all is well"), 5);
 }
 
-/// Covers F21, F84, D10, M10: outside of every holder it takes the mark of a run that runs now to
+/// Covers F21, F84, D10: outside of every holder it takes the mark of a run that runs now to
 /// be an agent; a name alone, or the mark of an earlier run, is refused and on record.
 #[test]
 fn a_shell_is_an_agent_only_with_the_mark_of_the_present_run() {

@@ -4,6 +4,7 @@
 
 mod attach;
 mod daemon_process;
+mod hostile;
 mod identity;
 mod lifecycle;
 mod messages;

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use gt_api::view::State;
+use gt_core::AgentId;
+use gt_core::address::Address;
 use gt_core::mail::{MessageType, Priority};
 use gt_host::clock;
 use gt_host::wake::{self, Wake};
@@ -13,10 +16,11 @@ use crate::town;
 /// Leaves a message for an agent, from the overseer, as `gt mail send` does.
 pub(crate) fn post(town: &TestTown, to: &str) {
     let id = clock::fresh_id();
+    let to = Address::Agent(AgentId::from_canonical(to).unwrap());
     let message = NewMessage {
         id,
         from: "overseer".to_owned(),
-        recipients: vec![to.to_owned()],
+        recipients: vec![to.to_string()],
         subject: "Word".to_owned(),
         body: "Nothing urgent.".to_owned(),
         sent_at: clock::now(),
@@ -64,4 +68,129 @@ fn a_poke_that_was_pasted_and_not_submitted_is_submitted() {
     town.wait_for("the text submitted", || {
         (prompts(&town, "deacon", text) == 1).then_some(())
     });
+}
+
+/// Covers D1, F33, F59: an idle agent with unread mail is woken once, reads it by its own
+/// `gt`, and is left in peace from then on; one that owes nothing is never written to.
+#[test]
+fn an_idle_agent_with_unread_mail_is_woken_once_and_answers() {
+    let town = town(
+        &pokes("200ms", "30s")
+            .replace("'always'", "'owed'")
+            .replace("'1s'", "'20s'"),
+    );
+    town.gt(&["up"]).ok();
+    town.wait_for_run("deacon", None);
+    town.wait_for_run("mayor", None);
+    post(&town, "mayor");
+    town.wait_for("the poke", || {
+        (prompts(
+            &town,
+            "mayor",
+            "HEARTBEAT: check your rigs; 1 unread message",
+        ) == 1)
+            .then_some(())
+    });
+    town.wait_for("its answer", || {
+        town.journal("mayor")
+            .contains(" answer gt mail inbox 0")
+            .then_some(())
+    });
+    let id = town.gt(&["mail", "inbox", "mayor", "--json"]).ok();
+    let mail: Vec<gt_api::view::Message> = serde_json::from_str(&id).unwrap();
+    town.type_line("mayor", &format!("/run gt mail read {}", mail[0].id));
+    town.wait_for("the end of the debt", || {
+        let why = town.gt(&["why", "mayor"]).ok();
+        why.contains("Owed { mail: 0").then_some(())
+    });
+    // What is owed to nobody is waited for by a beat that certainly happened: another agent's.
+    post(&town, "deacon");
+    town.wait_for("the deacon's poke", || {
+        (prompts(&town, "deacon", "HEARTBEAT: run your rounds; 1 unread") == 1).then_some(())
+    });
+    assert_eq!(prompts(&town, "mayor", "HEARTBEAT"), 1);
+}
+
+/// Covers F67, D6: a dialog is never answered by a poke: it is shown as waiting for a person,
+/// and goes on waiting.
+#[test]
+fn a_dialog_is_left_to_a_person() {
+    let town = town(&pokes("200ms", "400ms"));
+    town.script("deacon", "/dialog Delete everything\n");
+    town.gt(&["up"]).ok();
+    let deacon = town.wait_for_run("deacon", None);
+    let shown = town.wait_for_state("deacon", State::NeedsAnswer);
+    assert!(shown.waiting.unwrap().on.contains("a person"));
+    town.wait_for("a second try", || {
+        (town.events("nudge_refused", "deacon") >= 2).then_some(())
+    });
+    assert!(town.screen("deacon").contains("Do you want to proceed?"));
+    assert!(!town.journal("deacon").contains("approved"));
+    assert_eq!(prompts(&town, "deacon", ""), 0);
+    assert_eq!(town.agent("deacon").incarnation, deacon.incarnation);
+    town.press("deacon", &["Enter"]);
+    town.wait_for("the person's answer", || {
+        town.journal("deacon")
+            .contains("approved Delete everything")
+            .then_some(())
+    });
+}
+
+/// Covers F61, D6: a person's half-typed line is neither submitted nor erased nor mixed with a
+/// poke, however long it stands there, and its agent is not restarted for it.
+#[test]
+fn a_half_typed_line_is_left_as_it_is() {
+    let town = town(&pokes("200ms", "400ms"));
+    town.script("deacon", "/draft tell the mayor that\n");
+    town.gt(&["up"]).ok();
+    let deacon = town.wait_for_run("deacon", None);
+    town.wait_for("two tries", || {
+        (town.events("nudge_refused", "deacon") >= 2).then_some(())
+    });
+    assert!(town.screen("deacon").contains("> tell the mayor that\n"));
+    assert_eq!(prompts(&town, "deacon", ""), 0);
+    assert_eq!(town.agent("deacon").incarnation, deacon.incarnation);
+    let waiting = town.agent("deacon").waiting.unwrap();
+    assert!(waiting.on.contains("half-typed line"), "{waiting:?}");
+}
+
+/// Covers D4, F3, F4, F5, F13: an agent that leaves its pokes unanswered is restarted through the
+/// gate, and a person's crew is not: the person is told, once. The idle one that owes nothing is
+/// left alone.
+#[test]
+fn a_deaf_agent_is_restarted_and_a_deaf_crew_is_reported() {
+    let policy = pokes("100ms", "200ms")
+        + "[restart]\nstop_grace = '200ms'\n[roles.crew]\npoke = 'always'\n";
+    let town = town(&policy);
+    town.rigs(&["rig"], &["ann"]);
+    town.script("deacon", "first: /deaf\n");
+    town.script("rig/crew/ann", "/deaf\n");
+    town.gt(&["up"]).ok();
+    town.gt(&["crew", "start", "rig/ann"]).ok();
+    let mayor = town.wait_for_run("mayor", None);
+    let crew = town.wait_for_run("rig/crew/ann", None);
+    town.wait_for("the restart of the deaf deacon", || {
+        (town.starts("deacon") == 2).then_some(())
+    });
+    assert_eq!(
+        prompts(&town, "deacon", "HEARTBEAT").min(2),
+        2,
+        "{}",
+        town.story()
+    );
+    let journal = town.journal("deacon");
+    assert!(journal.contains(" signal TERM"), "{journal}");
+    town.wait_for("the report of the deaf crew", || {
+        (town.events("escalation", "rig/crew/ann") == 1).then_some(())
+    });
+    town.wait_for("the answer of the new deacon", || {
+        town.journal("deacon")
+            .contains(" answer gt deacon heartbeat rounds done 0")
+            .then_some(())
+    });
+    assert_eq!(town.events("escalation", "rig/crew/ann"), 1);
+    assert_eq!(town.agent("rig/crew/ann").incarnation, crew.incarnation);
+    assert_eq!(town.agent("mayor").incarnation, mayor.incarnation);
+    assert_eq!(prompts(&town, "mayor", ""), 0);
+    assert_eq!(town.starts("deacon"), 2);
 }

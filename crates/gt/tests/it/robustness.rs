@@ -213,7 +213,7 @@ run = 'always'
 run = 'always'
 ";
 
-/// Covers F20, F25, F34, F74, D14, D19, D20, L6, L7: the daemon is killed a hundred times, at any
+/// Covers F20, F25, F34, F74, D14, D19, L6, L7: the daemon is killed a hundred times, at any
 /// moment of its start and its work, while agents are killed, fresh runs are asked for, mail comes
 /// and pokes go. No agent is lost, doubled or restarted without cause, and no file is torn.
 #[test]
@@ -403,7 +403,7 @@ fn process_state(pid: u32) -> String {
     rest[..1].to_owned()
 }
 
-/// Covers F65, T16: keys and sizes reach the agent, Ctrl-Z freezes neither a program that takes
+/// Covers F65: keys and sizes reach the agent, Ctrl-Z freezes neither a program that takes
 /// keys itself nor one that leaves them to the terminal, and Ctrl-C is the agent's own affair.
 #[test]
 fn keys_and_sizes_reach_an_agent_and_ctrl_z_freezes_none() {
@@ -488,7 +488,7 @@ fn a_killed_holder_is_replaced_and_its_leftovers_are_swept() {
     town.gt(&["tmux", "kill-session", "-t", "=gt-deacon2"]).ok();
 }
 
-/// Covers T1, F6, F9, F22: when the tmux server dies, every session is made anew and every agent
+/// Covers F6: when the tmux server dies, every session is made anew and every agent
 /// started again, once.
 #[test]
 fn a_killed_tmux_server_costs_every_agent_one_restart() {
@@ -524,7 +524,7 @@ fn start_times(town: &TestTown, agent: &str) -> Vec<i64> {
         .collect()
 }
 
-/// Covers F22, F23, F24, D4, T13: the restarts of an agent that ends at once grow rarer, then stop with one
+/// Covers F22, F23, F24, T13: the restarts of an agent that ends at once grow rarer, then stop with one
 /// word to a person, whatever goes on beside it; a person's start tries again at once.
 #[test]
 fn a_crash_loop_grows_slower_stops_and_is_reset_by_a_person() {

@@ -25,6 +25,8 @@ pub(super) fn ack(context: &Context, ids: &[String]) -> CliResult {
         left_inbox(&store, message)?;
         printer::talk(format!("dealt with {}", text::line(message)));
     }
+    // What is owed no more needs no poke.
+    context.wake();
     Ok(())
 }
 
@@ -38,6 +40,7 @@ pub(super) fn delete(context: &Context, id: &str) -> CliResult {
         .doing(format!("delete {}", text::short(message.id)))?;
     left_inbox(&store, &message)?;
     printer::talk(format!("deleted {}", text::line(&message)));
+    context.wake();
     Ok(())
 }
 

@@ -51,7 +51,10 @@ pub(super) fn read(context: &Context, id: &str, json: Json) -> CliResult {
     }
     store
         .mark_read(message.id, clock::now())
-        .doing("mark the message read")
+        .doing("mark the message read")?;
+    // What is owed no more needs no poke.
+    context.wake();
+    Ok(())
 }
 
 /// Prints a conversation, oldest first.

@@ -1,0 +1,411 @@
+//! A host that does not cooperate: somebody else's tmux, a broken configuration, a damaged store,
+//! programs and directories that are missing, disks that are full or read-only.
+
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use gt_core::AgentId;
+use gt_core::lifecycle::{Action, Request};
+use gt_host::clock;
+use gt_host::environment;
+use gt_host::process::Signal;
+use gt_host::wake::{self, Wake};
+use gt_store::Store;
+use gt_testkit::town::{TestTown, signal};
+
+use crate::town;
+
+/// Kills an agent's program and waits for its successor.
+#[track_caller]
+fn assert_supervised(town: &TestTown, agent: &str) {
+    let before = town.wait_for_run(agent, None);
+    signal(before.pid.unwrap(), Signal::KILL);
+    town.wait_for_run(agent, before.incarnation.as_deref());
+}
+
+/// Waits for a problem that the status shows.
+#[track_caller]
+fn wait_for_problem(town: &TestTown, text: &str) {
+    town.wait_for(&format!("a problem with `{text}`"), || {
+        let problems = town.status().problems;
+        problems
+            .iter()
+            .any(|problem| problem.contains(text))
+            .then_some(())
+    });
+}
+
+#[track_caller]
+fn wait_for_no_problem(town: &TestTown) {
+    town.wait_for("an end of the problems", || {
+        town.status().problems.is_empty().then_some(())
+    });
+}
+
+/// Covers F69, F70, T15: a person's tmux configuration that ends every server, and variables that
+/// point at another one, are nothing to the town.
+#[test]
+fn a_hostile_tmux_configuration_has_no_effect() {
+    let town = town("");
+    let hostile = "set -g exit-empty on\nset -g destroy-unattached on\nset -g default-command false\n\
+                   set -g remain-on-exit off\nset-hook -g session-created kill-server\nkill-server\n";
+    for name in ["home/.tmux.conf", "home/.config/tmux/tmux.conf"] {
+        let path = town.beside().join(name);
+        fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+        fs_err::write(path, hostile).unwrap();
+    }
+    let run = |arguments: &[&str]| {
+        let mut command = town.command(town.root());
+        command
+            .args(arguments)
+            .env("TMUX", "/nowhere/socket,1,0")
+            .env("TMUX_PANE", "%0");
+        command
+            .env("TMUX_TMPDIR", "/nowhere")
+            .env("XDG_CONFIG_HOME", town.beside().join("home/.config"));
+        let output = command.output().unwrap();
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        String::from_utf8(output.stdout).unwrap()
+    };
+    run(&["up"]);
+    assert_supervised(&town, "mayor");
+    assert!(run(&["peek", "deacon"]).contains("Simulated agent deacon"));
+    let sessions = run(&["tmux", "list-sessions", "-F", "#{session_name}"]);
+    assert!(
+        sessions.contains("gt-deacon\n") && sessions.contains("gt-mayor\n"),
+        "{sessions}"
+    );
+    run(&["down"]);
+    assert_eq!(town.marked(), []);
+}
+
+/// Covers T15, F10, F45, F69: two towns on one host have agents of the same names and do not see
+/// each other; the end of one is nothing to the other.
+#[test]
+fn two_towns_on_one_host_do_not_see_each_other() {
+    let (here, there) = (town(""), town(""));
+    here.gt(&["up"]).ok();
+    there.gt(&["up"]).ok();
+    let mayor = there.wait_for_run("mayor", None);
+    assert_ne!(
+        here.wait_for_run("mayor", None).incarnation,
+        mayor.incarnation
+    );
+    assert_ne!(here.tmux_pid(), there.tmux_pid());
+    assert_ne!(here.daemon_pid(), there.daemon_pid());
+    here.gt(&["down"]).ok();
+    assert_eq!(here.marked(), []);
+    assert_eq!(there.agent("mayor").incarnation, mayor.incarnation);
+    assert_supervised(&there, "deacon");
+    // A command with the marks of the one does nothing to the other.
+    let mut lost = there.command(there.root());
+    lost.args(["down"]).env("GT_TOWN", here.root());
+    let refused = lost.output().unwrap();
+    assert_eq!(
+        refused.status.code(),
+        Some(5),
+        "{}",
+        String::from_utf8_lossy(&refused.stderr)
+    );
+    assert_eq!(there.agent("mayor").incarnation, mayor.incarnation);
+}
+
+/// Covers F74, F75, M24, D19: a town.toml or a registry that is broken while the daemon runs is
+/// named with its place and left as it is; the last good one holds until it is mended.
+#[test]
+fn broken_files_are_named_and_the_last_good_ones_hold() {
+    let town = town("[restart]\nbase = '10ms'\nmax = '10ms'\n[roles.witness]\nrun = 'always'\n");
+    town.rigs(&["rig"], &[]);
+    town.gt(&["up"]).ok();
+    let witness = town.wait_for_run("rig/witness", None);
+    let toml = town.root().join("town.toml");
+    let good = fs_err::read_to_string(&toml).unwrap();
+    for (nonsense, place) in [
+        ("[roles.mayor\n", "town.toml: line 1"),
+        ("[poke]\nfrsh = '1s'\n", "fresh"),
+    ] {
+        fs_err::write(&toml, nonsense).unwrap();
+        wait_for_problem(&town, place);
+        assert_supervised(&town, "mayor");
+        assert_eq!(fs_err::read_to_string(&toml).unwrap(), nonsense);
+    }
+    fs_err::write(&toml, good).unwrap();
+    wait_for_no_problem(&town);
+
+    let registry = town.paths().rigs_json();
+    let good = fs_err::read_to_string(&registry).unwrap();
+    for broken in ["", "{\"version\": 1, \"rigs\": {\"ri", "[]"] {
+        fs_err::write(&registry, broken).unwrap();
+        wait_for_problem(&town, "rigs.json");
+        assert_supervised(&town, "rig/witness");
+        assert_eq!(fs_err::read_to_string(&registry).unwrap(), broken);
+    }
+    fs_err::write(&registry, good).unwrap();
+    wait_for_no_problem(&town);
+    assert_eq!(town.agent("rig/witness").holder_pid, witness.holder_pid);
+}
+
+/// Covers F75: a rig that is added to the registry by hand has its agents at once, under their
+/// right names, and one that is taken out loses none that runs.
+#[test]
+fn a_registry_edited_by_hand_is_followed() {
+    let town = town("[roles.witness]\nrun = 'always'\n");
+    town.gt(&["up"]).ok();
+    town.rigs(&["a-b"], &[]);
+    let witness = town.wait_for("the witness of the new rig", || {
+        let agents = town.status().agents;
+        agents
+            .into_iter()
+            .find(|agent| agent.id == "a-b/witness" && agent.pid.is_some())
+    });
+    assert_eq!(witness.session, "gt-a-b-witness");
+    town.rigs(&[], &[]);
+    town.wait_for("the new registry", || {
+        (town.agent("a-b/witness").intent == "never").then_some(())
+    });
+    assert_eq!(town.agent("a-b/witness").incarnation, witness.incarnation);
+}
+
+/// Covers F1, F16: with a damaged store the agents are kept and restarted, what
+/// would destroy anything waits and says so, and `gt down` works.
+#[test]
+fn a_damaged_store_freezes_what_destroys_and_nothing_else() {
+    let town = town("[restart]\nstop_grace = '200ms'\n");
+    town.script("deacon", "first: /ignore-term\nfirst: /setsid\n");
+    town.gt(&["up"]).ok();
+    let deacon = town.wait_for_run("deacon", None);
+    town.wait_for("what the deacon leaves", || {
+        town.journal("deacon").contains(" left ").then_some(())
+    });
+    damage(&town);
+    wake::send(&town.paths(), &Wake::Store).unwrap();
+    wait_for_problem(&town, "store");
+    assert_supervised(&town, "mayor");
+    signal(deacon.holder_pid.unwrap(), Signal::KILL);
+    signal(deacon.pid.unwrap(), Signal::KILL);
+    town.wait_for("the sweep to wait", || {
+        town.agent("deacon")
+            .waiting?
+            .on
+            .contains("left processes")
+            .then_some(())
+    });
+    assert!(town.marked().iter().any(|marked| marked.agent == "deacon"));
+    let refused = town.gt(&["mayor", "stop"]).code(1);
+    assert!(
+        refused.contains("store") && refused.contains("hint:"),
+        "{refused}"
+    );
+    town.gt(&["down", "--wait", "2"]).ok();
+    assert_eq!(town.marked(), []);
+}
+
+/// Overwrites the whole store in place, as a bad disk does.
+fn damage(town: &TestTown) {
+    let store = town.paths().store();
+    for suffix in ["", "-wal", "-shm"] {
+        let mut name = store.clone().into_os_string();
+        name.push(suffix);
+        let Ok(length) = fs_err::metadata(&name).map(|file| file.len()) else {
+            continue;
+        };
+        let mut file = fs_err::OpenOptions::new().write(true).open(&name).unwrap();
+        file.write_all(&vec![0x5a; usize::try_from(length).unwrap()])
+            .unwrap();
+    }
+}
+
+/// Covers T13, F22: an agent whose program is not there is named with what is missing, is
+/// not tried in a loop, and runs as soon as its program is there; the rest runs meanwhile.
+#[test]
+fn a_missing_program_is_named_and_waited_for() {
+    let tables = "[daemon]\nheartbeat = '1s'\n[agents.ghost]\ncommand = ['PROGRAM']\n[roles.deacon]\nagent = 'ghost'\n";
+    let town = town("");
+    let program = town.beside().join("ghost");
+    town.configure(&tables.replace("PROGRAM", &program.display().to_string()));
+    let said = town.gt(&["up", "--wait", "1"]).code(1);
+    assert!(said.contains("deacon does not run"), "{said}");
+    assert!(
+        said.contains(&format!("`{}` is not found", program.display())),
+        "{said}"
+    );
+    assert_supervised(&town, "mayor");
+    assert_eq!(town.events("started", "deacon"), 0);
+    std::os::unix::fs::symlink("/bin/cat", &program).unwrap();
+    town.wait_for_run("deacon", None);
+}
+
+/// Covers L22: an agent is not stopped for a restart that its missing work directory would
+/// make its end; one that ends by itself is started again when the directory is back.
+#[test]
+fn a_missing_work_directory_costs_no_run() {
+    let town = town("[daemon]\nheartbeat = '1s'\n[roles.witness]\nrun = 'always'\n");
+    town.rigs(&["rig"], &[]);
+    town.gt(&["up"]).ok();
+    let witness = town.wait_for_run("rig/witness", None);
+    let directory = town.root().join("rig/witness");
+    let put_aside = town.root().join("rig/aside");
+    fs_err::rename(&directory, &put_aside).unwrap();
+    let now = clock::now();
+    let request = Request {
+        id: clock::fresh_id(),
+        agent: AgentId::from_canonical("rig/witness").unwrap(),
+        incarnation: Some(witness.incarnation.as_deref().unwrap().parse().unwrap()),
+        action: Action::Restart,
+        actor: "overseer".to_owned(),
+        message: None,
+        requested_at: now,
+        expires_at: now + Duration::from_secs(60),
+    };
+    let mut store = Store::open(&town.paths().store(), Duration::from_secs(5)).unwrap();
+    store.submit_request(&request, None).unwrap();
+    wake::send(&town.paths(), &Wake::Store).unwrap();
+    let waits = || {
+        let waiting = town.agent("rig/witness").waiting?;
+        waiting.on.contains("work directory").then_some(())
+    };
+    town.wait_for("the request to wait", waits);
+    assert_eq!(town.agent("rig/witness").incarnation, witness.incarnation);
+    assert_supervised(&town, "mayor");
+    signal(witness.pid.unwrap(), Signal::KILL);
+    town.wait_for("the dead agent to wait", || {
+        town.agent("rig/witness").pid.is_none().then_some(())?;
+        waits()
+    });
+    fs_err::rename(&put_aside, &directory).unwrap();
+    town.wait_for_run("rig/witness", witness.incarnation.as_deref());
+    assert_eq!(town.starts("rig/witness"), 2);
+}
+
+/// Set for the test that runs inside its own mount namespace.
+const INSIDE: &str = "TEST_INSIDE_MOUNT_NAMESPACE";
+
+/// Runs the test of this name once more where it may mount: with a temporary directory that is a
+/// file system of its own, of `size`. True inside.
+///
+/// Where the kernel allows no namespace to this user there is nothing to run, which is an error
+/// on a machine that says it is continuous integration.
+#[expect(
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "this test's own binary in a namespace, and a word where there can be none"
+)]
+fn inside_namespace(test: &str, size: &str) -> bool {
+    if environment::variable(INSIDE).is_some() {
+        return true;
+    }
+    let directory = tempfile::Builder::new().prefix("gt").tempdir().unwrap();
+    let mount = format!("mount -t tmpfs -o size={size} none \"$TMPDIR\"");
+    let unshare = |script: &str| {
+        let mut command = Command::new("unshare");
+        command.args(["-rm", "sh", "-c", script, "sh"]);
+        command.env("TMPDIR", directory.path()).stdin(Stdio::null());
+        command
+    };
+    let allowed = unshare(&mount)
+        .output()
+        .is_ok_and(|output| output.status.success());
+    if !allowed {
+        let lack = "`unshare -rm` with a tmpfs is not permitted here: nothing was tested";
+        assert!(environment::variable("CI").is_none(), "{lack}");
+        eprintln!("{lack}");
+        return false;
+    }
+    let output = unshare(&format!("{mount} && exec \"$@\""))
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", test, "--nocapture"])
+        .env(INSIDE, "1")
+        .output()
+        .unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    let said = String::from_utf8_lossy(&said);
+    let passed = output.status.success() && said.contains("1 passed");
+    assert!(passed, "inside its namespace:\n{said}");
+    false
+}
+
+#[expect(clippy::disallowed_methods, reason = "the host's own command")]
+fn mount(arguments: &[&str]) {
+    assert!(
+        Command::new("mount")
+            .args(arguments)
+            .status()
+            .unwrap()
+            .success()
+    );
+}
+
+/// Covers F52, F39: on a full disk the agents are kept and restarted, a wish that cannot be stored
+/// is refused by name, and `gt down` leaves nothing and says what it could not save.
+#[test]
+fn a_full_disk_ends_nothing_and_down_works() {
+    if !inside_namespace("hostile::a_full_disk_ends_nothing_and_down_works", "6m") {
+        return;
+    }
+    let town = town("");
+    town.gt(&["up"]).ok();
+    town.wait_for_run("deacon", None);
+    let filler = town.beside().join("filler");
+    let mut file = fs_err::File::create(&filler).unwrap();
+    while file.write_all(&[0; 4096]).is_ok() {}
+    while file.write_all(&[0]).is_ok() {}
+    assert_supervised(&town, "mayor");
+    assert_supervised(&town, "deacon");
+    let left = town.gt(&["down", "--wait", "3"]).code(1);
+    assert!(
+        left.contains("the wish to be down could not be saved"),
+        "{left}"
+    );
+    assert!(
+        left.contains("No space left") || left.contains("full"),
+        "{left}"
+    );
+    assert_eq!(town.marked(), []);
+    assert!(!town.status().daemon.running);
+    fs_err::remove_file(filler).unwrap();
+    town.gt(&["up"]).ok();
+    town.wait_for_run("mayor", None);
+    Store::open(&town.paths().store(), Duration::from_secs(5))
+        .unwrap()
+        .integrity_check()
+        .unwrap();
+}
+
+/// Covers F39: in a town that became read-only the agents are kept and restarted, what
+/// cannot be written is named, and `gt down` leaves nothing and says what it could not save.
+#[test]
+fn a_read_only_town_ends_nothing_and_down_works() {
+    if !inside_namespace(
+        "hostile::a_read_only_town_ends_nothing_and_down_works",
+        "16m",
+    ) {
+        return;
+    }
+    let town = town("");
+    town.gt(&["up"]).ok();
+    town.wait_for_run("deacon", None);
+    let root = town.root().display().to_string();
+    mount(&["--bind", &root, &root]);
+    mount(&["-o", "remount,ro,bind", &root]);
+    assert_supervised(&town, "mayor");
+    assert_supervised(&town, "deacon");
+    let refused = town.gt(&["mayor", "stop"]).code(1);
+    assert!(refused.to_lowercase().contains("read-only"), "{refused}");
+    let left = town.gt(&["down", "--wait", "3"]).code(1);
+    assert!(
+        left.contains("the wish to be down could not be saved"),
+        "{left}"
+    );
+    assert!(left.contains("Read-only"), "{left}");
+    assert_eq!(town.marked(), []);
+    let refused = town.gt(&["up"]).code(1);
+    assert!(refused.to_lowercase().contains("read-only"), "{refused}");
+    mount(&["-o", "remount,rw,bind", &root]);
+    town.gt(&["up"]).ok();
+    town.wait_for_run("mayor", None);
+}
