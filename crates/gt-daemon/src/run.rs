@@ -104,6 +104,9 @@ async fn supervise(town: Town, gt: PathBuf, ready: impl FnOnce()) -> Result<(), 
     town::private::secure(&paths).map_err(DaemonError::Private)?;
     fs_err::create_dir_all(paths.daemon_directory())
         .map_err(doing("make the daemon's directory"))?;
+    // The deacon starts in it, and the original makes it only when the deacon reports. Where it
+    // cannot be made, the deacon's seat says what it waits on.
+    let _ = fs_err::create_dir_all(paths.root().join(AgentId::Deacon.work_dir()));
     let lock = Lock::acquire(&paths.daemon_lock(), LOCK_PATIENCE).map_err(DaemonError::Lock)?;
     let (events, mut queue) = mpsc::channel(QUEUE);
     sources::listen_to_signals(&events).map_err(doing("listen to signals"))?;

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use crate::atomic;
 use crate::paths::TownPaths;
 
-/// Writes the mirror, in the original's compact form.
+/// Writes the mirror, in the original's compact form. `command` is without the `gt`.
 ///
 /// # Errors
 /// When the town cannot be written to.
@@ -17,6 +17,6 @@ pub fn mirror(paths: &TownPaths, command: &str, now: Timestamp) -> io::Result<()
     if let Some(directory) = path.parent() {
         fs_err::create_dir_all(directory)?;
     }
-    let content = serde_json::json!({ "last_command": command, "timestamp": now });
+    let content = serde_json::json!({ "last_command": format!("gt {command}"), "timestamp": now });
     atomic::write(&path, content.to_string().as_bytes())
 }

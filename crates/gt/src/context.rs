@@ -10,7 +10,7 @@ use gt_host::config::{Config, TmuxSocket};
 use gt_host::environment;
 use gt_host::identity::Caller;
 use gt_host::paths::TownPaths;
-use gt_host::registry;
+use gt_host::registry::{self, Discovery, Problem};
 use gt_host::roster::{self, TownRoster};
 use gt_host::tmux::Server;
 use gt_host::town::{Town, private};
@@ -80,17 +80,14 @@ impl Context {
             .map_err(|error| error.hint("`gt doctor` looks at the store"))
     }
 
-    /// Everyone who has a place in the town.
-    pub(crate) fn roll(&self) -> CliResult<Roll> {
-        let discovery = registry::discover(self.paths(), None);
-        for problem in &discovery.problems {
-            if let registry::Problem::Registry { .. } = problem {
-                return Err(
-                    CliError::failed(problem.to_string()).hint("`gt doctor` looks at the registry")
-                );
-            }
-        }
-        Ok(discovery.roll)
+    /// Everyone who has a place in the town; whoever is found on disk where the registry cannot be
+    /// read, so that a person still gets at what runs.
+    pub(crate) fn roll(&self) -> Roll {
+        self.discovery().roll
+    }
+
+    fn discovery(&self) -> Discovery {
+        registry::discover(self.paths(), None)
     }
 
     /// Every seat of the town, with what could not be used.
@@ -138,21 +135,25 @@ impl Context {
 
     /// The agent that `text` names.
     pub(crate) fn agent(&self, text: &str) -> CliResult<AgentId> {
-        let roll = self.roll()?;
-        roll.resolve(text).map_err(|error| {
-            let known: Vec<String> = roll.agents().iter().map(ToString::to_string).collect();
+        let discovery = self.discovery();
+        discovery.roll.resolve(text).map_err(|error| {
+            let agents = discovery.roll.agents().iter();
+            let known: Vec<String> = agents.map(ToString::to_string).collect();
             let error = CliError::new(Kind::Usage, gt_core::observed::chain(&error));
-            did_you_mean(error, text, &known).hint("`gt agents` lists them")
+            let error = did_you_mean(error, text, &known).hint("`gt agents` lists them");
+            but_for_registry(error, &discovery)
         })
     }
 
     /// The rig that `text` names.
     pub(crate) fn rig(&self, text: &str) -> CliResult<RigName> {
-        let known = self.roll()?;
-        let found = known.rigs().iter().find(|rig| rig.as_str() == text);
-        found
-            .cloned()
-            .ok_or_else(|| no_rig(text, known.rigs().iter().map(RigName::as_str)))
+        let discovery = self.discovery();
+        let rigs = discovery.roll.rigs();
+        let found = rigs.iter().find(|rig| rig.as_str() == text);
+        found.cloned().ok_or_else(|| {
+            let error = no_rig(text, rigs.iter().map(RigName::as_str));
+            but_for_registry(error, &discovery)
+        })
     }
 
     /// The rig around the current directory.
@@ -206,6 +207,15 @@ pub(crate) fn no_rig<'a>(text: &str, rigs: impl IntoIterator<Item = &'a str>) ->
     let known: Vec<String> = rigs.into_iter().map(str::to_owned).collect();
     let message = format!("no rig `{}` in this town", text.escape_default());
     did_you_mean(CliError::new(Kind::Usage, message), text, &known).hint("`gt rig list` lists them")
+}
+
+/// Says so when a name may be unknown only because the registry was not read.
+fn but_for_registry(error: CliError, discovery: &Discovery) -> CliError {
+    let is_registry = |problem: &&Problem| matches!(problem, Problem::Registry { .. });
+    match discovery.problems.iter().find(is_registry) {
+        Some(problem) => error.hint(format!("{problem}; only what is on disk was looked at")),
+        None => error,
+    }
 }
 
 fn did_you_mean(error: CliError, text: &str, known: &[String]) -> CliError {

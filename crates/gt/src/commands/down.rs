@@ -264,9 +264,7 @@ fn strangers(
     let panes = Forked::new(server.clone()).ask(request::list())?;
     // Agents of a rig that was removed are the town's as well.
     let mut ours: Vec<String> = seated.iter().map(AgentId::session_name).collect();
-    if let Ok(roll) = context.roll() {
-        ours.extend(roll.agents().iter().map(AgentId::session_name));
-    }
+    ours.extend(context.roll().agents().iter().map(AgentId::session_name));
     let mut names: Vec<String> = panes
         .into_iter()
         .map(|pane| pane.session_name)

@@ -78,7 +78,7 @@ fn mailbox(context: &Context, given: Option<&str>) -> CliResult<String> {
     let Some(given) = given else {
         return Ok(context.caller()?.address().to_string());
     };
-    match resolve(given, &context.roll()?)? {
+    match resolve(given, &context.roll())? {
         address @ (Address::Agent(_) | Address::Overseer) => Ok(address.to_string()),
         address @ (Address::Daemon | Address::Rig(_)) => Err(CliError::new(
             Kind::Usage,

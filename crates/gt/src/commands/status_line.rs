@@ -27,12 +27,8 @@ struct Counts {
 
 /// Prints it; nothing when there is nothing to tell or it cannot be told.
 pub(crate) fn status_line(context: &Context, session: &str) -> CliResult {
-    if let Some(line) = context
-        .roll()
-        .ok()
-        .and_then(|roll| counts(context, &roll, session))
-        .and_then(|counts| render(&counts))
-    {
+    let counts = counts(context, &context.roll(), session);
+    if let Some(line) = counts.and_then(|counts| render(&counts)) {
         printer::data(line);
     }
     Ok(())

@@ -8,6 +8,7 @@ mod hostile;
 mod identity;
 mod lifecycle;
 mod messages;
+mod original_town;
 mod poke;
 mod robustness;
 mod seeing;

@@ -21,7 +21,7 @@ const LONGEST: u64 = 1 << 20;
 /// Sends a message.
 pub(super) fn send(context: &Context, arguments: &MailSend) -> CliResult {
     let sender = context.caller()?.address();
-    let recipients = recipients(&arguments.address, &sender, &context.roll()?)?;
+    let recipients = recipients(&arguments.address, &sender, &context.roll())?;
     let body = body(&arguments.message)?;
     let mut store = context.store()?;
     let answered = match &arguments.reply_to {
@@ -45,7 +45,7 @@ pub(super) fn reply(
     let mut store = context.store()?;
     let original = find(&store, id)?;
     let partner = partner(&original, &sender);
-    let recipients = recipients(partner, &sender, &context.roll()?)?;
+    let recipients = recipients(partner, &sender, &context.roll())?;
     let subject = subject.unwrap_or_else(|| answer_to(&original.subject));
     let draft = draft(&sender, recipients, &subject, body)?;
     deliver(context, &mut store, &answering(draft, &original))

@@ -22,7 +22,7 @@ pub(super) fn look(context: &Context) -> CliResult<Status> {
     let paths = context.paths();
     let mut problems = Vec::new();
     let roster = context.roster();
-    let seats = match roster {
+    let mut seats = match roster {
         Ok(roster) => {
             problems.extend(roster.problems);
             roster.seats
@@ -32,6 +32,8 @@ pub(super) fn look(context: &Context) -> CliResult<Status> {
             Vec::new()
         }
     };
+    // As the daemon lists them.
+    seats.sort_by(|one, other| one.agent.cmp(&other.agent));
     let rows = match context.store().map(|store| store.read_town()) {
         Ok(Ok(rows)) => Some(rows),
         Ok(Err(error)) => {
