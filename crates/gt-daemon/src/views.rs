@@ -141,7 +141,13 @@ impl Daemon {
             return (state, poke.at, vec![evidence]);
         }
         let Some(activity) = seat.activity else {
-            return (State::Starting, since, vec!["no activity yet".to_owned()]);
+            let ran = age(since, self.clockwork.epoch(), gt_host::clock::now());
+            let state = if ran < self.policy.poke.fresh {
+                State::Starting
+            } else {
+                State::Idle
+            };
+            return (state, since, vec!["no activity yet".to_owned()]);
         };
         let evidence = vec![format!("last activity at {activity}")];
         let idle = age(activity, self.clockwork.epoch(), gt_host::clock::now());

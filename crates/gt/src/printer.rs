@@ -7,8 +7,7 @@ use serde::Serialize;
 
 /// Prints a line of data.
 pub(crate) fn data(line: impl Display) {
-    // A reader that went away, as in `gt status | head -1`, has what it wanted.
-    let _ = writeln!(anstream::stdout().lock(), "{line}");
+    until_the_reader_leaves(writeln!(anstream::stdout().lock(), "{line}"));
 }
 
 /// Prints text of several lines as it is, in one write: a line each would be hundreds for a large
@@ -19,8 +18,15 @@ pub(crate) fn text(text: &str) {
         anstream::ColorChoice::Never => anstream::adapter::strip_str(text).to_string().into(),
         _ => std::borrow::Cow::Borrowed(text),
     };
-    // As in `data`.
-    let _ = stdout.lock().write_all(printed.as_bytes());
+    until_the_reader_leaves(stdout.lock().write_all(printed.as_bytes()));
+}
+
+/// A reader that went away, as in `gt events --follow | head -1`, has what it wanted: there is
+/// nothing left to do.
+fn until_the_reader_leaves(written: std::io::Result<()>) {
+    if written.is_err_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe) {
+        std::process::exit(i32::from(gt_api::exit_code::DONE));
+    }
 }
 
 /// Says something to the person: progress, results of verbs without data, warnings.

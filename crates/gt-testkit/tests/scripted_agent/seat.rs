@@ -161,16 +161,9 @@ fn take_terminal(command: &mut std::process::Command) {
     unsafe { command.pre_exec(take) };
 }
 
-/// The example `simulate-agent`, which `cargo test` builds beside the tests.
-///
-/// `cargo test --test scripted_agent` does not build it anew: the one that is there may be old.
+/// The scripted agent as a program of its own, which cargo builds for these tests.
 pub(crate) fn program() -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    let profile = test.ancestors().nth(2).unwrap();
-    let program = profile.join("examples/simulate-agent");
-    let hint = "run `cargo build -p gt-testkit --examples` first when a test is built alone";
-    assert!(program.exists(), "{} is missing: {hint}", program.display());
-    program
+    PathBuf::from(env!("CARGO_BIN_EXE_gt-test-agent"))
 }
 
 fn resize(terminal: &OwnedFd, rows: u16, columns: u16) {

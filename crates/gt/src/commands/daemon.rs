@@ -45,6 +45,9 @@ pub(crate) fn daemon(context: &Context, verb: Daemon) -> CliResult {
             Ok(())
         }
         Daemon::Restart => {
+            // A daemon that works is not ended for one that could not begin.
+            context.config()?;
+            context.store()?;
             stop(context)?;
             printer::talk(format!(
                 "daemon restarted (pid {}); the agents went on",
