@@ -109,11 +109,11 @@ impl Context {
         ))
     }
 
-    /// Whether the tmux server is the town's own, and ends with it. A configuration that cannot
-    /// be read is no reason to end somebody's server.
+    /// Whether the server on the town's own socket is the town's to end. It is when the
+    /// configuration cannot be read: nobody else has a reason to listen there.
     pub(crate) fn owns_tmux(&self) -> bool {
         self.config()
-            .is_ok_and(|config| config.tmux_socket == TmuxSocket::Town)
+            .map_or(true, |config| config.tmux_socket == TmuxSocket::Town)
     }
 
     /// Keeps what agents may have of this environment, if a person runs the command.

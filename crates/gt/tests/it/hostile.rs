@@ -12,7 +12,7 @@ use gt_host::environment;
 use gt_host::process::Signal;
 use gt_host::wake::{self, Wake};
 use gt_store::Store;
-use gt_testkit::town::{TestTown, signal};
+use gt_testkit::town::{TestTown, is_gone, signal};
 
 use crate::town;
 
@@ -148,6 +148,18 @@ fn broken_files_are_named_and_the_last_good_ones_hold() {
     fs_err::write(&registry, good).unwrap();
     wait_for_no_problem(&town);
     assert_eq!(town.agent("rig/witness").holder_pid, witness.holder_pid);
+}
+
+/// Covers F39: `gt down` needs no configuration to leave nothing behind.
+#[test]
+fn down_works_with_a_broken_configuration() {
+    let town = town("");
+    town.gt(&["up"]).ok();
+    let server = town.tmux_pid();
+    fs_err::write(town.root().join("town.toml"), "[roles.mayor\n").unwrap();
+    town.gt(&["down"]).ok();
+    assert_eq!(town.marked(), []);
+    assert!(is_gone(server));
 }
 
 /// Covers F75: a rig that is added to the registry by hand has its agents at once, under their

@@ -1,0 +1,303 @@
+//! Events of holders: connections, what they say, how they are lost.
+
+use std::rc::Rc;
+
+use gt_core::AgentId;
+use gt_core::event::{EventKind, NewEvent};
+use gt_core::incarnation::{IncarnationId, ProcessId};
+use gt_core::observed::Observed;
+use gt_core::snapshot::{End, Holder};
+use gt_host::holder::protocol::Answer;
+use gt_host::{clock, holder, process};
+
+use crate::daemon::Daemon;
+use crate::event::Event;
+use crate::link::{Link, LinkId};
+
+impl Daemon {
+    /// Begins to connect to an agent's holder, if its state file names one that lives.
+    pub(crate) fn connect(&mut self, agent: &AgentId) {
+        let Some(seat) = self.seats.get_mut(agent) else {
+            return;
+        };
+        if seat.link.is_some() || seat.linking {
+            return;
+        }
+        let report = match holder::read_state_file(self.hands.town.paths(), agent) {
+            Ok(Some(report)) => report,
+            Ok(None) => {
+                seat.holder = Observed::Known(Holder::Gone);
+                return;
+            }
+            Err(error) => {
+                seat.holder = Err::<Holder, _>(error).into();
+                return;
+            }
+        };
+        let here = report.boot_id == self.hands.boot_id;
+        match if here {
+            process::is_alive(report.holder)
+        } else {
+            Observed::Known(false)
+        } {
+            Observed::Known(true) => self.spawn_link(agent, report.socket.into()),
+            Observed::Known(false) => {
+                // An end that only the file tells of was the holder's end, too.
+                let told = seat.last_end.map(|end| end.incarnation) == report.incarnation;
+                let ended = report.incarnation.is_none() || told;
+                self.bury_holder(agent, report.incarnation, ended, here);
+            }
+            Observed::Unknown(reason) => seat.holder = Observed::Unknown(reason),
+        }
+    }
+
+    pub(super) fn spawn_link(&mut self, agent: &AgentId, socket: std::path::PathBuf) {
+        let Some(seat) = self.seats.get_mut(agent) else {
+            return;
+        };
+        seat.linking = true;
+        self.links += 1;
+        let id = LinkId(self.links);
+        let hands = Rc::clone(&self.hands);
+        let agent = agent.clone();
+        tokio::task::spawn_local(async move {
+            let linked = Link::open(id, agent.clone(), socket, hands.events.clone()).await;
+            hands.tell(Event::Linked(agent, linked.map(Box::new))).await;
+        });
+    }
+
+    /// A session that was made a while ago should have its holder by now. One that has none is a
+    /// failed creation, and spaces the next one.
+    pub(super) fn miss_holder(&mut self, agent: &AgentId) {
+        self.connect(agent);
+        let Some(seat) = self.seats.get(agent) else {
+            return;
+        };
+        if seat.link.is_none() && !seat.linking {
+            self.take_failure(agent, CREATE_SESSION, "its holder did not come up");
+        }
+    }
+
+    pub(super) fn take_link(
+        &mut self,
+        agent: &AgentId,
+        linked: Result<Box<Link>, crate::link::LinkError>,
+    ) {
+        let Some(seat) = self.seats.get_mut(agent) else {
+            return;
+        };
+        seat.linking = false;
+        match linked {
+            Ok(linked) => {
+                // Its report came as the connection's first event, and later ones with it.
+                let link = *linked;
+                if link.is_lost() {
+                    seat.holder = Observed::unknown("its holder hung up at once");
+                    self.hands.tell_again(Event::HolderReady(agent.clone()));
+                    return;
+                }
+                seat.link = Some(link);
+                seat.failure
+                    .take_if(|failure| failure.what == CREATE_SESSION);
+                let running = seat.running();
+                if !seat.is_in_its_pane() {
+                    self.look_at_tmux();
+                }
+                if let Some((incarnation, process, since)) = running
+                    && since < self.clockwork.epoch()
+                {
+                    let text = format!("run {incarnation}, pid {}, goes on", process.pid);
+                    self.note(EventKind::Adopted, Some(agent), text);
+                }
+            }
+            Err(error) => {
+                seat.holder = Err::<Holder, _>(error).into();
+                self.hands.tell_again(Event::HolderReady(agent.clone()));
+            }
+        }
+    }
+
+    pub(super) fn take_answer(&mut self, agent: &AgentId, answer: &Answer) {
+        let Some(seat) = self.seats.get_mut(agent) else {
+            return;
+        };
+        if !seat.take_answer(answer) {
+            return;
+        }
+        let Some(end) = seat.last_end else { return };
+        if let Answer::Exited { exit, usage, .. } = answer {
+            let text = format!(
+                "{exit}; {} ms of CPU, {} MiB at most",
+                usage.user_ms + usage.sys_ms,
+                usage.max_rss_kib / 1024
+            );
+            let event = NewEvent::by_daemon(EventKind::Exited, Some(agent), text);
+            self.log_event(clock::now(), &event);
+            self.store_end(end, Some(event));
+        }
+    }
+
+    /// Stores how a run ended, with the event that tells of it.
+    pub(super) fn store_end(&self, end: gt_core::snapshot::LastEnd, event: Option<NewEvent>) {
+        let (word, exit) = end_word(end.how);
+        let now = clock::now();
+        self.hands.store.post(move |store| {
+            // The holder's state file tells of the end, too.
+            let _ = store.end_incarnation(end.incarnation, end.at, word, exit);
+            if let Some(event) = event {
+                let _ = store.append(now, &event);
+            }
+        });
+    }
+
+    /// The connection ended: the holder died, or hung up on a client that was too slow. Which of
+    /// the two, its process tells.
+    pub(super) fn lose_holder(&mut self, agent: &AgentId, lost: LinkId) {
+        let Some(seat) = self.seats.get_mut(agent) else {
+            return;
+        };
+        if seat.link.as_ref().is_none_or(|link| link.id != lost) {
+            return;
+        }
+        seat.link = None;
+        let Some(process) = seat.holder_process else {
+            seat.holder = Observed::unknown("its holder hung up before it said who it is");
+            return;
+        };
+        let incarnation = run_of(&seat.holder);
+        match process::is_alive(process) {
+            Observed::Known(true) => {
+                seat.holder = Observed::unknown("its holder hung up and is connected to again");
+                self.connect(agent);
+            }
+            Observed::Known(false) => {
+                self.bury_holder(agent, incarnation, incarnation.is_none(), true);
+            }
+            Observed::Unknown(reason) => seat.holder = Observed::Unknown(reason),
+        }
+        self.look_at_tmux();
+    }
+
+    /// A holder is proven dead. Its run, if it had one, may have left processes behind.
+    pub(super) fn bury_holder(
+        &mut self,
+        agent: &AgentId,
+        incarnation: Option<IncarnationId>,
+        ended: bool,
+        this_boot: bool,
+    ) {
+        let Some(seat) = self.seats.get_mut(agent) else {
+            return;
+        };
+        seat.holder_process = None;
+        seat.reported_pane = None;
+        let Some(incarnation) = incarnation else {
+            seat.holder = Observed::Known(Holder::Gone);
+            return;
+        };
+        let known = seat
+            .last_end
+            .is_some_and(|end| end.incarnation == incarnation);
+        if known
+            && matches!(
+                seat.holder,
+                Observed::Known(Holder::Gone | Holder::Orphaned { .. })
+            )
+        {
+            return;
+        }
+        if this_boot {
+            seat.holder = Observed::unknown("what its lost run left behind is being looked for");
+            self.look_for_lost_run(agent, incarnation);
+        } else {
+            seat.holder = Observed::Known(Holder::Gone);
+        }
+        let Some(seat) = self.seats.get_mut(agent) else {
+            return;
+        };
+        if !ended {
+            let how = match seat.stopping.take() {
+                Some(_) => End::Dismissed,
+                None => End::Lost,
+            };
+            seat.note_end(incarnation, clock::now(), how);
+            let end = seat.last_end;
+            self.note(EventKind::Exited, Some(agent), "its holder is gone");
+            if let Some(end) = end {
+                self.store_end(end, None);
+            }
+        }
+    }
+
+    /// Looks for processes of a lost run away from the loop: it reads the whole process table.
+    pub(super) fn look_for_lost_run(&self, agent: &AgentId, incarnation: IncarnationId) {
+        let hands = Rc::clone(&self.hands);
+        let agent = agent.clone();
+        tokio::task::spawn_local(async move {
+            let left = tokio::task::spawn_blocking(move || process::marked(incarnation)).await;
+            let left = left.unwrap_or_else(|error| Err(std::io::Error::other(error)));
+            hands
+                .tell(Event::LostRun(agent, incarnation, left.into()))
+                .await;
+        });
+    }
+
+    pub(super) fn take_lost_run(
+        &mut self,
+        agent: &AgentId,
+        incarnation: IncarnationId,
+        left: Observed<Vec<ProcessId>>,
+    ) {
+        let Some(seat) = self.seats.get_mut(agent) else {
+            return;
+        };
+        if seat.link.is_some() || seat.linking {
+            // A new holder sits there already, and ends what is left before it starts anything.
+            return;
+        }
+        seat.holder = left.map(|left| match left.len() {
+            0 => Holder::Gone,
+            survivors => Holder::Orphaned {
+                incarnation,
+                survivors,
+            },
+        });
+        if seat.holder.known().is_none() {
+            self.hands.tell_again(Event::HolderReady(agent.clone()));
+        }
+    }
+
+    /// Asks a holder anew what it is doing: after an action that failed half-way, what it says
+    /// counts.
+    pub(super) fn ask_holder(&self, agent: &AgentId) {
+        let Some(link) = self.seats.get(agent).and_then(|seat| seat.link.clone()) else {
+            return;
+        };
+        tokio::task::spawn_local(async move {
+            // Its report comes as an event; the end of the connection does, too.
+            let _ = link.hello().await;
+        });
+    }
+}
+
+/// The name of the action whose failure a missing holder is.
+pub(super) const CREATE_SESSION: &str = "create session";
+
+fn run_of(holder: &Observed<Holder>) -> Option<IncarnationId> {
+    match holder.known()? {
+        Holder::Running { incarnation, .. }
+        | Holder::Stopping { incarnation }
+        | Holder::Orphaned { incarnation, .. } => Some(*incarnation),
+        Holder::Gone | Holder::Idle => None,
+    }
+}
+
+fn end_word(how: End) -> (&'static str, Option<gt_core::Exit>) {
+    match how {
+        End::Exited(exit) => ("exited", Some(exit)),
+        End::Lost => ("lost", None),
+        End::Requested => ("requested", None),
+        End::Unresponsive => ("unresponsive", None),
+        End::Dismissed => ("dismissed", None),
+    }
+}

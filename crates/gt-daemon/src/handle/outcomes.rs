@@ -1,0 +1,175 @@
+//! What came of the actions that the plan began.
+
+use gt_core::AgentId;
+use gt_core::event::EventKind;
+use gt_core::incarnation::{IncarnationId, ProcessId};
+use gt_core::memory::PokeResult;
+use gt_core::observed::Observed;
+use gt_core::snapshot::Holder;
+use gt_host::clock;
+
+use super::AWAITS_STORE;
+use crate::act::{Outcome, not_started};
+use crate::daemon::Daemon;
+use crate::event::Event;
+
+impl Daemon {
+    pub(super) fn take_outcome(&mut self, agent: &AgentId, outcome: Outcome) {
+        let Some(seat) = self.seats.get_mut(agent) else {
+            return;
+        };
+        let what = seat.in_flight.take().map(|in_flight| in_flight.what);
+        if !matches!(outcome, Outcome::Failed { .. } | Outcome::SessionCreated(_)) {
+            seat.failure.take_if(|failure| Some(failure.what) == what);
+        }
+        if !matches!(outcome, Outcome::Stopped(_)) && seat.running().is_some() {
+            // A stop that was not begun leaves no purpose for a later end.
+            seat.stopping = None;
+        }
+        match outcome {
+            Outcome::SessionCreated(pane) => {
+                seat.pane = Observed::Known(Some(pane));
+                if seat.link.is_none() {
+                    seat.holder = Observed::unknown("its holder has not spoken yet");
+                }
+                self.note(EventKind::SessionCreated, Some(agent), "");
+                // Its holder tells when it listens; this is for one that never does.
+                self.hands.tell_again(Event::HolderLate(agent.clone()));
+            }
+            Outcome::SessionRemoved => {
+                seat.pane = Observed::Known(None);
+                self.look_at_tmux();
+            }
+            Outcome::Swept(incarnation, survivors) => {
+                self.take_sweep(agent, incarnation, &survivors);
+            }
+            // The holder's own word of it came before this, and maybe that of its end.
+            Outcome::Started => seat.restarts += 1,
+            Outcome::NotStarted {
+                incarnation,
+                errno,
+                at,
+            } => {
+                seat.last_end = None;
+                seat.note_end(incarnation, at, not_started(errno));
+                let end = seat.last_end;
+                let text = format!("its program could not be executed (errno {errno})");
+                self.note(EventKind::ActionFailed, Some(agent), text);
+                if let Some(end) = end {
+                    self.store_end(end, None);
+                }
+            }
+            Outcome::Stopped(survivors) => self.take_stop(agent, &survivors),
+            Outcome::Poked {
+                incarnation,
+                misses,
+                result,
+                at,
+            } => {
+                let epoch = self.clockwork.epoch();
+                seat.memory
+                    .remember_poke(at, epoch, incarnation, misses, result);
+                self.save_memory(agent);
+                self.note_poke(agent, misses, result);
+            }
+            Outcome::RequestWritten => {
+                seat.in_flight = Some(awaits_store());
+                self.read_store();
+            }
+            Outcome::Failed { what, why } => self.take_failure(agent, what, &why),
+        }
+    }
+
+    pub(super) fn take_sweep(
+        &mut self,
+        agent: &AgentId,
+        incarnation: IncarnationId,
+        survivors: &[ProcessId],
+    ) {
+        let Some(seat) = self.seats.get_mut(agent) else {
+            return;
+        };
+        if survivors.is_empty() {
+            seat.holder = Observed::Known(Holder::Gone);
+            return;
+        }
+        seat.holder = Observed::Known(Holder::Orphaned {
+            incarnation,
+            survivors: survivors.len(),
+        });
+        self.take_failure(
+            agent,
+            "sweep",
+            &format!("{} are still there", pids(survivors)),
+        );
+    }
+
+    pub(super) fn take_stop(&mut self, agent: &AgentId, survivors: &[ProcessId]) {
+        if survivors.is_empty() {
+            return;
+        }
+        let text = format!("{} are still there after KILL", pids(survivors));
+        self.take_failure(agent, "stop", &text);
+    }
+
+    pub(super) fn take_failure(&mut self, agent: &AgentId, what: &'static str, why: &str) {
+        self.ask_holder(agent);
+        self.note(
+            EventKind::ActionFailed,
+            Some(agent),
+            format!("{what}: {why}"),
+        );
+        let now = clock::now();
+        if let Some(seat) = self.seats.get_mut(agent) {
+            seat.failure = Some(match seat.failure.take() {
+                Some(last) if last.what == what => gt_core::snapshot::Failure {
+                    what,
+                    at: now,
+                    times: last.times + 1,
+                },
+                _ => gt_core::snapshot::Failure {
+                    what,
+                    at: now,
+                    times: 1,
+                },
+            });
+        }
+    }
+
+    pub(super) fn note_poke(&mut self, agent: &AgentId, misses: u32, result: PokeResult) {
+        if misses > 0 {
+            self.note(
+                EventKind::PokeMissed,
+                Some(agent),
+                format!("{misses} in a row"),
+            );
+        }
+        match result {
+            PokeResult::Delivered => self.note(EventKind::NudgeDelivered, Some(agent), "heartbeat"),
+            PokeResult::NotTyped { screen, .. } => {
+                let text =
+                    format!("nothing was typed: its screen is not an empty prompt ({screen:?})");
+                self.note(EventKind::NudgeRefused, Some(agent), text);
+            }
+            PokeResult::NotTried => {
+                let text = "nothing was typed: a person is at its terminal, or tmux did not answer";
+                self.note(EventKind::NudgeRefused, Some(agent), text);
+            }
+        }
+    }
+}
+
+fn awaits_store() -> gt_core::snapshot::InFlight {
+    gt_core::snapshot::InFlight {
+        what: AWAITS_STORE,
+        since: clock::now(),
+    }
+}
+
+fn pids(processes: &[ProcessId]) -> String {
+    let pids: Vec<String> = processes
+        .iter()
+        .map(|process| process.pid.to_string())
+        .collect();
+    format!("pids {}", pids.join(", "))
+}
