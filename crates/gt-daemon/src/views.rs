@@ -99,6 +99,9 @@ impl Daemon {
             Observed::Unknown(reason) => (State::Unknown, None, vec![reason.to_string()]),
             Observed::Known(Holder::Running { since, process, .. }) => {
                 let evidence = format!("its holder reports pid {} since {since}", process.pid);
+                if seat.stopping.is_some() {
+                    return (State::Stopping, None, vec![evidence]);
+                }
                 let (state, at, more) = self.progress(seat, *since);
                 (state, Some(at), [vec![evidence], more].concat())
             }

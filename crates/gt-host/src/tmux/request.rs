@@ -224,7 +224,7 @@ mod tests {
         text.lines().map(|line| line.as_bytes().to_vec()).collect()
     }
 
-    /// Covers T1, F9: names that differ in their end are two names.
+    /// Covers T1, T11, F9: names that differ in their end are two names, and who is attached is counted.
     #[test]
     fn rows_are_read_exactly_and_the_quiet_session_is_not_among_them() {
         let listing = "$0,%0,10,0,,,0,1,_gt-quiet\n$1,%1,11,0,,,0,0,gt-mayor\n\

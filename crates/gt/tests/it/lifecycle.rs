@@ -3,34 +3,40 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use gt_api::view::State;
 use gt_core::lifecycle::{Action, Request};
 use gt_core::mail::{MessageType, Priority};
 use gt_core::{AgentId, IncarnationId};
 use gt_host::clock;
 use gt_host::paths::TownPaths;
+use gt_host::process::{self, Signal};
 use gt_store::{NewMessage, Store};
 use gt_testkit::town::TestTown;
 use jiff::SignedDuration;
 
 use crate::{add_rig, prompt, town};
 
-const ASKERS: [&str; 5] = [
+const ASKERS: [&str; 6] = [
     "mayor",
     "deacon",
     "gas/witness",
     "gas/refinery",
     "gas/crew/max",
+    "gas/polecats/nux",
 ];
 
 /// Whatever is unread would be owed, and wake an agent that runs on demand.
 const READ_EVERYTHING: &str =
     "gt mail inbox --unread | while read -r id rest; do gt mail read $id; done";
 
-/// A town with a rig and a crew workspace that nobody but the disk knows of, everybody up.
+/// A town with a rig, a crew workspace and a polecat that nobody but the disk knows of, everybody
+/// up.
 fn busy_town() -> TestTown {
     let town = town("[restart]\nbase = \"10ms\"\nbudget = 50\n");
     add_rig(&town, "gas");
-    fs_err::create_dir(town.root().join("gas/crew/max")).unwrap();
+    for worker in ["gas/crew/max", "gas/polecats/nux"] {
+        fs_err::create_dir_all(town.root().join(worker)).unwrap();
+    }
     town.gt(&[&["up"], &ASKERS[..]].concat()).ok();
     for agent in ASKERS {
         prompt(&town, agent);
@@ -58,7 +64,7 @@ fn unread(town: &TestTown, agent: &str) -> String {
     town.gt(&["mail", "inbox", agent, "--unread"]).ok()
 }
 
-/// Covers L1, L3, L4, L5, L6, L9, L17, L20, S1, S2: each role hands itself over, whichever action it
+/// Covers L1, L3, L5, L6, L9, L16, L17, L20, S1, S2: each role hands itself over, whichever action it
 /// asks for is done once to it and to nobody else, and its words reach its own successor.
 #[test]
 fn every_role_is_cycled_restarted_and_shut_down_at_its_own_request() {
@@ -126,6 +132,7 @@ fn a_request_by_mail_is_carried_out_once() {
         ("gas/witness", "LIFECYCLE: gas-witness requesting restart"),
         ("gas/refinery", "LIFECYCLE: gas/refinery requesting cycle"),
         ("gas/crew/max", "lifecycle: gas-crew-max requesting cycling"),
+        ("gas/polecats/nux", "LIFECYCLE: gas/nux requesting cycle"),
         ("mayor", "LIFECYCLE: mayor/ requesting restart"),
         ("deacon", "LIFECYCLE: requesting cycle"),
     ];
@@ -283,8 +290,29 @@ fn a_request_that_cannot_be_honoured_does_nothing_and_is_reported() {
     town.wait_for("every request to be closed", || {
         store.pending_requests().unwrap().is_empty().then_some(())
     });
-    for (agent, starts) in ASKERS.into_iter().zip([2, 1, 1, 1, 1]) {
+    for (agent, starts) in ASKERS.into_iter().zip([2, 1, 1, 1, 1, 1]) {
         assert_eq!(town.starts(agent), starts, "{agent}\n{}", town.story());
     }
     assert_eq!(store.unhandled_lifecycle_mail().unwrap(), []);
+}
+
+/// Covers F72: an agent that takes long to stop holds up no other, nor what a person asks.
+#[test]
+fn a_slow_agent_delays_no_other() {
+    let town = town("[restart]\nstop_grace = \"10m\"\n");
+    town.script("mayor", "first: /ignore-term");
+    town.gt(&["up"]).ok();
+    for agent in ["mayor", "deacon"] {
+        prompt(&town, agent);
+    }
+    let (mayor, deacon) = (town.agent("mayor"), town.agent("deacon"));
+    town.type_line("mayor", "/handoff restart");
+    town.wait_for_state("mayor", State::Stopping);
+    town.type_line("deacon", "/handoff restart");
+    town.wait_for_run("deacon", deacon.incarnation.as_deref());
+    town.gt(&["deacon", "stop"]).ok();
+    assert_eq!(town.agent("mayor").state, State::Stopping);
+    let stubborn = process::identify(mayor.pid.unwrap()).unwrap().unwrap();
+    assert!(process::signal(stubborn, Signal::KILL).unwrap());
+    town.wait_for_run("mayor", mayor.incarnation.as_deref());
 }

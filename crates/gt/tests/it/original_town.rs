@@ -229,7 +229,7 @@ fn a_town_of_the_originals_opens_and_stays_as_it_was() {
     assert!(process::identify(std::process::id()).unwrap().is_some());
 }
 
-/// Covers D24, M24, F1: without a registry the rigs are found by one rule for every command, with
+/// Covers D24, M24, F1, S8: without a registry the rigs are found by one rule for every command, with
 /// a warning; a damaged one hides no rig that is known and is never written over.
 #[test]
 fn without_a_registry_the_rigs_are_found_on_disk() {
@@ -279,6 +279,13 @@ fn without_a_registry_the_rigs_are_found_on_disk() {
     });
     assert!(town.agent("gas/witness").pid.is_some());
     town.gt(&["peek", "gas/witness"]).ok();
+    let checks = town.gt(&["doctor", "--json"]);
+    assert_eq!(checks.code, 1, "an error was found");
+    assert!(
+        checks.stdout.contains("rigs.json` is damaged"),
+        "{}",
+        checks.stdout
+    );
     let unknown = town.gt(&["why", "bare/witness"]).code(2);
     assert!(unknown.contains("rigs.json` is damaged"), "{unknown}");
     let refused = town.gt(&["rig", "add", "more", "/nowhere"]);
