@@ -28,7 +28,7 @@ impl Fleet {
         let mut times = vec![bring_up(&town)];
         if measured {
             for _ in 0..2 {
-                town.gt(&["down"]).ok();
+                town.gt(&["down", "--wait", "120"]).ok();
                 times.push(bring_up(&town));
             }
             let row = Row::new(
@@ -66,6 +66,13 @@ impl Fleet {
             .gt(&["tmux", "display-message", "-p", "#{pid}"])
             .ok();
         printed.trim().parse().expect("a pid")
+    }
+}
+
+impl Drop for Fleet {
+    /// Hundreds of agents take longer to stop than a test's town waits for.
+    fn drop(&mut self) {
+        self.town.gt(&["down", "--wait", "120"]).ok();
     }
 }
 

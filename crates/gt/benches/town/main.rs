@@ -70,20 +70,26 @@ fn main() -> ExitCode {
     };
     let report = measure(&choice);
     print(&report.table());
+    ExitCode::SUCCESS
+}
+
+/// Writes what there is so far.
+fn save(report: &Report) {
     let path = target_directory().join("bench.json");
     fs_err::write(&path, report.json()).expect("the results can be written");
     eprint(&format!("written to {}", path.display()));
-    ExitCode::SUCCESS
 }
 
 fn measure(choice: &Choice) -> Report {
     let mut report = Report::default();
     if choice.wants(Part::Cli) {
         cli::measure(&mut report);
+        save(&report);
     }
     if choice.parts.iter().any(|part| *part != Part::Cli) {
         for size in &choice.sizes {
             measure_fleet(choice, *size, &mut report);
+            save(&report);
         }
     }
     report
