@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use gt_core::ProcessId;
-use rustix::process::{Pid, Signal, kill_process};
+use gt_core::{Observed, ProcessId};
 
 use crate::clock;
 use crate::command::Program;
+use crate::process::{self, Signal};
 use crate::tmux::command::Command;
 use crate::tmux::error::TmuxError;
 use crate::tmux::forked::Forked;
@@ -117,7 +117,7 @@ impl Server {
     fn outlives(&self, process: ProcessId) -> bool {
         let until = clock::monotonic() + self.deadline;
         while is_alive(process) && clock::monotonic() < until {
-            pause();
+            clock::pause(LOOK_AGAIN);
         }
         is_alive(process)
     }
@@ -144,8 +144,7 @@ impl Server {
         let peer = rustix::net::sockopt::socket_peercred(stream)
             .map_err(|errno| self.cannot_connect(errno.into()))?;
         let pid = peer.pid.as_raw_nonzero().get().unsigned_abs();
-        // No start time: it ended since it accepted the connection.
-        Ok(start_time(pid).map(|start| ProcessId { pid, start }))
+        self.identify(pid)
     }
 
     /// Elsewhere the server itself is asked, and must answer.
@@ -157,7 +156,12 @@ impl Server {
             .first()
             .and_then(|line| str::from_utf8(line).ok()?.parse().ok())
             .ok_or_else(|| TmuxError::malformed(self, &question.to_string(), &lines))?;
-        Ok(start_time(pid).map(|start| ProcessId { pid, start }))
+        self.identify(pid)
+    }
+
+    /// The process of this pid; none when it ended since it accepted the connection.
+    fn identify(&self, pid: u32) -> Result<Option<ProcessId>, TmuxError> {
+        process::identify(pid).map_err(|source| self.cannot_connect(source))
     }
 
     fn cannot_connect(&self, source: std::io::Error) -> TmuxError {
@@ -172,46 +176,13 @@ fn is_nobody(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::NotFound | ErrorKind::ConnectionRefused)
 }
 
-/// Waits a moment; nothing but the clock can end the wait.
-fn pause() {
-    let moment = rustix::event::Timespec::try_from(LOOK_AGAIN).expect("5 ms fit");
-    // An interrupted pause is a shorter pause.
-    let _ = rustix::event::poll(&mut [], Some(&moment));
-}
-
 /// SIGKILL, unless the pid belongs to somebody else by now.
 fn kill(process: ProcessId) {
-    let pid = i32::try_from(process.pid).ok().and_then(Pid::from_raw);
-    if let Some(pid) = pid.filter(|_| is_alive(process)) {
-        // Gone in this instant is as good; refused shows in the look that follows.
-        let _ = kill_process(pid, Signal::KILL);
-    }
+    // Gone in this instant is as good; refused shows in the look that follows.
+    let _ = process::signal(process, Signal::KILL);
 }
 
+/// Whether the process may still be there: what cannot be looked at is not taken for gone.
 pub(super) fn is_alive(process: ProcessId) -> bool {
-    start_time(process.pid) == Some(process.start)
-}
-
-/// When the process started, in clock ticks since boot; none if there is none, or only its
-/// zombie.
-#[cfg(target_os = "linux")]
-fn start_time(pid: u32) -> Option<u64> {
-    let stat = fs_err::read(format!("/proc/{pid}/stat")).ok()?;
-    // The second field, the program's name, may hold anything; it ends at the last parenthesis.
-    let name_end = stat.iter().rposition(|&byte| byte == b')')?;
-    let rest = str::from_utf8(&stat[name_end + 1..]).ok()?;
-    let mut fields = rest.split_ascii_whitespace();
-    let state = fields.next()?;
-    let start = fields.nth(18)?.parse().ok()?;
-    (state != "Z" && state != "X").then_some(start)
-}
-
-/// Elsewhere a digest of what `ps` says: equal for the same process, which is all that is asked.
-#[cfg(not(target_os = "linux"))]
-fn start_time(pid: u32) -> Option<u64> {
-    let started = Program::new("ps", Path::new("/"), Duration::from_secs(2))
-        .args(["-o", "lstart=", "-p", &pid.to_string()])
-        .output()
-        .ok()?;
-    (!started.is_empty()).then(|| gt_core::screen::digest(&started))
+    process::is_alive(process) != Observed::Known(false)
 }
