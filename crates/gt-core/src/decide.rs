@@ -190,13 +190,13 @@ fn spaced(seen: &Seen<'_>, verdict: Verdict) -> Verdict {
     };
     let pause = seen.policy.restart.delay(failure.times);
     let waited = age(failure.at, seen.snapshot.epoch, seen.now());
-    if failure.what != step.action.name() || waited >= pause {
+    if failure.what != step.action.kind() || waited >= pause {
         return verdict;
     }
     Verdict::Wait {
         on: format!(
             "the next try of `{}`; the last {} failed",
-            step.action.name(),
+            step.action.kind(),
             failure.times
         ),
         since: Some(failure.at),

@@ -99,6 +99,35 @@ pub enum Action {
     },
 }
 
+/// What an action does, by which an action under way and a failed one are told from others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ActionKind {
+    /// [`Action::CreateSession`].
+    CreateSession,
+    /// [`Action::RemoveSession`].
+    RemoveSession,
+    /// [`Action::Sweep`].
+    Sweep,
+    /// [`Action::Start`].
+    Start,
+    /// [`Action::Stop`].
+    Stop,
+    /// [`Action::Poke`].
+    Poke,
+    /// [`Action::ForgetPokes`].
+    ForgetPokes,
+    /// [`Action::OpenCircuit`].
+    OpenCircuit,
+    /// [`Action::CloseCircuit`].
+    CloseCircuit,
+    /// [`Action::Escalate`].
+    Escalate,
+    /// [`Action::TakeRequest`].
+    TakeRequest,
+    /// [`Action::CloseRequest`], which ends it so.
+    CloseRequest(RequestEnd),
+}
+
 /// Why a run is stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StopPurpose {
@@ -146,33 +175,44 @@ impl Plan {
 }
 
 impl Action {
-    /// Its name in logs and events.
-    pub fn name(&self) -> &'static str {
+    /// Its kind, without whom and what it is about.
+    pub fn kind(&self) -> ActionKind {
         match self {
+            Self::CreateSession => ActionKind::CreateSession,
+            Self::RemoveSession { .. } => ActionKind::RemoveSession,
+            Self::Sweep { .. } => ActionKind::Sweep,
+            Self::Start { .. } => ActionKind::Start,
+            Self::Stop { .. } => ActionKind::Stop,
+            Self::Poke { .. } => ActionKind::Poke,
+            Self::ForgetPokes => ActionKind::ForgetPokes,
+            Self::OpenCircuit => ActionKind::OpenCircuit,
+            Self::CloseCircuit => ActionKind::CloseCircuit,
+            Self::Escalate => ActionKind::Escalate,
+            Self::TakeRequest { .. } => ActionKind::TakeRequest,
+            Self::CloseRequest { end, .. } => ActionKind::CloseRequest(*end),
+        }
+    }
+}
+
+impl fmt::Display for ActionKind {
+    /// Its name in logs and events.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
             Self::CreateSession => "create session",
-            Self::RemoveSession { .. } => "remove session",
-            Self::Sweep { .. } => "sweep",
-            Self::Start { .. } => "start",
-            Self::Stop { .. } => "stop",
-            Self::Poke { .. } => "poke",
+            Self::RemoveSession => "remove session",
+            Self::Sweep => "sweep",
+            Self::Start => "start",
+            Self::Stop => "stop",
+            Self::Poke => "poke",
             Self::ForgetPokes => "forget pokes",
             Self::OpenCircuit => "open circuit",
             Self::CloseCircuit => "close circuit",
             Self::Escalate => "escalate",
-            Self::TakeRequest { .. } => "take request",
-            Self::CloseRequest {
-                end: RequestEnd::Done,
-                ..
-            } => "close request",
-            Self::CloseRequest {
-                end: RequestEnd::Refused,
-                ..
-            } => "refuse request",
-            Self::CloseRequest {
-                end: RequestEnd::Expired,
-                ..
-            } => "expire request",
-        }
+            Self::TakeRequest => "take request",
+            Self::CloseRequest(RequestEnd::Done) => "close request",
+            Self::CloseRequest(RequestEnd::Refused) => "refuse request",
+            Self::CloseRequest(RequestEnd::Expired) => "expire request",
+        })
     }
 }
 
@@ -184,7 +224,7 @@ impl fmt::Display for Plan {
                 f,
                 "{}: {} ({})",
                 step.agent,
-                step.action.name(),
+                step.action.kind(),
                 step.because
             )?;
         }

@@ -1,6 +1,8 @@
 //! Everything that was seen in one beat: the only input of [`decide`](crate::decide::decide)
 //! besides the policy.
 
+use std::fmt;
+
 use jiff::Timestamp;
 
 use crate::agent_id::AgentId;
@@ -9,6 +11,7 @@ use crate::intent::Intent;
 use crate::lifecycle::Request;
 use crate::memory::AgentMemory;
 use crate::observed::{Observed, Reason};
+use crate::plan::ActionKind;
 use crate::policy::{Poke, Run};
 
 /// The world as seen at `now`.
@@ -145,20 +148,38 @@ impl Owed {
     }
 }
 
-/// An action that was begun.
+/// Something that was begun and must end before the next step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InFlight {
-    /// Its name.
-    pub what: &'static str,
+    /// What.
+    pub what: Begun,
     /// Since when.
     pub since: Timestamp,
+}
+
+/// What holds the next step of an agent up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Begun {
+    /// An action.
+    Action(ActionKind),
+    /// A request was written, and the store has to be read before the next decision.
+    StoreReading,
+}
+
+impl fmt::Display for Begun {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Action(kind) => kind.fmt(f),
+            Self::StoreReading => f.write_str("read the store"),
+        }
+    }
 }
 
 /// An action that failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
-    /// Its name.
-    pub what: &'static str,
+    /// Its kind.
+    pub what: ActionKind,
     /// When.
     pub at: Timestamp,
     /// How often in a row.

@@ -10,13 +10,14 @@ use gt_core::event::{EventKind, NewEvent};
 use gt_core::incarnation::{Exit, Incarnation, IncarnationId, ProcessId};
 use gt_core::memory::{AgentMemory, Cause, PokeResult};
 use gt_core::observed::chain;
-use gt_core::plan::{Action, RequestEnd, Step, StopPurpose};
+use gt_core::plan::{Action, ActionKind, RequestEnd, Step, StopPurpose};
 use gt_core::snapshot::Pane;
 use gt_host::holder::kill_set;
 use gt_host::holder::protocol::{Answer, Refusal, Request, Start};
 use gt_host::roster::SeatSpec;
 use gt_host::tmux::{NewSession, config, request};
 use gt_host::{atomic, clock};
+use gt_store::Store;
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -61,35 +62,34 @@ pub(crate) enum Outcome {
     /// The request was written; the store will show it.
     RequestWritten,
     /// It was not done.
-    Failed { what: &'static str, why: String },
+    Failed { what: ActionKind, why: String },
 }
 
 /// Begins a step that needs the world. The seat is marked already.
 pub(crate) fn begin(daemon: &mut Daemon, step: &Step, now: Timestamp) {
     let agent = step.agent.clone();
     let hands = Rc::clone(&daemon.hands);
+    let kind = step.action.kind();
     match step.action.clone() {
         Action::CreateSession => {
             let spec = daemon.seats[&agent].spec.clone();
-            spawn(hands, agent, "create session", |hands| {
-                create_session(hands, spec)
-            });
+            spawn(hands, agent, kind, |hands| create_session(hands, spec));
         }
         Action::RemoveSession { pane } => {
             let seat = &daemon.seats[&agent];
             let (link, owner) = (seat.link.clone(), seat.owner());
-            spawn(hands, agent, "remove session", |hands| {
+            spawn(hands, agent, kind, |hands| {
                 remove_session(hands, link, pane, owner)
             });
         }
         Action::Sweep { incarnation } => {
             daemon.note(EventKind::Stopped, Some(&agent), step.because.clone());
             let grace = daemon.policy.restart.stop_grace;
-            spawn(hands, agent, "sweep", move |_| sweep(incarnation, grace));
+            spawn(hands, agent, kind, move |_| sweep(incarnation, grace));
         }
         Action::Start { incarnation, cause } => {
             let run = prepare_run(daemon, step, incarnation, cause, now);
-            spawn(hands, agent, "start", |hands| start(hands, run));
+            spawn(hands, agent, kind, |hands| start(hands, run));
         }
         Action::Stop {
             incarnation,
@@ -112,7 +112,7 @@ pub(crate) fn begin(daemon: &mut Daemon, step: &Step, now: Timestamp) {
                 quiet,
                 owner,
             };
-            spawn(hands, agent, "poke", |hands| {
+            spawn(hands, agent, kind, |hands| {
                 poke::bring(hands, spec, message)
             });
         }
@@ -133,7 +133,7 @@ pub(crate) fn begin(daemon: &mut Daemon, step: &Step, now: Timestamp) {
 fn spawn<F>(
     hands: Rc<Hands>,
     agent: AgentId,
-    what: &'static str,
+    what: ActionKind,
     work: impl FnOnce(Rc<Hands>) -> F + 'static,
 ) where
     F: Future<Output = Result<Outcome, Failure>> + 'static,
@@ -319,10 +319,9 @@ async fn start(hands: Rc<Hands>, run: Run) -> Result<Outcome, Failure> {
             process,
             ..
         } => {
-            hands.store.post(move |store| {
-                // The holder's state file has the process, too.
-                let _ = store.set_process(incarnation, process);
-            });
+            // The holder's state file has the process, too.
+            let note = move |store: &mut Store| store.set_process(incarnation, process);
+            hands.store.post(note);
             Ok(Outcome::Started)
         }
         Answer::Refused {
@@ -430,7 +429,8 @@ fn begin_stop(daemon: &mut Daemon, step: &Step, incarnation: IncarnationId, purp
     let misses = seat.memory.misses;
     let quiet = daemon.policy.attached_quiet;
     let hands = Rc::clone(&daemon.hands);
-    spawn(hands, step.agent.clone(), "stop", move |hands| async move {
+    let kind = step.action.kind();
+    spawn(hands, step.agent.clone(), kind, move |hands| async move {
         if purpose == StopPurpose::Unresponsive
             && let Some(result) = poke::look_before_stop(&hands, &spec, pane, quiet).await?
         {
@@ -483,7 +483,7 @@ fn take_request(daemon: &mut Daemon, step: &Step, id: Uuid, run: IncarnationId, 
     spawn(
         hands,
         step.agent.clone(),
-        "take request",
+        step.action.kind(),
         move |hands| async move {
             hands
                 .store
@@ -504,7 +504,7 @@ fn close_request(daemon: &mut Daemon, step: &Step, id: Uuid, end: RequestEnd, no
     spawn(
         Rc::clone(&daemon.hands),
         step.agent.clone(),
-        "close request",
+        step.action.kind(),
         move |hands| async move {
             hands
                 .store
@@ -531,8 +531,10 @@ pub(crate) fn close_without_seat(daemon: &mut Daemon, id: Uuid, step: &Step) {
     let reply = daemon.refusal_mail(id, &reason, now);
     daemon.hands.store.post(move |store| {
         // It stays open on an error, and the next beat closes it.
-        if let Ok(true) = store.close_request(id, now, RequestEnd::Refused, &reason, &event) {
-            let _ = reply.map(|mail| store.send(&mail));
+        let closed = store.close_request(id, now, RequestEnd::Refused, &reason, &event)?;
+        match reply.filter(|_| closed) {
+            Some(mail) => store.send(&mail).map(drop),
+            None => Ok(()),
         }
     });
     daemon.read_store();

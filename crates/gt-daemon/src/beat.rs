@@ -4,7 +4,7 @@ use gt_api::request::{Missing, Reach, Response};
 use gt_core::AgentId;
 use gt_core::event::EventKind;
 use gt_core::plan::{Action, Plan, Step};
-use gt_core::snapshot::{Holder, InFlight};
+use gt_core::snapshot::{Begun, Holder, InFlight};
 use gt_core::{decide, plan};
 use gt_host::clock;
 
@@ -84,7 +84,7 @@ impl Daemon {
             | Action::TakeRequest { .. }
             | Action::CloseRequest { .. } => {
                 seat.in_flight = Some(InFlight {
-                    what: step.action.name(),
+                    what: Begun::Action(step.action.kind()),
                     since: now,
                 });
                 act::begin(self, step, now);
@@ -172,7 +172,7 @@ impl Daemon {
             return waiting.on.clone();
         }
         match self.plan.steps.iter().find(|step| step.agent == *agent) {
-            Some(step) => format!("`{}`: {}", step.action.name(), step.because),
+            Some(step) => format!("`{}`: {}", step.action.kind(), step.because),
             None => "nothing".to_owned(),
         }
     }

@@ -18,7 +18,7 @@ use gt_host::registry::Discovery;
 use gt_host::roster::SeatSpec;
 use gt_host::town::Town;
 use gt_host::{clock, wake};
-use gt_store::TownRows;
+use gt_store::{Store, TownRows};
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
@@ -58,6 +58,8 @@ pub(crate) struct Daemon {
     /// The store as last read; kept when it cannot be read any more.
     pub(crate) rows: Option<TownRows>,
     pub(crate) store_trouble: Option<Reason>,
+    /// Why the store takes no writes, if it takes none.
+    pub(crate) store_writing: Option<Reason>,
     pub(crate) listing: Observed<Listing>,
     /// Told by a client although the `down` file could not be written.
     pub(crate) told_down: bool,
@@ -92,10 +94,8 @@ impl Daemon {
     pub(crate) fn record(&mut self, event: NewEvent) {
         let now = clock::now();
         self.log_event(now, &event);
-        self.hands.store.post(move |store| {
-            // The log has the event; the next reading of the store tells of the trouble.
-            let _ = store.append(now, &event);
-        });
+        let append = move |store: &mut Store| store.append(now, &event).map(drop);
+        self.hands.store.post(append);
     }
 
     /// [`record`](Self::record) for the daemon's own doing.
@@ -157,10 +157,8 @@ impl Daemon {
             return;
         };
         let (agent, memory) = (agent.clone(), seat.memory.clone());
-        self.hands.store.post(move |store| {
-            // Memory is also in the loop; a store in trouble is found by the next reading.
-            let _ = store.save_memory(&agent, &memory);
-        });
+        let save = move |store: &mut Store| store.save_memory(&agent, &memory);
+        self.hands.store.post(save);
     }
 
     /// Reads the store on its thread; [`Event::Rows`] brings the result.

@@ -3,7 +3,7 @@
 use gt_api::request::{Request, Response};
 use gt_core::agent_id::AgentId;
 use gt_core::incarnation::{IncarnationId, ProcessId};
-use gt_core::observed::Observed;
+use gt_core::observed::{Observed, Reason};
 use gt_host::holder::protocol::Answer;
 use gt_store::TownRows;
 use tokio::sync::oneshot;
@@ -11,6 +11,36 @@ use tokio::sync::oneshot;
 use crate::act::Outcome;
 use crate::link::{Link, LinkError, LinkId};
 use crate::terminal::Listing;
+
+impl Event {
+    /// Whether it can change a fact: a question that is answered from what is known needs no
+    /// decision, and its answer shall not wait for one.
+    pub(crate) fn stirs(&self) -> bool {
+        match self {
+            Self::Client { request, .. } => !matches!(
+                request,
+                Request::Hello | Request::Status | Request::Why { .. }
+            ),
+            Self::Tick
+            | Self::Changed
+            | Self::Reload
+            | Self::Terminate
+            | Self::Rows(_)
+            | Self::StoreWritable(_)
+            | Self::LookAtTmux
+            | Self::Panes(_)
+            | Self::HolderReady(_)
+            | Self::Linked(..)
+            | Self::HolderLate(_)
+            | Self::LostRun(..)
+            | Self::Holder(..)
+            | Self::HolderLost(..)
+            | Self::Keepalive(_)
+            | Self::Acted(..)
+            | Self::Trouble(_) => true,
+        }
+    }
+}
 
 /// A closed list: who adds a source adds a variant.
 #[derive(Debug)]
@@ -25,6 +55,8 @@ pub(crate) enum Event {
     Terminate,
     /// The store was read.
     Rows(Observed<TownRows>),
+    /// Writes to the store fail, or go through again.
+    StoreWritable(Result<(), Reason>),
     /// tmux could not be looked at a while ago.
     LookAtTmux,
     /// tmux was asked for its panes.

@@ -7,7 +7,8 @@ mod outcomes;
 use gt_core::AgentId;
 use gt_core::event::EventKind;
 use gt_core::incarnation::IncarnationId;
-use gt_core::observed::Observed;
+use gt_core::observed::{Observed, Reason};
+use gt_core::snapshot::Begun;
 use gt_host::clock;
 use gt_store::TownRows;
 
@@ -26,6 +27,7 @@ impl Daemon {
             Event::Reload => self.reload(),
             Event::Terminate => self.ending = true,
             Event::Rows(rows) => self.take_rows(rows),
+            Event::StoreWritable(writable) => self.take_writable(writable),
             Event::LookAtTmux => self.look_at_tmux(),
             Event::Panes(listing) => self.take_listing(listing),
             Event::HolderReady(agent) => self.connect(&agent),
@@ -90,10 +92,10 @@ impl Daemon {
     fn tidy_store(&self) {
         /// Months of a busy town.
         const EVENTS: usize = 100_000;
+        // What is not tidied now is tidied at the next heartbeat.
         self.hands.store.post(|store| {
-            // What is not tidied now is tidied at the next heartbeat.
-            let _ = store.prune_events(EVENTS);
-            let _ = store.checkpoint();
+            store.prune_events(EVENTS)?;
+            store.checkpoint().map(drop)
         });
     }
 
@@ -129,11 +131,22 @@ impl Daemon {
             if seat
                 .in_flight
                 .as_ref()
-                .is_some_and(|in_flight| in_flight.what == AWAITS_STORE)
+                .is_some_and(|in_flight| in_flight.what == Begun::StoreReading)
             {
                 seat.in_flight = None;
             }
         }
+    }
+
+    /// A store that takes no writes (a full disk) can still be read: supervision goes on, and a
+    /// person has to know.
+    fn take_writable(&mut self, writable: Result<(), Reason>) {
+        let text = match &writable {
+            Ok(()) => "the store can be written to again".to_owned(),
+            Err(reason) => format!("the store cannot be written to: {reason}"),
+        };
+        self.note(EventKind::ActionFailed, None, text);
+        self.store_writing = writable.err();
     }
 
     fn take_listing(&mut self, listing: Observed<Listing>) {
@@ -192,6 +205,3 @@ impl Daemon {
         }
     }
 }
-
-/// Marks a seat whose request was written until the store was read again.
-pub(crate) const AWAITS_STORE: &str = "read the store";

@@ -11,7 +11,7 @@ use gt_core::{AgentId, Roll};
 use gt_host::agent_environment::Captured;
 use gt_host::config::Config;
 use gt_host::{holder, roster};
-use gt_store::{NewMessage, Store, SubmitOutcome, TownRows, WishChange};
+use gt_store::{NewMessage, Store, StoreError, SubmitOutcome, TownRows, WishChange};
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
@@ -132,19 +132,15 @@ impl Daemon {
 
     fn submit(&self, mail: &Message, request: lifecycle::Request, now: Timestamp) {
         let repeated = Refusal::of(mail, "this was asked for already", now);
-        self.hands.store.post(move |store| {
-            match store.submit_request(&request, None) {
-                Ok(SubmitOutcome::AlreadyOpen(other)) if other != request.id => {
-                    repeated.record(store);
+        // On an error it stays unhandled, is read again, and is the same request.
+        self.hands
+            .store
+            .post(move |store| match store.submit_request(&request, None)? {
+                SubmitOutcome::AlreadyOpen(other) if other != request.id => repeated.record(store),
+                SubmitOutcome::New | SubmitOutcome::AlreadyOpen(_) => {
+                    store.mark_handled(request.id, now).map(drop)
                 }
-                Ok(SubmitOutcome::New | SubmitOutcome::AlreadyOpen(_)) => {
-                    // It is read again then, and is the same request.
-                    let _ = store.mark_handled(request.id, now);
-                }
-                // It stays unhandled, and the next reading finds it again.
-                Err(_) => {}
-            }
-        });
+            });
     }
 
     fn refuse_mail(&mut self, mail: &Message, reason: String, now: Timestamp) {
@@ -231,12 +227,15 @@ impl Refusal {
     }
 
     /// Closes the mail, once: one that was read twice is refused once.
-    fn record(&self, store: &mut Store) {
-        // It stays unhandled on an error, and the next reading finds it again.
-        if let Ok(true) = store.mark_handled(self.mail, self.at) {
-            // Without them the mail is closed all the same.
-            let _ = store.append(self.at, &self.event);
-            let _ = self.answer.as_ref().map(|answer| store.send(answer));
+    fn record(&self, store: &mut Store) -> Result<(), StoreError> {
+        if !store.mark_handled(self.mail, self.at)? {
+            return Ok(());
+        }
+        // Without its answer the mail is closed all the same.
+        store.append(self.at, &self.event)?;
+        match &self.answer {
+            Some(answer) => store.send(answer).map(drop),
+            None => Ok(()),
         }
     }
 }

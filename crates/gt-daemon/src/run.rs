@@ -40,6 +40,9 @@ const QUEUE: usize = 1024;
 /// How long a process may wait for the store's write lock before the store counts as busy.
 const STORE_BUSY: Duration = Duration::from_secs(3);
 
+/// The shortest sleep of the loop: a wait that the clocks round down must not spin.
+const BREATH: Duration = Duration::from_millis(1);
+
 /// How long to wait for the lock: a probe of it holds it for an instant.
 const LOCK_PATIENCE: Duration = Duration::from_millis(300);
 
@@ -170,7 +173,8 @@ fn begin(town: Town, gt: PathBuf, events: &mpsc::Sender<Event>) -> Result<Daemon
     let tmux = connect_tmux(&paths, &config, &gt).map_err(doing("write the tmux configuration"))?;
     let now = clock::now();
     let hands = Hands {
-        store: StoreThread::spawn(store).map_err(doing("start the store's thread"))?,
+        store: StoreThread::spawn(store, events.clone())
+            .map_err(doing("start the store's thread"))?,
         terminal: Terminal::new(tmux),
         events: events.clone(),
         boot_id: process::boot_id().map_err(doing("read the boot id"))?,
@@ -187,6 +191,7 @@ fn begin(town: Town, gt: PathBuf, events: &mpsc::Sender<Event>) -> Result<Daemon
         clockwork: Clockwork::new(Moment::now()),
         rows: None,
         store_trouble: None,
+        store_writing: None,
         listing: Observed::unknown("not looked at yet"),
         told_down: false,
         problems: Vec::new(),
@@ -287,15 +292,19 @@ impl Daemon {
         while !self.ending {
             // Told by the loop itself: one that hangs falls silent.
             let _ = service_notify::alive();
-            let wait = self.next_look(next_heartbeat).min(watchdog);
-            match tokio::time::timeout(wait, queue.recv()).await {
-                Ok(Some(event)) => self.handle(event),
+            let wait = self.next_look(next_heartbeat);
+            let awake = wait.max(BREATH).min(watchdog);
+            let first = match tokio::time::timeout(awake, queue.recv()).await {
+                Ok(Some(event)) => event,
                 Ok(None) => return,
-                Err(_) => self.handle(Event::Tick),
-            }
-            self.handle_waiting(queue);
+                Err(_) => Event::Tick,
+            };
+            let stirred = self.handle_waiting(first, queue) || wait.is_zero();
             if self.ending {
                 return;
+            }
+            if !stirred {
+                continue;
             }
             self.look_at_clocks();
             if clock::monotonic() >= next_heartbeat {
@@ -306,15 +315,22 @@ impl Daemon {
         }
     }
 
-    /// Takes in what waits already, so that a burst costs one beat; at most a queueful, so that a
-    /// source that never rests does not hold the beat up.
-    fn handle_waiting(&mut self, queue: &mut mpsc::Receiver<Event>) {
+    /// Takes in an event and what waits with it, so that a burst costs one beat; at most a
+    /// queueful, so that a source that never rests does not hold the beat up. Whether any of it
+    /// calls for a beat.
+    fn handle_waiting(&mut self, first: Event, queue: &mut mpsc::Receiver<Event>) -> bool {
+        let mut stirred = first.stirs();
+        self.handle(first);
         for _ in 0..QUEUE {
             match queue.try_recv() {
-                Ok(event) if !self.ending => self.handle(event),
-                Ok(_) | Err(_) => return,
+                Ok(event) if !self.ending => {
+                    stirred |= event.stirs();
+                    self.handle(event);
+                }
+                Ok(_) | Err(_) => break,
             }
         }
+        stirred
     }
 
     /// Until when nothing has to be done unless something happens.
@@ -330,12 +346,10 @@ impl Daemon {
             .iter()
             .map(|waiter| waiter.deadline.saturating_sub(now))
             .min();
-        let wait = [planned, waiters]
+        [planned, waiters]
             .into_iter()
             .flatten()
-            .fold(heartbeat, Duration::min);
-        // A wait that the clocks round down must not spin.
-        wait.max(Duration::from_millis(1))
+            .fold(heartbeat, Duration::min)
     }
 
     /// The end in order: said, saved, and the agents left running.

@@ -29,6 +29,11 @@ impl Daemon {
                 .iter()
                 .map(|reason| format!("the store: {reason}")),
         );
+        problems.extend(
+            self.store_writing
+                .iter()
+                .map(|reason| format!("the store takes no writes: {reason}")),
+        );
         if let Observed::Unknown(reason) = &self.listing {
             problems.push(format!("tmux: {reason}"));
         }

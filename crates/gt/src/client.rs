@@ -13,6 +13,9 @@ use crate::error::{CliError, CliResult, Doing as _, Kind};
 /// How long the daemon may take for what it answers at once. It never waits for anything itself.
 const ANSWER: Duration = Duration::from_secs(5);
 
+/// What is read at once: the status of a large town is some hundred kilobytes.
+const READ: usize = 64 << 10;
+
 /// A connection to the daemon.
 #[derive(Debug)]
 pub(crate) struct Client {
@@ -87,7 +90,7 @@ impl Client {
             .write_all(line.as_bytes())
             .doing("ask the daemon")?;
         let mut answer = String::new();
-        BufReader::new(&self.stream)
+        BufReader::with_capacity(READ, &self.stream)
             .read_line(&mut answer)
             .doing("read the daemon's answer")?;
         match serde_json::from_str(&answer).doing("read the daemon's answer")? {

@@ -6,6 +6,7 @@ use gt_core::AgentId;
 use gt_core::event::{EventKind, NewEvent};
 use gt_core::incarnation::{IncarnationId, ProcessId};
 use gt_core::observed::Observed;
+use gt_core::plan::ActionKind;
 use gt_core::snapshot::{End, Holder};
 use gt_host::holder::protocol::Answer;
 use gt_host::{clock, holder, process};
@@ -74,7 +75,11 @@ impl Daemon {
             return;
         };
         if seat.link.is_none() && !seat.linking {
-            self.take_failure(agent, CREATE_SESSION, "its holder did not come up");
+            self.take_failure(
+                agent,
+                ActionKind::CreateSession,
+                "its holder did not come up",
+            );
         }
     }
 
@@ -98,7 +103,7 @@ impl Daemon {
                 }
                 seat.link = Some(link);
                 seat.failure
-                    .take_if(|failure| failure.what == CREATE_SESSION);
+                    .take_if(|failure| failure.what == ActionKind::CreateSession);
                 let running = seat.running();
                 if !seat.is_in_its_pane() {
                     self.look_at_tmux();
@@ -143,9 +148,10 @@ impl Daemon {
         let now = clock::now();
         self.hands.store.post(move |store| {
             // The holder's state file tells of the end, too.
-            let _ = store.end_incarnation(end.incarnation, end.at, word, exit);
-            if let Some(event) = event {
-                let _ = store.append(now, &event);
+            store.end_incarnation(end.incarnation, end.at, word, exit)?;
+            match event {
+                Some(event) => store.append(now, &event).map(drop),
+                None => Ok(()),
             }
         });
     }
@@ -279,9 +285,6 @@ impl Daemon {
         });
     }
 }
-
-/// The name of the action whose failure a missing holder is.
-pub(super) const CREATE_SESSION: &str = "create session";
 
 fn run_of(holder: &Observed<Holder>) -> Option<IncarnationId> {
     match holder.known()? {

@@ -5,10 +5,10 @@ use gt_core::event::EventKind;
 use gt_core::incarnation::{IncarnationId, ProcessId};
 use gt_core::memory::PokeResult;
 use gt_core::observed::Observed;
-use gt_core::snapshot::Holder;
+use gt_core::plan::ActionKind;
+use gt_core::snapshot::{Begun, Holder};
 use gt_host::clock;
 
-use super::AWAITS_STORE;
 use crate::act::{Outcome, not_started};
 use crate::daemon::Daemon;
 use crate::event::Event;
@@ -20,7 +20,8 @@ impl Daemon {
         };
         let what = seat.in_flight.take().map(|in_flight| in_flight.what);
         if !matches!(outcome, Outcome::Failed { .. } | Outcome::SessionCreated(_)) {
-            seat.failure.take_if(|failure| Some(failure.what) == what);
+            seat.failure
+                .take_if(|failure| Some(Begun::Action(failure.what)) == what);
         }
         if !matches!(outcome, Outcome::Stopped(_)) && seat.running().is_some() {
             // A stop that was not begun leaves no purpose for a later end.
@@ -99,7 +100,7 @@ impl Daemon {
         });
         self.take_failure(
             agent,
-            "sweep",
+            ActionKind::Sweep,
             &format!("{} are still there", pids(survivors)),
         );
     }
@@ -109,10 +110,10 @@ impl Daemon {
             return;
         }
         let text = format!("{} are still there after KILL", pids(survivors));
-        self.take_failure(agent, "stop", &text);
+        self.take_failure(agent, ActionKind::Stop, &text);
     }
 
-    pub(super) fn take_failure(&mut self, agent: &AgentId, what: &'static str, why: &str) {
+    pub(super) fn take_failure(&mut self, agent: &AgentId, what: ActionKind, why: &str) {
         self.ask_holder(agent);
         self.note(
             EventKind::ActionFailed,
@@ -161,7 +162,7 @@ impl Daemon {
 
 fn awaits_store() -> gt_core::snapshot::InFlight {
     gt_core::snapshot::InFlight {
-        what: AWAITS_STORE,
+        what: Begun::StoreReading,
         since: clock::now(),
     }
 }

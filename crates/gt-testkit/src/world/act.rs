@@ -101,7 +101,7 @@ impl World {
             self.change_world(seat, step)?;
         }
         self.journal
-            .write_act(format!("daemon died in `{}`", step.action.name()));
+            .write_act(format!("daemon died in `{}`", step.action.kind()));
         if let (true, Some(seat)) = (acted, seat) {
             self.seats[seat].forget_poke();
         }
@@ -114,10 +114,10 @@ impl World {
         self.journal.write_act(format!(
             "{}: {} {outcome:?}",
             step.agent,
-            step.action.name()
+            step.action.kind()
         ));
         if let Some(seat) = seat {
-            let what = step.action.name();
+            let what = step.action.kind();
             match outcome {
                 Outcome::Done => self.daemon.take_success(seat, what),
                 Outcome::Failed => self.daemon.take_failure(seat, what, self.clock.now()),

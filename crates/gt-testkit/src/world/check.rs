@@ -67,7 +67,7 @@ impl World {
         facts: &AgentFacts,
         step: &Step,
     ) -> Result<(), Violation> {
-        let name = step.action.name();
+        let name = step.action.kind();
         self.unless(facts.in_flight.is_none(), SAFE, || {
             format!("{name} of {} while something else is under way", step.agent)
         })?;
@@ -361,7 +361,7 @@ fn is_same(step: &Step, other: &Step) -> bool {
         _ => None,
     };
     step.agent == other.agent
-        && step.action.name() == other.action.name()
+        && step.action.kind() == other.action.kind()
         && request(step) == request(other)
 }
 

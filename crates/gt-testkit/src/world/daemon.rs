@@ -1,7 +1,7 @@
 //! What the daemon holds in memory, and loses when it dies.
 
 use gt_core::memory::AgentMemory;
-use gt_core::plan::Step;
+use gt_core::plan::{ActionKind, Step};
 use gt_core::snapshot::Failure;
 use jiff::Timestamp;
 
@@ -70,7 +70,7 @@ impl Daemon {
     }
 
     /// An action failed.
-    pub(super) fn take_failure(&mut self, seat: usize, what: &'static str, at: Timestamp) {
+    pub(super) fn take_failure(&mut self, seat: usize, what: ActionKind, at: Timestamp) {
         let earlier = self.failures[seat].take();
         let times = earlier
             .filter(|failure| failure.what == what)
@@ -83,7 +83,7 @@ impl Daemon {
     }
 
     /// An action succeeded; failures of its kind are over.
-    pub(super) fn take_success(&mut self, seat: usize, what: &'static str) {
+    pub(super) fn take_success(&mut self, seat: usize, what: ActionKind) {
         let failure = &mut self.failures[seat];
         if failure.as_ref().is_some_and(|failure| failure.what == what) {
             *failure = None;

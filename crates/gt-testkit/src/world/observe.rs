@@ -1,7 +1,7 @@
 //! What can be seen of the world: less than the truth, and never something else.
 
 use gt_core::observed::Reason;
-use gt_core::snapshot::{AgentFacts, InFlight, Snapshot};
+use gt_core::snapshot::{AgentFacts, Begun, InFlight, Snapshot};
 use gt_core::{IncarnationId, Observed};
 
 use super::World;
@@ -61,7 +61,7 @@ impl World {
             },
             memory: self.daemon.memory[place].clone(),
             in_flight: begun.map(|begun| InFlight {
-                what: begun.step.action.name(),
+                what: Begun::Action(begun.step.action.kind()),
                 since: begun.since,
             }),
             failure: self.daemon.failures[place].clone(),

@@ -154,7 +154,7 @@ impl Town {
                 });
                 "start".to_owned()
             }
-            other => format!("unexpected: {}", other.name()),
+            other => format!("unexpected: {}", other.kind()),
         };
         self.write(&line);
     }

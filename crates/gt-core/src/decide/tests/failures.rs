@@ -2,6 +2,7 @@
 
 use super::check;
 use super::scene::{MINUTE, at, deacon};
+use crate::plan::ActionKind;
 use crate::snapshot::Holder;
 
 /// Covers F22, F80: what fails in a row is tried ever more rarely, whatever it is.
@@ -9,20 +10,20 @@ use crate::snapshot::Holder;
 fn failing_actions_are_spaced() {
     let seatless = || deacon().holder(Holder::Gone).no_pane();
     check!(
-        seatless().failed("create session", 1, at(0)),
+        seatless().failed(ActionKind::CreateSession, 1, at(0)),
         @"deacon: waiting on the next try of `create session`; the last 1 failed until 2026-01-01T12:00:01Z"
     );
     check!(
-        seatless().failed("create session", 4, at(-1)),
+        seatless().failed(ActionKind::CreateSession, 4, at(-1)),
         @"deacon: waiting on the next try of `create session`; the last 4 failed until 2026-01-01T12:00:07Z"
     );
-    check!(seatless().failed("create session", 4, at(-8)), @"deacon: create session (its role always runs)");
+    check!(seatless().failed(ActionKind::CreateSession, 4, at(-8)), @"deacon: create session (its role always runs)");
     check!(
-        seatless().failed("create session", 4_000_000_000, at(-5 * MINUTE)),
+        seatless().failed(ActionKind::CreateSession, 4_000_000_000, at(-5 * MINUTE)),
         @"deacon: create session (its role always runs)"
     );
     check!(
-        deacon().down().failed("stop", 2, at(-1)),
+        deacon().down().failed(ActionKind::Stop, 2, at(-1)),
         @"deacon: waiting on the next try of `stop`; the last 2 failed until 2026-01-01T12:00:01Z"
     );
 }
@@ -30,9 +31,9 @@ fn failing_actions_are_spaced() {
 /// A failure says nothing about another kind of action, nor about an agent at its goal.
 #[test]
 fn a_failure_holds_its_own_kind_back_and_nothing_else() {
-    check!(deacon().failed("stop", 3, at(0)), @"");
+    check!(deacon().failed(ActionKind::Stop, 3, at(0)), @"");
     check!(
-        deacon().crashed(at(0)).failed("stop", 3, at(0)),
+        deacon().crashed(at(0)).failed(ActionKind::Stop, 3, at(0)),
         @"deacon: start (its run ended with exit code 1)"
     );
 }

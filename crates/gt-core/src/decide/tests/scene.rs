@@ -11,10 +11,11 @@ use crate::intent::{Desire, Intent};
 use crate::lifecycle::{Action as Asked, Request};
 use crate::memory::{Attempt, Cause, Circuit, LastPoke, PokeResult};
 use crate::observed::{Observed, Reason};
+use crate::plan::ActionKind;
 use crate::policy::{Poke, Policy, Run};
 use crate::screen::Screen;
 use crate::snapshot::{
-    AgentFacts, End, Failure, Holder, InFlight, LastEnd, Owed, Pane, RequestFacts, Snapshot,
+    AgentFacts, Begun, End, Failure, Holder, InFlight, LastEnd, Owed, Pane, RequestFacts, Snapshot,
 };
 use crate::{AgentId, RigName, WorkerName};
 
@@ -248,7 +249,7 @@ impl Scene {
         })
     }
 
-    pub(super) fn failed(self, what: &'static str, times: u32, stamp: Timestamp) -> Self {
+    pub(super) fn failed(self, what: ActionKind, times: u32, stamp: Timestamp) -> Self {
         self.set(|facts| {
             facts.failure = Some(Failure {
                 what,
@@ -258,10 +259,10 @@ impl Scene {
         })
     }
 
-    pub(super) fn in_flight(self, what: &'static str) -> Self {
+    pub(super) fn in_flight(self, what: ActionKind) -> Self {
         self.set(|facts| {
             facts.in_flight = Some(InFlight {
-                what,
+                what: Begun::Action(what),
                 since: at(-1),
             });
         })

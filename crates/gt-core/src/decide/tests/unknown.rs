@@ -6,6 +6,7 @@ use crate::intent::Desire;
 use crate::lifecycle::Action as Asked;
 use crate::memory::PokeResult;
 use crate::observed::Observed;
+use crate::plan::ActionKind;
 use crate::policy::Poke;
 use crate::snapshot::Holder;
 
@@ -97,6 +98,6 @@ fn unknown_launch_stops_nobody() {
 /// Nothing is begun on an agent while something is under way; the wait says what.
 #[test]
 fn an_action_under_way_is_not_begun_twice() {
-    check!(deacon().crashed(at(-1)).in_flight("start"), @"deacon: waiting on `start` to end");
-    check!(deacon().down().in_flight("stop"), @"deacon: waiting on `stop` to end");
+    check!(deacon().crashed(at(-1)).in_flight(ActionKind::Start), @"deacon: waiting on `start` to end");
+    check!(deacon().down().in_flight(ActionKind::Stop), @"deacon: waiting on `stop` to end");
 }
