@@ -23,6 +23,9 @@ pub enum Request {
     Hello,
     /// The whole town. Answered by [`Response::Status`].
     Status,
+    /// The town without the seats that rest: of hundreds, most do. Answered by
+    /// [`Response::Glance`].
+    Glance,
     /// One agent, explained. Answered by [`Response::Why`].
     Why {
         /// Which.
@@ -75,6 +78,13 @@ pub enum Response {
     },
     /// The town.
     Status(Box<Status>),
+    /// The town at a glance.
+    Glance {
+        /// The town, its agents without those that rest.
+        status: Box<Status>,
+        /// How many rest: nothing is wanted of them and nothing of them is there.
+        resting: usize,
+    },
     /// One agent, explained.
     Why(Box<Why>),
     /// It was done.
@@ -100,4 +110,7 @@ pub struct Missing {
     pub agent: AgentId,
     /// What it waits on.
     pub waiting: String,
+    /// Whether only a person can end that wait: its program or its work directory is missing.
+    #[serde(default)]
+    pub needs_person: bool,
 }

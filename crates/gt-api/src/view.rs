@@ -35,6 +35,8 @@ pub struct Daemon {
     pub running: bool,
     /// Its process.
     pub pid: Option<u32>,
+    /// Version of its binary.
+    pub version: Option<String>,
     /// When it started (RFC 3339).
     pub started_at: Option<String>,
     /// When it last looked at the whole town (RFC 3339).

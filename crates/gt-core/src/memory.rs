@@ -1,6 +1,8 @@
 //! What is remembered of one agent from beat to beat, across daemon restarts. Stored as it is;
 //! changed only by [`crate::outcome`]'s pure transitions.
 
+use std::fmt;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -73,6 +75,16 @@ pub enum PokeResult {
     /// It could not be tried: tmux did not answer, a person was at the terminal. Also what a poke
     /// becomes once no answer is waited for: it spaces the next one, and is no miss.
     NotTried,
+}
+
+impl fmt::Display for PokeResult {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Delivered => f.write_str("delivered"),
+            Self::NotTyped { screen, .. } => write!(f, "not typed, the screen showed {screen}"),
+            Self::NotTried => f.write_str("not tried, or answered"),
+        }
+    }
 }
 
 /// The last poke of an agent.

@@ -1,5 +1,7 @@
 //! What the bottom of an agent's screen says: the last guard before anything is typed.
 
+use std::fmt;
+
 use regex_lite::{Regex, RegexBuilder};
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +21,17 @@ pub enum Screen {
     Dialog,
     /// Neither: at work, starting, or something not known.
     Busy,
+}
+
+impl fmt::Display for Screen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Prompt => "an empty prompt",
+            Self::Draft => "a half-typed line",
+            Self::Dialog => "a dialog",
+            Self::Busy => "no prompt",
+        })
+    }
 }
 
 /// The patterns of one program, compiled.

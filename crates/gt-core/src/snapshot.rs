@@ -108,6 +108,42 @@ pub enum Holder {
     },
 }
 
+impl fmt::Display for Pane {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} in session {}", self.pane, self.session)?;
+        match self.attached {
+            Some(at) => write!(f, "; a person was active there at {at}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Gone => f.write_str("there is none"),
+            Self::Orphaned {
+                incarnation,
+                survivors,
+            } => write!(
+                f,
+                "gone; it left {survivors} processes of run {incarnation}"
+            ),
+            Self::Idle => f.write_str("there, and runs nothing"),
+            Self::Running {
+                incarnation,
+                process,
+                since,
+            } => write!(
+                f,
+                "runs pid {} since {since}, run {incarnation}",
+                process.pid
+            ),
+            Self::Stopping { incarnation } => write!(f, "is stopping run {incarnation}"),
+        }
+    }
+}
+
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LastEnd {
@@ -134,6 +170,18 @@ pub enum End {
     Dismissed,
 }
 
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exited(exit) => write!(f, "its run ended with {exit}"),
+            Self::Lost => f.write_str("its seat was lost"),
+            Self::Requested => f.write_str("a fresh run was asked for"),
+            Self::Unresponsive => f.write_str("its run left pokes unanswered"),
+            Self::Dismissed => f.write_str("it was stopped"),
+        }
+    }
+}
+
 /// What an agent owes. Nothing owed, nothing sent.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Owed {
@@ -145,6 +193,16 @@ impl Owed {
     /// Whether it owes anything.
     pub fn anything(self) -> bool {
         self.mail > 0
+    }
+}
+
+impl fmt::Display for Owed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.mail {
+            0 => f.write_str("nothing"),
+            1 => f.write_str("1 unread message"),
+            mail => write!(f, "{mail} unread messages"),
+        }
     }
 }
 

@@ -85,7 +85,8 @@ pub(crate) fn begin(daemon: &mut Daemon, step: &Step, now: Timestamp) {
         Action::Sweep { incarnation } => {
             daemon.note(EventKind::Stopped, Some(&agent), step.because.clone());
             let grace = daemon.policy.restart.stop_grace;
-            spawn(hands, agent, kind, move |_| sweep(incarnation, grace));
+            let keep = daemon.seats[&agent].spec.preset.keep.clone();
+            spawn(hands, agent, kind, move |_| sweep(incarnation, keep, grace));
         }
         Action::Start { incarnation, cause } => {
             let run = prepare_run(daemon, step, incarnation, cause, now);
@@ -224,13 +225,17 @@ async fn remove_session(
     }
 }
 
-async fn sweep(incarnation: IncarnationId, grace: Duration) -> Result<Outcome, Failure> {
+async fn sweep(
+    incarnation: IncarnationId,
+    keep: Vec<String>,
+    grace: Duration,
+) -> Result<Outcome, Failure> {
     let scope = kill_set::Scope {
         incarnation,
         session: None,
         agent: None,
         since: 0,
-        keep: Vec::new(),
+        keep,
     };
     let survivors = tokio::task::spawn_blocking(move || kill_set::end(scope, grace)).await??;
     Ok(Outcome::Swept(incarnation, survivors))

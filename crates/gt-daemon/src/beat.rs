@@ -3,13 +3,14 @@
 use gt_api::request::{Missing, Reach, Response};
 use gt_core::AgentId;
 use gt_core::event::EventKind;
+use gt_core::observed::Observed;
 use gt_core::plan::{Action, Plan, Step};
 use gt_core::snapshot::{Begun, Holder, InFlight};
 use gt_core::{decide, plan};
 use gt_host::clock;
 
-use crate::act;
 use crate::daemon::{Daemon, Waiter};
+use crate::{act, reload};
 
 impl Daemon {
     /// Looks at everything that is known, decides, and begins what is to be done. Takes no
@@ -51,11 +52,7 @@ impl Daemon {
                     Some(&step.agent),
                     step.because.clone(),
                 );
-                self.note(
-                    EventKind::Escalation,
-                    Some(&step.agent),
-                    step.because.clone(),
-                );
+                self.tell_person(step);
             }
             Action::CloseCircuit => {
                 seat.memory.close_circuit();
@@ -69,11 +66,7 @@ impl Daemon {
             Action::Escalate => {
                 seat.memory.remember_escalation(now);
                 self.save_memory(&step.agent);
-                self.note(
-                    EventKind::Escalation,
-                    Some(&step.agent),
-                    step.because.clone(),
-                );
+                self.tell_person(step);
             }
             Action::CreateSession
             | Action::RemoveSession { .. }
@@ -90,6 +83,16 @@ impl Daemon {
                 act::begin(self, step, now);
             }
         }
+    }
+
+    /// Puts it on record that a person is needed, and into the person's mail.
+    fn tell_person(&mut self, step: &Step) {
+        let because = step.because.clone();
+        self.note(EventKind::Escalation, Some(&step.agent), because);
+        let mail = reload::escalation_mail(step, clock::now());
+        self.hands
+            .store
+            .post(move |store| store.send(&mail).map(drop));
     }
 
     /// A request for an agent that is not in the town is closed without a seat.
@@ -119,13 +122,16 @@ impl Daemon {
         }
     }
 
-    /// Answers the clients whose agents have got where they should, or whose time is over.
+    /// Answers the clients whose agents have got where they should or cannot get there without a
+    /// person, or whose time is over.
     pub(crate) fn answer_waiters(&mut self) {
         let now = clock::monotonic();
         let waiters = std::mem::take(&mut self.waiters);
         for waiter in waiters {
-            let reached = |agent| self.has_reached(agent, waiter.goal);
-            if now >= waiter.deadline || waiter.agents.iter().all(reached) {
+            let settled = |agent| {
+                self.has_reached(agent, waiter.goal) || self.needs_person(agent, waiter.goal)
+            };
+            if now >= waiter.deadline || waiter.agents.iter().all(settled) {
                 let missing = self.missing(&waiter);
                 // The client may have hung up.
                 let _ = waiter.reply.send(Response::Reached { missing });
@@ -143,6 +149,7 @@ impl Daemon {
             .map(|agent| Missing {
                 agent: agent.clone(),
                 waiting: self.waits_on(agent),
+                needs_person: self.needs_person(agent, waiter.goal),
             })
             .collect()
     }
@@ -159,6 +166,16 @@ impl Daemon {
                     && seat.in_flight.is_none()
             }
         }
+    }
+
+    /// Whether it cannot be started as its seat is now.
+    fn needs_person(&self, agent: &AgentId, goal: Reach) -> bool {
+        let seat = self.seats.get(agent).filter(|_| goal == Reach::Running);
+        seat.is_some_and(|seat| {
+            seat.in_flight.is_none()
+                && seat.running().is_none()
+                && matches!(self.launch(seat, self.is_down()), Observed::Known(Err(_)))
+        })
     }
 
     /// What an agent waits on, in one line.

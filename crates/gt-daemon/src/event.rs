@@ -19,7 +19,7 @@ impl Event {
         match self {
             Self::Client { request, .. } => !matches!(
                 request,
-                Request::Hello | Request::Status | Request::Why { .. }
+                Request::Hello | Request::Status | Request::Glance | Request::Why { .. }
             ),
             Self::Tick
             | Self::Changed

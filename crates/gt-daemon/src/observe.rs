@@ -56,7 +56,7 @@ impl Daemon {
     }
 
     /// Whether a successor could be started; not looked at where none can be wanted.
-    fn launch(&self, seat: &Seat, down: bool) -> Observed<Result<(), String>> {
+    pub(crate) fn launch(&self, seat: &Seat, down: bool) -> Observed<Result<(), String>> {
         let settled = matches!(seat.holder, Observed::Known(Holder::Running { .. }))
             && seat.memory.poke.is_none()
             && !self.has_request(&seat.spec.agent);

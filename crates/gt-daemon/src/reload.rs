@@ -6,6 +6,7 @@ use gt_core::lifecycle;
 use gt_core::mail::{Message, MessageType, Priority};
 use gt_core::observed::chain;
 use gt_core::outcome::intent_after;
+use gt_core::plan::Step;
 use gt_core::snapshot::Holder;
 use gt_core::{AgentId, Roll};
 use gt_host::agent_environment::Captured;
@@ -275,22 +276,43 @@ fn read_mail(mail: &Message, roll: &Roll) -> Result<lifecycle::Request, String> 
     })
 }
 
+/// The answer to whoever asked; none to the daemon itself.
 fn answer(to: &str, subject: &str, body: &str, now: Timestamp) -> Option<NewMessage> {
-    if to == "daemon" {
-        return None;
+    (to != Address::Daemon.to_string())
+        .then(|| notification(to, subject.to_owned(), body.to_owned(), now))
+}
+
+/// What the overseer is told of an agent that needs a person.
+pub(crate) fn escalation_mail(step: &Step, now: Timestamp) -> NewMessage {
+    let agent = &step.agent;
+    let body = format!(
+        "{}\n\n`gt why {agent}` explains; `gt attach {agent}` shows its terminal.\n",
+        step.because
+    );
+    NewMessage {
+        priority: Priority::High,
+        ..notification(
+            &Address::Overseer.to_string(),
+            format!("{agent} needs you: {}", step.because),
+            body,
+            now,
+        )
     }
+}
+
+fn notification(to: &str, subject: String, body: String, now: Timestamp) -> NewMessage {
     let id = gt_host::clock::fresh_id();
-    Some(NewMessage {
+    NewMessage {
         id,
         from: Address::Daemon.to_string(),
         recipients: vec![to.to_owned()],
-        subject: subject.to_owned(),
-        body: body.to_owned(),
+        subject,
+        body,
         sent_at: now,
         priority: Priority::Normal,
         kind: MessageType::Notification,
         thread: id,
         reply_to: None,
         pinned: false,
-    })
+    }
 }

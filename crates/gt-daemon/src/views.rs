@@ -4,13 +4,13 @@ use std::rc::Rc;
 
 use gt_api::request::Response;
 use gt_api::view::{Agent, Daemon as DaemonView, State, Status, Town, Waiting, Why};
-use gt_core::AgentId;
 use gt_core::decide::{Goal, goal};
 use gt_core::memory::PokeResult;
 use gt_core::observed::Observed;
 use gt_core::screen::Screen;
-use gt_core::snapshot::{AgentFacts, Holder, Snapshot};
+use gt_core::snapshot::{AgentFacts, Holder, Pane, Snapshot};
 use gt_core::time::age;
+use gt_core::{AgentId, Intent};
 use jiff::Timestamp;
 use tokio::sync::oneshot;
 
@@ -21,8 +21,29 @@ use crate::seat::Seat;
 const WHY_EVENTS: usize = 12;
 
 impl Daemon {
-    /// The town at a glance.
+    /// The whole town.
     pub(crate) fn status(&self) -> Status {
+        self.status_of(|_| true)
+    }
+
+    /// The town without the seats that rest.
+    pub(crate) fn glance(&self) -> Response {
+        let status = self.status_of(|seat| !self.rests(seat));
+        let resting = self.seats.len() - status.agents.len();
+        Response::Glance {
+            status: Box::new(status),
+            resting,
+        }
+    }
+
+    /// Whether nothing is wanted of a seat and nothing of it is there.
+    fn rests(&self, seat: &Seat) -> bool {
+        seat.holder == Observed::Known(Holder::Gone)
+            && seat.spec.is_unasked(self.stored_intent(seat))
+            && self.waiting(&seat.spec.agent).is_none()
+    }
+
+    fn status_of(&self, shown: impl Fn(&Seat) -> bool) -> Status {
         let mut problems = self.problems.clone();
         problems.extend(
             self.store_trouble
@@ -46,11 +67,17 @@ impl Daemon {
             daemon: DaemonView {
                 running: true,
                 pid: Some(std::process::id()),
+                version: Some(crate::VERSION.to_owned()),
                 started_at: self.state.started_at.map(text),
                 last_heartbeat: self.state.last_heartbeat.map(text),
                 heartbeat_count: u64::try_from(self.state.heartbeat_count).ok(),
             },
-            agents: self.seats.values().map(|seat| self.agent(seat)).collect(),
+            agents: self
+                .seats
+                .values()
+                .filter(|seat| shown(seat))
+                .map(|seat| self.agent(seat))
+                .collect(),
             problems,
         }
     }
@@ -77,12 +104,14 @@ impl Daemon {
     }
 
     fn intent_word(&self, seat: &Seat) -> String {
-        let stored = self
-            .rows
-            .as_ref()
-            .and_then(|rows| rows.intents.get(&seat.spec.agent));
+        let stored = self.stored_intent(seat);
         let word = stored.map_or(seat.spec.run.as_str(), |intent| intent.desire.as_str());
         word.to_owned()
+    }
+
+    fn stored_intent(&self, seat: &Seat) -> Option<&Intent> {
+        let rows = self.rows.as_ref()?;
+        rows.intents.get(&seat.spec.agent)
     }
 
     fn waiting(&self, agent: &AgentId) -> Option<Waiting> {
@@ -116,9 +145,7 @@ impl Daemon {
                 (State::Unknown, None, vec![evidence])
             }
             Observed::Known(Holder::Idle) => {
-                let end = seat
-                    .last_end
-                    .map(|end| format!("its last run: {:?}", end.how));
+                let end = seat.last_end.map(|end| end.how.to_string());
                 (
                     State::Exited,
                     seat.last_end.map(|end| end.at),
@@ -143,7 +170,7 @@ impl Daemon {
                 _ => State::Idle,
             };
             let evidence = format!(
-                "last poke at {}: {:?}, {} unanswered before",
+                "last poke at {}: {}, {} unanswered before",
                 poke.at, poke.result, seat.memory.misses
             );
             return (state, poke.at, vec![evidence]);
@@ -219,22 +246,25 @@ fn describe_goal(snapshot: &Snapshot, facts: &AgentFacts) -> String {
 fn describe(facts: &AgentFacts) -> Vec<String> {
     let mut lines = vec![
         format!("holder: {}", observed(&facts.holder)),
-        format!("pane: {}", observed(&facts.pane)),
-        format!("launch: {}", observed(&facts.launch)),
+        format!("pane: {}", pane_text(&facts.pane)),
+        format!(
+            "launch: {}",
+            observed(&facts.launch.as_ref().map(launch_text))
+        ),
         format!("owes: {}", observed(&facts.owed)),
         format!("restarts that count: {}", facts.memory.attempts.len()),
     ];
     lines.extend(
         facts
             .last_end
-            .map(|end| format!("last run ended at {}: {:?}", end.at, end.how)),
+            .map(|end| format!("last run ended at {}: {}", end.at, end.how)),
     );
     lines.extend(facts.activity.map(|at| format!("last activity: {at}")));
     lines.extend(
         facts
             .memory
             .poke
-            .map(|poke| format!("last poke: {} ({:?})", poke.at, poke.result)),
+            .map(|poke| format!("last poke: {} ({})", poke.at, poke.result)),
     );
     lines.extend(
         facts
@@ -245,10 +275,25 @@ fn describe(facts: &AgentFacts) -> Vec<String> {
     lines
 }
 
-fn observed<T: std::fmt::Debug>(fact: &Observed<T>) -> String {
+fn observed<T: std::fmt::Display>(fact: &Observed<T>) -> String {
     match fact {
-        Observed::Known(fact) => format!("{fact:?}"),
+        Observed::Known(fact) => fact.to_string(),
         Observed::Unknown(reason) => format!("unknown ({reason})"),
+    }
+}
+
+fn pane_text(pane: &Observed<Option<Pane>>) -> String {
+    match pane {
+        Observed::Known(None) => "there is none".to_owned(),
+        Observed::Known(Some(pane)) => pane.to_string(),
+        Observed::Unknown(reason) => format!("unknown ({reason})"),
+    }
+}
+
+fn launch_text(launch: &Result<(), String>) -> String {
+    match launch {
+        Ok(()) => "its program and work directory are there".to_owned(),
+        Err(lack) => lack.clone(),
     }
 }
 

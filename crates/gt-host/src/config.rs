@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gt_core::Role;
+use gt_core::nearest::nearest;
 use gt_core::policy::{Poke, PokePolicy, Policy, RestartPolicy, Run};
 
 pub use duration::{format as format_duration, parse as parse_duration};
@@ -259,16 +260,30 @@ pub fn set(paths: &TownPaths, key: &str, value: &str) -> Result<(), ConfigError>
     // Through a symlink, such as into a person's collection of dotfiles.
     let path = paths.town_toml();
     let path = path.canonicalize().unwrap_or(path);
-    let text = text_with(&text_of(&path)?, key, value).map_err(|error| error.in_file(&path))?;
-    Config::check(&text).map_err(|mistakes| ConfigError::Mistakes {
-        path: path.clone(),
-        mistakes,
-    })?;
+    let before = text_of(&path)?;
+    let text = text_with(&before, key, value).map_err(|error| error.in_file(&path))?;
+    Config::check(&text)
+        .map_err(|mistakes| refusal(&path, mistakes, Config::check(&before).is_ok()))?;
     let written = match is_private(&path) {
         true => crate::atomic::write_private(&path, text.as_bytes()),
         false => crate::atomic::write(&path, text.as_bytes()),
     };
     written.map_err(ConfigError::Io)
+}
+
+/// Why a changed text is not written: for the value, if the file had no mistake before.
+fn refusal(path: &Path, mut mistakes: Vec<Mistake>, of_the_value: bool) -> ConfigError {
+    if !of_the_value || mistakes.is_empty() {
+        return ConfigError::Mistakes {
+            path: path.to_owned(),
+            mistakes,
+        };
+    }
+    let mistake = mistakes.swap_remove(0);
+    ConfigError::BadValue {
+        problem: mistake.problem + &meant(mistake.suggestion.as_deref()),
+        key: mistake.key,
+    }
 }
 
 /// Whether a person closed the file to others, as one does with keys inside.
@@ -476,7 +491,9 @@ impl Entries {
                 line: self.line(&path).unwrap_or(1),
                 key: path,
                 problem: no_agent(&name, agents),
-                suggestion: None,
+                suggestion: nearest(&name, agents.keys().map(String::as_str))
+                    .filter(|near| *near != name)
+                    .map(str::to_owned),
             })?,
             run: match self.text(&format!("roles.{role}.run")).as_str() {
                 "always" => Run::Always,

@@ -27,7 +27,7 @@ pub enum RigError {
         name: RigName,
     },
     /// The registry has none of that name.
-    #[error("no rig `{name}` in this town{}", known_words(known))]
+    #[error("no rig `{name}` in this town")]
     NotRegistered {
         /// As given.
         name: RigName,
@@ -72,13 +72,6 @@ pub enum RigError {
     /// The registry could not be read or changed.
     #[error(transparent)]
     Registry(#[from] RegistryError),
-}
-
-fn known_words(known: &[String]) -> String {
-    match known {
-        [] => " (it has none)".to_owned(),
-        known => format!(" (it has {})", known.join(", ")),
-    }
 }
 
 /// What is seen of a rig on disk and in the registry.

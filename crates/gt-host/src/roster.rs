@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use gt_core::Intent;
 use gt_core::policy::{Poke, Run};
 use gt_core::theme::{Theme, theme_of};
 use gt_core::{AgentId, Observed, RigName, Roll};
@@ -33,6 +34,14 @@ pub struct SeatSpec {
     pub session_name: String,
     /// The colours of its status line.
     pub theme: Theme,
+}
+
+impl SeatSpec {
+    /// Whether nobody asked for or against a run, and its role does not always run. What it owes
+    /// is another matter.
+    pub fn is_unasked(&self, intent: Option<&Intent>) -> bool {
+        intent.is_none() && self.run != Run::Always
+    }
 }
 
 /// The seats of a town.

@@ -88,11 +88,17 @@ impl Town {
     /// Opens the town at `root`.
     ///
     /// # Errors
-    /// [`TownError`] when its `mayor/town.json` is missing or not that of a town.
+    /// [`TownError`] when its `mayor/town.json` is not that of a town, or missing where no daemon
+    /// ever ran. One that ran may still have agents, and a person must get at them (F39): such a
+    /// town is called by its directory.
     pub fn open(root: &Path) -> Result<Self, TownError> {
         let root = canonical(root)?;
         let paths = TownPaths::new(&root);
-        let name = TownFile::read(&paths.town_json())?.name;
+        let name = match TownFile::read(&paths.town_json()) {
+            Ok(file) => file.name,
+            Err(TownError::NotFound { .. }) if has_run(&root) => directory_name(&root),
+            Err(error) => return Err(error),
+        };
         Ok(Self { paths, name })
     }
 
@@ -144,7 +150,8 @@ impl Town {
 ///
 /// `mayor/town.json` decides, nearest first. Without one anywhere, a `mayor/` directory counts,
 /// except a rig's own (M31): nearest first among those that hold a registry, then the outermost,
-/// because a rig or a clone with a directory of that name can only lie inside the town.
+/// because a rig or a clone with a directory of that name can only lie inside the town. Last, a town
+/// in which a daemon ran is one, even without its `mayor/`.
 ///
 /// # Errors
 /// [`TownError::Start`] when `start` does not exist.
@@ -160,7 +167,8 @@ pub fn find(start: &Path) -> Result<Option<PathBuf>, TownError> {
                 .filter(has_mayor)
                 .find(has("mayor/rigs.json"))
         })
-        .or_else(|| start.ancestors().filter(has_mayor).last());
+        .or_else(|| start.ancestors().filter(has_mayor).last())
+        .or_else(|| start.ancestors().find(|root| has_run(root)));
     Ok(found.map(Path::to_owned))
 }
 
@@ -174,6 +182,17 @@ pub fn is_town(root: &Path) -> bool {
 fn has_mayor(root: &&Path) -> bool {
     let mayor = root.join("mayor");
     mayor.is_dir() && !mayor.join("rig").is_dir()
+}
+
+/// Whether a daemon's or a holder's files are there.
+fn has_run(root: &Path) -> bool {
+    let paths = TownPaths::new(root);
+    paths.store().exists() || paths.holders().is_dir()
+}
+
+fn directory_name(root: &Path) -> String {
+    let name = root.file_name().unwrap_or(root.as_os_str());
+    name.to_string_lossy().into_owned()
 }
 
 fn canonical(path: &Path) -> Result<PathBuf, TownError> {

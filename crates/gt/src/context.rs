@@ -218,7 +218,8 @@ fn but_for_registry(error: CliError, discovery: &Discovery) -> CliError {
     }
 }
 
-fn did_you_mean(error: CliError, text: &str, known: &[String]) -> CliError {
+/// Names what was probably meant.
+pub(crate) fn did_you_mean(error: CliError, text: &str, known: &[String]) -> CliError {
     match nearest(text, known.iter().map(String::as_str)) {
         Some(near) => error.hint(format!("did you mean `{near}`?")),
         None => error,

@@ -14,7 +14,7 @@ use crate::observed::Observed;
 use crate::plan::{Action, StopPurpose};
 use crate::policy::Poke;
 use crate::screen::Screen;
-use crate::snapshot::Pane;
+use crate::snapshot::{Owed, Pane};
 use crate::time::{after, age};
 
 /// What is typed to wake an agent: the original's words, and what it owes.
@@ -56,6 +56,9 @@ pub(super) fn decide_poke(
     let misses = misses(seen, last.as_ref(), idle >= seen.policy.poke.very_stale);
     if let Some(verdict) = last.and_then(|poke| not_due(seen, &poke)) {
         return verdict;
+    }
+    if let Some(because) = needs_person(seen, last.as_ref()) {
+        return seen.act(Action::Escalate, because);
     }
     if misses < seen.policy.poke.unanswered_before_restart {
         return try_poke(seen, incarnation, unread, misses);
@@ -129,6 +132,21 @@ fn misses(seen: &Seen<'_>, last: Option<&LastPoke>, very_stale: bool) -> u32 {
             earlier.saturating_add(1)
         }
         _ => earlier,
+    }
+}
+
+/// What only a person can end, once it has lasted until the next poke: nobody is told of it twice,
+/// and what is only seen in passing is not told at all.
+fn needs_person(seen: &Seen<'_>, last: Option<&LastPoke>) -> Option<String> {
+    let (Some(last), None) = (last, seen.facts.memory.escalated_at) else {
+        return None;
+    };
+    match last.result {
+        PokeResult::NotTyped {
+            screen: screen @ (Screen::Dialog | Screen::Draft),
+            ..
+        } => Some(format!("it could not be woken: its screen shows {screen}")),
+        PokeResult::NotTyped { .. } | PokeResult::Delivered | PokeResult::NotTried => None,
     }
 }
 
@@ -213,7 +231,7 @@ fn try_poke(seen: &Seen<'_>, incarnation: IncarnationId, unread: u32, misses: u3
         return verdict;
     }
     let because = match seen.facts.poke {
-        Poke::Owed => format!("it owes {unread} unread messages and is not fresh"),
+        Poke::Owed => format!("it owes {} and is not fresh", Owed { mail: unread }),
         Poke::Always | Poke::Never => "it is not fresh".to_owned(),
     };
     let text = poke_text(&seen.facts.id, unread);

@@ -14,7 +14,7 @@ use crate::memory::Cause;
 use crate::observed::Observed;
 use crate::plan::{Action, StopPurpose};
 use crate::policy::Run;
-use crate::snapshot::{AgentFacts, End, Holder, LastEnd, Pane, Snapshot};
+use crate::snapshot::{AgentFacts, End, Holder, Pane, Snapshot};
 use crate::time::{after, age};
 
 /// What is wanted of an agent, all things considered.
@@ -53,7 +53,7 @@ pub fn goal(snapshot: &Snapshot, facts: &AgentFacts) -> Goal {
     match (facts.run, &facts.owed) {
         (Run::Always, _) => Goal::Up("its role always runs".to_owned()),
         (Run::OnDemand, Observed::Known(owed)) if owed.anything() => {
-            Goal::Up(format!("it owes {} unread messages", owed.mail))
+            Goal::Up(format!("it owes {owed}"))
         }
         (Run::OnDemand, Observed::Unknown(reason)) => {
             Goal::Unknown(format!("what it owes ({reason})"))
@@ -180,7 +180,7 @@ fn start(seen: &Seen<'_>, why: &str) -> Verdict {
     match may_start(seen, why) {
         Ok(cause) => {
             let because = match seen.facts.last_end {
-                Some(end) if cause != Cause::Wanted => describe_end(&end),
+                Some(end) if cause != Cause::Wanted => end.how.to_string(),
                 _ => why.to_owned(),
             };
             seen.act(
@@ -229,16 +229,6 @@ fn may_start(seen: &Seen<'_>, why: &str) -> Result<Cause, Verdict> {
             until: Some(until),
         }),
         Gate::Exhausted { because } => Err(seen.act(Action::OpenCircuit, because)),
-    }
-}
-
-fn describe_end(end: &LastEnd) -> String {
-    match end.how {
-        End::Exited(exit) => format!("its run ended with {exit}"),
-        End::Lost => "its seat was lost".to_owned(),
-        End::Requested => "a fresh run was asked for".to_owned(),
-        End::Unresponsive => "its run left pokes unanswered".to_owned(),
-        End::Dismissed => "it was stopped".to_owned(),
     }
 }
 

@@ -25,6 +25,7 @@ impl Daemon {
                 protocol: gt_api::PROTOCOL,
             },
             Request::Status => Response::Status(Box::new(self.status())),
+            Request::Glance => self.glance(),
             Request::Why { agent } => return self.answer_why(agent, reply),
             Request::Wake => self.answered(Self::read_store),
             Request::Reload => self.answered(Self::reload),

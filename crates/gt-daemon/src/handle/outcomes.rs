@@ -148,8 +148,7 @@ impl Daemon {
         match result {
             PokeResult::Delivered => self.note(EventKind::NudgeDelivered, Some(agent), "heartbeat"),
             PokeResult::NotTyped { screen, .. } => {
-                let text =
-                    format!("nothing was typed: its screen is not an empty prompt ({screen:?})");
+                let text = format!("nothing was typed: its screen shows {screen}");
                 self.note(EventKind::NudgeRefused, Some(agent), text);
             }
             PokeResult::NotTried => {

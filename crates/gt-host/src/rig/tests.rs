@@ -135,7 +135,7 @@ fn a_rig_is_listed_with_its_workers_until_it_is_removed() {
     );
     assert_eq!(list(&world.paths).unwrap(), []);
     let again = remove(&world.paths, &name("gas")).unwrap_err();
-    assert_eq!(again.to_string(), "no rig `gas` in this town (it has none)");
+    assert_eq!(again.to_string(), "no rig `gas` in this town");
 }
 
 #[test]

@@ -60,6 +60,17 @@ fn a_rigs_mayor_directory_makes_no_town() {
     check_found(&["rig/mayor/rig/"], "rig", None);
 }
 
+/// Covers F39: a town that lost its `mayor/` while agents ran is still found, and can be stopped.
+#[test]
+fn a_town_in_which_a_daemon_ran_is_found_without_its_mayor() {
+    let lost = ["t/.gt/town.db", "t/rig/crew/joe/"];
+    check_found(&lost, "t/rig/crew/joe", Some("t"));
+    let (_directory, root) = tree(&lost);
+    assert_eq!(Town::open(&root.join("t")).unwrap().name(), "t");
+    let never_ran = Town::open(&root.join("t/rig")).unwrap_err();
+    assert!(matches!(never_ran, TownError::NotFound { .. }));
+}
+
 #[test]
 fn a_start_that_does_not_exist_is_an_error() {
     let error = find(Path::new("/no/such/place")).unwrap_err();

@@ -31,6 +31,7 @@ struct Examination {
 const EXAMINATIONS: &[Examination] = &[
     only(programs::tmux),
     only(programs::git),
+    only(files::town),
     only(files::configuration),
     only(files::registry),
     only(files::file_system),

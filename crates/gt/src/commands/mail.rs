@@ -9,7 +9,7 @@ use gt_core::{Roll, observed};
 use gt_store::{Store, StoreError};
 
 use crate::cli::Mail;
-use crate::context::Context;
+use crate::context::{Context, did_you_mean};
 use crate::error::{CliError, CliResult, Doing as _, Kind};
 
 mod check;
@@ -90,7 +90,10 @@ fn mailbox(context: &Context, given: Option<&str>) -> CliResult<String> {
 
 fn resolve(address: &str, roll: &Roll) -> CliResult<Address> {
     Address::resolve(address, roll).map_err(|error| {
-        CliError::failed(observed::chain(&error)).hint(
+        let agents = roll.agents().iter().map(ToString::to_string);
+        let known: Vec<String> = agents.chain(["overseer".to_owned()]).collect();
+        let error = CliError::new(Kind::Usage, observed::chain(&error));
+        did_you_mean(error, address, &known).hint(
             "`gt agents` lists the agents; `overseer` is the person, `RIG/` everyone in a rig",
         )
     })

@@ -215,8 +215,8 @@ fn refused(error: &RigError) -> CliError {
         RigError::InTheWay { .. } => {
             CliError::new(Kind::Refused, message).hint("move it away, or choose another name")
         }
-        RigError::NotRegistered { .. } => {
-            CliError::failed(message).hint("`gt rig list` lists them")
+        RigError::NotRegistered { name, known } => {
+            no_rig(name.as_str(), known.iter().map(String::as_str))
         }
         RigError::Registry(_) => {
             CliError::failed(message).hint("`gt doctor` looks at the registry")

@@ -218,10 +218,10 @@ fn reach(context: &Context, agent: &AgentId, goal: Reach) -> CliResult {
         Reach::Running => "does not run",
         Reach::Stopped => "has not stopped",
     };
-    Err(CliError::failed(format!(
-        "{agent} {what} after {PATIENCE:?}: it waits on {waiting}"
-    ))
-    .hint(format!("`gt why {agent}` explains")))
+    Err(
+        CliError::failed(format!("{agent} {what}: it waits on {waiting}"))
+            .hint(format!("`gt why {agent}` explains")),
+    )
 }
 
 /// The deacon tells that its rounds go on. Anybody else's would hide a deacon that hangs.

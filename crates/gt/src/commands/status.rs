@@ -17,27 +17,55 @@ use crate::{printer, wait};
 
 mod offline;
 
+/// The version of this binary.
+const OWN_VERSION: &str = env!("CARGO_PKG_VERSION");
+
 /// Shows the town.
 pub(crate) fn status(context: &Context, json: Json) -> CliResult {
-    let status = look(context)?;
     if json.json {
-        printer::json(&status);
+        printer::json(&look(context)?);
     } else {
-        printer::text(&render(&status));
+        printer::text(&render(&glance(context)?));
     }
     Ok(())
 }
 
+/// The town without the seats that rest, for people: in a large town most do.
+struct Glance {
+    status: Status,
+    /// How many rest.
+    resting: usize,
+}
+
 /// The town as the daemon sees it, or as far as it can be seen without one.
 pub(crate) fn look(context: &Context) -> CliResult<Status> {
+    match ask(context, Request::Status)? {
+        Some(Response::Status(status)) => Ok(*status),
+        Some(other) => Err(unexpected(&other)),
+        None => Ok(offline::look(context)),
+    }
+}
+
+fn glance(context: &Context) -> CliResult<Glance> {
+    match ask(context, Request::Glance)? {
+        Some(Response::Glance { status, resting }) => Ok(Glance {
+            status: *status,
+            resting,
+        }),
+        Some(other) => Err(unexpected(&other)),
+        None => Ok(offline::glance(context)),
+    }
+}
+
+/// The daemon's answer; none without a daemon.
+fn ask(context: &Context, request: Request) -> CliResult<Option<Response>> {
     let Some(mut client) = Client::connect(context.paths())? else {
-        return offline::look(context);
+        return Ok(None);
     };
-    match client.ask(Request::Status) {
-        Ok(Response::Status(status)) => Ok(*status),
-        Ok(other) => Err(unexpected(&other)),
+    match client.ask(request) {
+        Ok(response) => Ok(Some(response)),
         // It ended while it was asked.
-        Err(_) if is_gone(context) => offline::look(context),
+        Err(_) if is_gone(context) => Ok(None),
         Err(error) => Err(error),
     }
 }
@@ -52,11 +80,19 @@ fn is_gone(context: &Context) -> bool {
     .is_some()
 }
 
-fn render(status: &Status) -> String {
+fn render(Glance { status, resting }: &Glance) -> String {
     let mut text = head(status);
     if !status.agents.is_empty() {
         text.push_str(&table(&status.agents));
         text.push('\n');
+    }
+    if *resting > 0 {
+        let seats = if *resting == 1 {
+            "seat rests"
+        } else {
+            "seats rest"
+        };
+        text.push_str(&format!("{resting} {seats}; `gt agents` lists all\n"));
     }
     for problem in &status.problems {
         text.push_str(&format!("problem: {problem}\n"));
@@ -76,10 +112,18 @@ fn head(status: &Status) -> String {
         _ => String::new(),
     };
     let down = if status.town.down { " (down)" } else { "" };
-    format!(
+    let mut text = format!(
         "Town {}{down}  {}\nDaemon {state}{heartbeat}\n",
         status.town.name, status.town.root
-    )
+    );
+    let other = daemon.version.as_deref().filter(|it| *it != OWN_VERSION);
+    if let Some(version) = other {
+        text.push_str(&format!(
+            "problem: the daemon is gt {version}, this is gt {OWN_VERSION}; \
+             `gt daemon restart` brings this one up and keeps the agents\n"
+        ));
+    }
+    text
 }
 
 /// A table of agents; wide cells come last. Laid out here and not by a library, which takes longer

@@ -50,7 +50,7 @@ pub(crate) fn up(context: &Context, arguments: &Up) -> CliResult {
     report(context, &missing, arguments)
 }
 
-/// Waits until all run or the time is over, and shows on a terminal how many do.
+/// Waits until all run that can, or the time is over, and shows on a terminal how many do.
 fn wait_for(client: &mut Client, wanted: &[AgentId], arguments: &Up) -> CliResult<Vec<Missing>> {
     if wanted.is_empty() {
         // Asked for nobody, the daemon would wait for everybody.
@@ -66,7 +66,7 @@ fn wait_for(client: &mut Client, wanted: &[AgentId], arguments: &Up) -> CliResul
         let left = deadline.saturating_sub(clock::monotonic());
         let missing = client.await_agents(wanted.to_vec(), Reach::Running, left.min(SHOWN))?;
         bar.set_position((wanted.len() - missing.len()) as u64);
-        if missing.is_empty() || left.is_zero() {
+        if left.is_zero() || missing.iter().all(|missing| missing.needs_person) {
             bar.finish_and_clear();
             return Ok(missing);
         }
@@ -158,10 +158,9 @@ fn report(context: &Context, missing: &[Missing], arguments: &Up) -> CliResult {
             missing.agent, missing.waiting
         ));
     }
-    Err(CliError::failed(format!(
-        "{} agents do not run after {} s",
-        missing.len(),
-        arguments.wait
-    ))
-    .hint(format!("`gt why {}` explains the first", first.agent)))
+    let agents = match missing.len() {
+        1 => "1 agent does not run".to_owned(),
+        several => format!("{several} agents do not run"),
+    };
+    Err(CliError::failed(agents).hint(format!("`gt why {}` explains the first", first.agent)))
 }

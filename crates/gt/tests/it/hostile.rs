@@ -240,7 +240,13 @@ fn a_missing_program_is_named_and_waited_for() {
     let town = town("");
     let program = town.beside().join("ghost");
     town.configure(&tables.replace("PROGRAM", &program.display().to_string()));
-    let said = town.gt(&["up", "--wait", "1"]).code(1);
+    let before = clock::monotonic();
+    let said = town.gt(&["up", "--wait", "600"]).code(1);
+    let waited = clock::monotonic().saturating_sub(before);
+    assert!(
+        waited < Duration::from_secs(300),
+        "nothing can come of waiting"
+    );
     assert!(said.contains("deacon does not run"), "{said}");
     assert!(
         said.contains(&format!("`{}` is not found", program.display())),
@@ -368,6 +374,11 @@ fn a_full_disk_ends_nothing_and_down_works() {
     while file.write_all(&[0]).is_ok() {}
     assert_supervised(&town, "mayor");
     assert_supervised(&town, "deacon");
+    town.wait_for("the status to tell of the full disk", || {
+        let problems = town.status().problems;
+        let told = |problem: &String| problem.contains("the store takes no writes");
+        problems.iter().any(told).then_some(())
+    });
     let left = town.gt(&["down", "--wait", "3"]).code(1);
     assert!(
         left.contains("the wish to be down could not be saved"),

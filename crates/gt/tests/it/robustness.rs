@@ -544,6 +544,8 @@ fn a_crash_loop_grows_slower_stops_and_is_reset_by_a_person() {
     let growing = pauses[1..].windows(2).all(|pair| pair[1] > 2 * pair[0]);
     assert!(growing, "{pauses:?} ms between starts");
     assert_eq!(town.events("escalation", "mayor"), 1);
+    let inbox = town.gt(&["mail", "inbox"]).ok();
+    assert!(inbox.contains("mayor needs you"), "{inbox}");
     let waiting = town.agent("mayor").waiting.unwrap();
     assert!(waiting.on.contains("crash loop"), "{waiting:?}");
 

@@ -123,12 +123,34 @@ fn keys(value: &Value) -> String {
 
 /// What `gt status --json` promises to programs.
 #[track_caller]
+/// In a large town most seats rest: a person is told how many, a program gets them all.
+#[test]
+fn seats_that_rest_are_counted_and_not_listed() {
+    let town = town("");
+    town.rigs(&["one", "two"], &[]);
+    town.gt(&["up"]).ok();
+    town.wait_for_run("mayor", None);
+    let check = |resting: &str| {
+        let text = town.gt(&["status"]).ok();
+        assert!(text.contains(" mayor "), "{text}");
+        assert!(!text.contains("one/witness"), "{text}");
+        assert!(text.contains(resting), "{text}");
+        let all = town.gt(&["agents"]).ok();
+        assert!(all.contains("one/witness"), "{all}");
+        let ids: Vec<String> = town.status().agents.into_iter().map(|one| one.id).collect();
+        assert!(ids.contains(&"one/witness".to_owned()), "{ids:?}");
+    };
+    check("4 seats rest; `gt agents` lists all");
+    town.gt(&["daemon", "stop"]).ok();
+    check("4 seats rest; `gt agents` lists all");
+}
+
 fn check_status(status: &Value) {
     assert_eq!(keys(status), "agents daemon problems town");
     assert_eq!(keys(&status["town"]), "down name root");
     assert_eq!(
         keys(&status["daemon"]),
-        "heartbeat_count last_heartbeat pid running started_at"
+        "heartbeat_count last_heartbeat pid running started_at version"
     );
     assert_eq!(status["problems"], Value::Array(Vec::new()));
     for agent in status["agents"].as_array().unwrap() {

@@ -52,6 +52,19 @@ fn down_leaves_nothing_running_and_up_brings_it_back() {
     town.wait_for_run("mayor", mayor.incarnation.as_deref());
 }
 
+/// Covers F39: a town whose `mayor/` was removed under its agents can still be seen and stopped.
+#[test]
+fn a_town_without_its_mayor_directory_goes_down() {
+    let town = town("");
+    town.gt(&["up"]).ok();
+    town.wait_for_run("mayor", None);
+    fs_err::remove_dir_all(town.root().join("mayor")).unwrap();
+    let deacon = town.agent("deacon");
+    assert!(deacon.pid.is_some(), "{deacon:?}");
+    town.gt(&["down"]).ok();
+    assert_eq!(town.marked(), []);
+}
+
 /// Covers F20, D20: a daemon that was killed comes back to agents that never noticed.
 #[test]
 fn a_killed_daemon_adopts_the_running_agents() {

@@ -14,7 +14,7 @@ fn silent() -> Scene {
 /// Covers D8: a stamp from the future is neither fresh for ever nor an answer.
 #[test]
 fn activity_in_the_future_answers_no_poke() {
-    check!(silent().active(at(HOUR)), @"deacon: poke (it owes 1 unread messages and is not fresh)");
+    check!(silent().active(at(HOUR)), @"deacon: poke (it owes 1 unread message and is not fresh)");
     check!(
         silent().active(at(HOUR)).poked(at(-MINUTE), 0, PokeResult::Delivered),
         @"deacon: waiting on an answer to the last poke until 2026-01-01T12:04:00Z"
@@ -44,7 +44,7 @@ fn a_poke_from_the_future_is_no_miss() {
             .epoch(at(-40 * MINUTE))
             .poked(at(HOUR), 2, PokeResult::Delivered)
     };
-    check!(poked(), @"deacon: poke (it owes 1 unread messages and is not fresh)");
+    check!(poked(), @"deacon: poke (it owes 1 unread message and is not fresh)");
     check!(
         poked().active(at(-MINUTE)),
         @"deacon: forget pokes (it showed activity since the last poke)"
@@ -62,7 +62,7 @@ fn nothing_is_a_miss_that_the_machine_slept_through() {
     };
     check!(slept(0), @"deacon: waiting on its activity to grow stale until 2026-01-01T12:02:00Z");
     check!(slept(3), @"deacon: waiting on an answer to the last poke until 2026-01-01T12:08:15Z");
-    check!(slept(20), @"deacon: poke (it owes 1 unread messages and is not fresh)");
+    check!(slept(20), @"deacon: poke (it owes 1 unread message and is not fresh)");
 }
 
 /// Covers D20: a daemon that was just started pokes nobody at once, and keeps the stored interval.

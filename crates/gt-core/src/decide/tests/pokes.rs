@@ -27,7 +27,7 @@ fn silence_alone_is_evidence_for_nothing() {
 /// Covers F4: a living session proves nothing about the work.
 #[test]
 fn owed_mail_and_silence_are_poked() {
-    check!(silent(), @"deacon: poke (it owes 1 unread messages and is not fresh)");
+    check!(silent(), @"deacon: poke (it owes 1 unread message and is not fresh)");
     check!(crew().mail(2).active(at(-HOUR)), @"gas/crew/max: poke (it owes 2 unread messages and is not fresh)");
 }
 
@@ -114,7 +114,7 @@ fn an_unresponsive_crew_is_told_of_once_and_left_running() {
     check!(unresponsive(), @"gas/crew/max: escalate (it left 3 pokes in a row unanswered)");
     check!(
         unresponsive().set(|facts| facts.memory.escalated_at = Some(at(-MINUTE))),
-        @"gas/crew/max: poke (it owes 1 unread messages and is not fresh)"
+        @"gas/crew/max: poke (it owes 1 unread message and is not fresh)"
     );
 }
 
@@ -173,7 +173,7 @@ fn nothing_is_typed_under_the_hands_of_a_person() {
     );
     check!(
         silent().attached(at(-5 * MINUTE)),
-        @"deacon: poke (it owes 1 unread messages and is not fresh)"
+        @"deacon: poke (it owes 1 unread message and is not fresh)"
     );
 }
 
@@ -189,8 +189,27 @@ fn a_screen_that_takes_no_text_is_named_and_tried_again() {
         @"deacon: waiting on the next try of a poke until 2026-01-01T12:04:00Z"
     );
     check!(
-        silent().poked(at(-30 * MINUTE), 0, not_typed(Screen::Dialog)),
-        @"deacon: poke (it owes 1 unread messages and is not fresh)"
+        silent().poked(at(-30 * MINUTE), 0, not_typed(Screen::Busy)),
+        @"deacon: poke (it owes 1 unread message and is not fresh)"
+    );
+}
+
+/// Covers F67, F61: whoever has to answer a dialog, or to send or clear what stands half-typed at a
+/// prompt, is told of it, once, and the agent is tried again.
+#[test]
+fn a_person_is_told_once_of_what_only_a_person_can_end() {
+    let tried = |screen| silent().poked(at(-30 * MINUTE), 0, not_typed(screen));
+    check!(
+        tried(Screen::Dialog),
+        @"deacon: escalate (it could not be woken: its screen shows a dialog)"
+    );
+    check!(
+        tried(Screen::Draft),
+        @"deacon: escalate (it could not be woken: its screen shows a half-typed line)"
+    );
+    check!(
+        tried(Screen::Dialog).set(|facts| facts.memory.escalated_at = Some(at(-MINUTE))),
+        @"deacon: poke (it owes 1 unread message and is not fresh)"
     );
 }
 

@@ -149,7 +149,7 @@ fn a_waiting_request_hides_neither_the_way_down_nor_a_poke_nor_another_request()
     check!(cycling().down(), @"gas/witness: stop (the town is down)");
     check!(
         cycling().cannot_launch().mail(1).active(at(-HOUR)),
-        @"gas/witness: poke (it owes 1 unread messages and is not fresh)"
+        @"gas/witness: poke (it owes 1 unread message and is not fresh)"
     );
     check!(
         cycling().cannot_launch().asks(1, Asked::Shutdown, 0),

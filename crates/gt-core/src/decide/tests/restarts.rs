@@ -21,7 +21,7 @@ fn on_demand_starts_when_something_is_owed() {
     check!(witness().holder(Holder::Gone).no_pane(), @"");
     check!(
         witness().holder(Holder::Gone).no_pane().mail(1),
-        @"gas/witness: create session (it owes 1 unread messages)"
+        @"gas/witness: create session (it owes 1 unread message)"
     );
     check!(witness().active(at(-9 * HOUR)), @"");
 }

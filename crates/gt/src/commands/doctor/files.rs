@@ -10,7 +10,7 @@ use gt_core::observed::chain;
 use gt_host::config::{Config, ConfigError};
 use gt_host::paths::{MAX_SOCKET_PATH, TownPaths};
 use gt_host::registry::{self, Problem};
-use gt_host::town::{filesystem, private};
+use gt_host::town::{TownFile, filesystem, private};
 
 use super::{error, ok, unseen, warning};
 use crate::context::Context;
@@ -20,6 +20,20 @@ use crate::error::{CliResult, Doing as _};
 const LITTLE_SPACE: u64 = 1 << 30;
 /// Below this, a write may fail at any moment, and a write that fails loses work.
 const NO_SPACE: u64 = 100 << 20;
+
+/// A town whose own file is gone is still found by what its daemon left, so that it can be stopped.
+pub(super) fn town(context: &Context) -> Option<Check> {
+    const NAME: &str = "town";
+    let path = context.paths().town_json();
+    Some(match TownFile::read(&path) {
+        Ok(file) => ok(NAME, format!("`{}`", file.name)),
+        Err(problem) => error(
+            NAME,
+            chain(&problem),
+            "`gt install --force DIR` writes one where none is",
+        ),
+    })
+}
 
 pub(super) fn configuration(context: &Context) -> Option<Check> {
     const NAME: &str = "configuration";

@@ -242,6 +242,7 @@ mod tests {
             "mayor2",
             &mayor(),
             "error: no agent `mayor2` in this town\n\
+             hint: did you mean `mayor`?\n\
              hint: `gt agents` lists the agents; `overseer` is the person, `RIG/` everyone in a rig",
         );
         check_recipients(

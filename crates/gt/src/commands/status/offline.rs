@@ -14,51 +14,92 @@ use gt_host::roster::SeatSpec;
 use gt_host::{holder, lock, process};
 use gt_store::TownRows;
 
+use super::Glance;
 use crate::context::Context;
-use crate::error::CliResult;
 
-/// Looks at the town.
-pub(super) fn look(context: &Context) -> CliResult<Status> {
-    let paths = context.paths();
-    let mut problems = Vec::new();
-    let roster = context.roster();
-    let mut seats = match roster {
-        Ok(roster) => {
-            problems.extend(roster.problems);
-            roster.seats
+/// Looks at the whole town.
+pub(super) fn look(context: &Context) -> Status {
+    Sight::of(context).into_status(context)
+}
+
+/// Looks at the town and leaves the seats out that rest.
+pub(super) fn glance(context: &Context) -> Glance {
+    let mut sight = Sight::of(context);
+    let all = sight.seats.len();
+    sight.leave_out_resting();
+    Glance {
+        resting: all - sight.seats.len(),
+        status: sight.into_status(context),
+    }
+}
+
+/// What can be read without a daemon.
+struct Sight {
+    /// In the order in which the daemon lists them.
+    seats: Vec<SeatSpec>,
+    rows: Option<TownRows>,
+    reports: Reports,
+    problems: Vec<String>,
+}
+
+impl Sight {
+    fn of(context: &Context) -> Self {
+        let mut problems = Vec::new();
+        let mut seats = match context.roster() {
+            Ok(roster) => {
+                problems.extend(roster.problems);
+                roster.seats
+            }
+            Err(error) => {
+                problems.push(error.to_string());
+                Vec::new()
+            }
+        };
+        seats.sort_by(|one, other| one.agent.cmp(&other.agent));
+        let rows = match context.store().map(|store| store.read_town()) {
+            Ok(Ok(rows)) => Some(rows),
+            Ok(Err(error)) => {
+                problems.push(format!("the store: {}", chain(&error)));
+                None
+            }
+            Err(error) => {
+                problems.push(error.to_string());
+                None
+            }
+        };
+        Self {
+            seats,
+            rows,
+            reports: Reports::read(context.paths()),
+            problems,
         }
-        Err(error) => {
-            problems.push(error.to_string());
-            Vec::new()
+    }
+
+    /// Without the store, nothing is known to be unasked for.
+    fn leave_out_resting(&mut self) {
+        let Some(rows) = &self.rows else { return };
+        self.seats.retain(|seat| {
+            let is_gone = see(&self.reports.of(&seat.agent)).state == State::Gone;
+            !is_gone || !seat.is_unasked(rows.intents.get(&seat.agent))
+        });
+    }
+
+    fn into_status(mut self, context: &Context) -> Status {
+        let paths = context.paths();
+        let agents = self.seats.iter();
+        let agents =
+            agents.map(|seat| agent(seat, &self.reports.of(&seat.agent), self.rows.as_ref()));
+        Status {
+            town: Town {
+                name: context.town.name().to_owned(),
+                root: paths.root().display().to_string(),
+                down: paths.down_file().exists(),
+            },
+            agents: agents.collect(),
+            daemon: daemon(context, &mut self.problems),
+            problems: self.problems,
         }
-    };
-    // As the daemon lists them.
-    seats.sort_by(|one, other| one.agent.cmp(&other.agent));
-    let rows = match context.store().map(|store| store.read_town()) {
-        Ok(Ok(rows)) => Some(rows),
-        Ok(Err(error)) => {
-            problems.push(format!("the store: {}", chain(&error)));
-            None
-        }
-        Err(error) => {
-            problems.push(error.to_string());
-            None
-        }
-    };
-    let reports = Reports::read(paths);
-    Ok(Status {
-        town: Town {
-            name: context.town.name().to_owned(),
-            root: paths.root().display().to_string(),
-            down: paths.down_file().exists(),
-        },
-        daemon: daemon(context, &mut problems),
-        agents: seats
-            .iter()
-            .map(|seat| agent(seat, &reports.of(&seat.agent), rows.as_ref()))
-            .collect(),
-        problems,
-    })
+    }
 }
 
 /// By its lock. One that holds it and does not answer is running and in trouble.
@@ -81,6 +122,7 @@ fn daemon(context: &Context, problems: &mut Vec<String>) -> Daemon {
     Daemon {
         running,
         pid: None,
+        version: None,
         started_at: None,
         last_heartbeat: state.last_heartbeat.map(|at| at.to_string()),
         heartbeat_count: u64::try_from(state.heartbeat_count).ok(),
