@@ -54,6 +54,7 @@ fn refuse_unknown_agent(plan: &mut Plan, snapshot: &Snapshot, request: &Request)
         Some(reason) => plan.waiting.push(Waiting {
             agent: request.agent.clone(),
             on: format!("the store, before a request is closed: {reason}"),
+            at_gate: false,
             since: Some(request.requested_at),
             until: None,
         }),
@@ -77,6 +78,7 @@ enum Verdict {
     /// Something is to be done, and cannot be done now.
     Wait {
         on: String,
+        at_gate: bool,
         since: Option<Timestamp>,
         until: Option<Timestamp>,
     },
@@ -87,10 +89,16 @@ impl Plan {
         match verdict {
             Verdict::AtGoal => {}
             Verdict::Do(step) => self.steps.push(*step),
-            Verdict::Wait { on, since, until } => {
+            Verdict::Wait {
+                on,
+                at_gate,
+                since,
+                until,
+            } => {
                 self.waiting.push(Waiting {
                     agent: facts.id.clone(),
                     on,
+                    at_gate,
                     since,
                     until,
                 });
@@ -121,6 +129,7 @@ impl Seen<'_> {
     fn wait(&self, on: impl Into<String>) -> Verdict {
         Verdict::Wait {
             on: on.into(),
+            at_gate: false,
             since: None,
             until: None,
         }
@@ -129,7 +138,18 @@ impl Seen<'_> {
     fn wait_until(&self, on: impl Into<String>, until: Timestamp) -> Verdict {
         Verdict::Wait {
             on: on.into(),
+            at_gate: false,
             since: None,
+            until: Some(until),
+        }
+    }
+
+    /// The gate's wait, for whatever it holds back since `since`.
+    fn wait_at_gate(&self, because: String, since: Option<Timestamp>, until: Timestamp) -> Verdict {
+        Verdict::Wait {
+            on: because,
+            at_gate: true,
+            since,
             until: Some(until),
         }
     }
@@ -147,6 +167,7 @@ fn decide_agent(seen: &Seen<'_>) -> Verdict {
     if let Some(in_flight) = &seen.facts.in_flight {
         return Verdict::Wait {
             on: format!("`{}` to end", in_flight.what),
+            at_gate: false,
             since: Some(in_flight.since),
             until: None,
         };
@@ -169,12 +190,18 @@ impl Verdict {
             (Self::AtGoal, verdict) | (verdict, Self::AtGoal) => verdict,
             (step @ Self::Do(_), _) | (Self::Wait { .. }, step @ Self::Do(_)) => step,
             (
-                Self::Wait { on, since, until },
+                Self::Wait {
+                    on,
+                    at_gate,
+                    since,
+                    until,
+                },
                 Self::Wait {
                     until: other_until, ..
                 },
             ) => Self::Wait {
                 on,
+                at_gate,
                 since,
                 until: until.into_iter().chain(other_until).min(),
             },
@@ -199,6 +226,7 @@ fn spaced(seen: &Seen<'_>, verdict: Verdict) -> Verdict {
             step.action.kind(),
             failure.times
         ),
+        at_gate: false,
         since: Some(failure.at),
         until: Some(after(seen.now(), pause.saturating_sub(waited))),
     }

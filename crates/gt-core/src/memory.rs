@@ -56,6 +56,9 @@ pub struct Circuit {
     pub tries: u32,
     /// When the last one was made, or when it opened.
     pub last_try_at: Timestamp,
+    /// When the wish was made that there was when it opened. Another one is newer, whatever the
+    /// clock did in between.
+    pub wish_at: Option<Timestamp>,
 }
 
 /// How the last poke went.

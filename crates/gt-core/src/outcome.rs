@@ -27,12 +27,13 @@ impl AgentMemory {
         self.poke = None;
     }
 
-    /// The circuit opens.
-    pub fn open_circuit(&mut self, at: Timestamp) {
+    /// The circuit opens, while the wish of `wish_at` holds.
+    pub fn open_circuit(&mut self, at: Timestamp, wish_at: Option<Timestamp>) {
         self.circuit = Some(Circuit {
             opened_at: at,
             tries: 0,
             last_try_at: at,
+            wish_at,
         });
     }
 

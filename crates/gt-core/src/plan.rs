@@ -76,8 +76,11 @@ pub enum Action {
     /// Forget unanswered pokes: the agent showed activity.
     ForgetPokes,
     /// Hold restarts back: too many.
-    OpenCircuit,
-    /// Allow restarts again: it has run long enough.
+    OpenCircuit {
+        /// When the wish was made that holds now.
+        wish_at: Option<Timestamp>,
+    },
+    /// Allow restarts again: it has run long enough, or a person asked for it anew.
     CloseCircuit,
     /// Tell a person, once.
     Escalate,
@@ -158,6 +161,8 @@ pub struct Waiting {
     pub agent: AgentId,
     /// What it waits on, for a person.
     pub on: String,
+    /// Whether it is the restart gate that holds it back: a wait that is worth an event.
+    pub at_gate: bool,
     /// Since when it is so, where that is known.
     pub since: Option<Timestamp>,
     /// When the next look is due; none when only an event can end it.
@@ -185,7 +190,7 @@ impl Action {
             Self::Stop { .. } => ActionKind::Stop,
             Self::Poke { .. } => ActionKind::Poke,
             Self::ForgetPokes => ActionKind::ForgetPokes,
-            Self::OpenCircuit => ActionKind::OpenCircuit,
+            Self::OpenCircuit { .. } => ActionKind::OpenCircuit,
             Self::CloseCircuit => ActionKind::CloseCircuit,
             Self::Escalate => ActionKind::Escalate,
             Self::TakeRequest { .. } => ActionKind::TakeRequest,

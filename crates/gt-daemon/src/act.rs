@@ -124,7 +124,10 @@ pub(crate) fn begin(daemon: &mut Daemon, step: &Step, now: Timestamp) {
             take_request(daemon, step, request, incarnation, now);
         }
         Action::CloseRequest { request, end } => close_request(daemon, step, request, end, now),
-        Action::ForgetPokes | Action::OpenCircuit | Action::CloseCircuit | Action::Escalate => {
+        Action::ForgetPokes
+        | Action::OpenCircuit { .. }
+        | Action::CloseCircuit
+        | Action::Escalate => {
             unreachable!("the beat does what only changes memory itself")
         }
     }
@@ -303,14 +306,16 @@ fn prepare_run(
     }
 }
 
-/// The order of a restart: last screen captured, attempt recorded, then the holder, which makes
-/// sure that nothing of the run before is left.
+/// The order of a restart: last screen captured and attempt recorded, side by side, then the
+/// holder, which makes sure that nothing of the run before is left.
 async fn start(hands: Rc<Hands>, run: Run) -> Result<Outcome, Failure> {
     let Some(link) = run.link.clone() else {
         return Err(Failure("its holder is not connected".to_owned()));
     };
-    let screen = last_screen(&hands, run.last.as_ref()).await;
-    record_start(&hands, &run).await;
+    let (screen, ()) = tokio::join!(
+        last_screen(&hands, run.last.as_ref()),
+        record_start(&hands, &run)
+    );
     let request = start_request(&run);
     let answer = link
         .ask(Request::Start(Box::new(request)), run.grace + BEYOND_GRACE)

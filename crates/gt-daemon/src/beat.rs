@@ -3,6 +3,7 @@
 use gt_api::request::{Missing, Reach, Response};
 use gt_core::AgentId;
 use gt_core::event::EventKind;
+use gt_core::memory::AgentMemory;
 use gt_core::observed::Observed;
 use gt_core::plan::{Action, Plan, Step};
 use gt_core::snapshot::{Begun, Holder, InFlight};
@@ -36,32 +37,16 @@ impl Daemon {
         };
         match &step.action {
             Action::ForgetPokes => {
-                seat.memory.forget_pokes();
-                self.save_memory(&step.agent);
-                self.note(
-                    EventKind::PokeAnswered,
-                    Some(&step.agent),
-                    step.because.clone(),
-                );
+                self.remember(step, EventKind::PokeAnswered, AgentMemory::forget_pokes);
             }
-            Action::OpenCircuit => {
-                seat.memory.open_circuit(now);
-                self.save_memory(&step.agent);
-                self.note(
-                    EventKind::CircuitOpened,
-                    Some(&step.agent),
-                    step.because.clone(),
-                );
+            Action::OpenCircuit { wish_at } => {
+                self.remember(step, EventKind::CircuitOpened, |memory| {
+                    memory.open_circuit(now, *wish_at);
+                });
                 self.tell_person(step);
             }
             Action::CloseCircuit => {
-                seat.memory.close_circuit();
-                self.save_memory(&step.agent);
-                self.note(
-                    EventKind::CircuitClosed,
-                    Some(&step.agent),
-                    step.because.clone(),
-                );
+                self.remember(step, EventKind::CircuitClosed, AgentMemory::close_circuit);
             }
             Action::Escalate => {
                 seat.memory.remember_escalation(now);
@@ -85,7 +70,17 @@ impl Daemon {
         }
     }
 
-    /// Puts it on record that a person is needed, and into the person's mail.
+    /// Changes what is remembered of the step's agent, stores it, and says why.
+    fn remember(&mut self, step: &Step, kind: EventKind, change: impl FnOnce(&mut AgentMemory)) {
+        let Some(seat) = self.seats.get_mut(&step.agent) else {
+            return;
+        };
+        change(&mut seat.memory);
+        self.save_memory(&step.agent);
+        self.note(kind, Some(&step.agent), step.because.clone());
+    }
+
+    /// Puts it on record that a person is needed, and into the overseer's mail.
     fn tell_person(&mut self, step: &Step) {
         let because = step.because.clone();
         self.note(EventKind::Escalation, Some(&step.agent), because);
@@ -107,7 +102,7 @@ impl Daemon {
         let news: Vec<plan::Waiting> = plan
             .waiting
             .iter()
-            .filter(|waiting| waiting.on.contains("back-off") || waiting.on.contains("crash loop"))
+            .filter(|waiting| waiting.at_gate)
             .filter(|waiting| {
                 !self
                     .plan

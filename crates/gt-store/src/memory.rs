@@ -79,15 +79,16 @@ fn upsert(connection: &Connection, agent: &str, memory: &AgentMemory) -> rusqlit
     connection
         .prepare_cached(
             "INSERT INTO memory (agent, circuit_opened_at, circuit_tries, circuit_last_try_at,
-                 poke_at, poke_incarnation, poke_result, poke_screen, poke_digest, misses,
+                 circuit_wish_at, poke_at, poke_incarnation, poke_result, poke_screen, poke_digest, misses,
                  escalated_at)
              VALUES (:agent, :circuit_opened_at, :circuit_tries, :circuit_last_try_at,
-                 :poke_at, :poke_incarnation, :poke_result, :poke_screen, :poke_digest, :misses,
+                 :circuit_wish_at, :poke_at, :poke_incarnation, :poke_result, :poke_screen, :poke_digest, :misses,
                  :escalated_at)
              ON CONFLICT (agent) DO UPDATE SET
                  circuit_opened_at = excluded.circuit_opened_at,
                  circuit_tries = excluded.circuit_tries,
                  circuit_last_try_at = excluded.circuit_last_try_at,
+                 circuit_wish_at = excluded.circuit_wish_at,
                  poke_at = excluded.poke_at,
                  poke_incarnation = excluded.poke_incarnation,
                  poke_result = excluded.poke_result,
@@ -101,6 +102,7 @@ fn upsert(connection: &Connection, agent: &str, memory: &AgentMemory) -> rusqlit
             ":circuit_opened_at": circuit.map(|circuit| millis(circuit.opened_at)),
             ":circuit_tries": circuit.map(|circuit| circuit.tries),
             ":circuit_last_try_at": circuit.map(|circuit| millis(circuit.last_try_at)),
+            ":circuit_wish_at": circuit.and_then(|circuit| circuit.wish_at).map(millis),
             ":poke_at": poke.map(|poke| millis(poke.at)),
             ":poke_incarnation": poke.map(|poke| poke.incarnation.to_string()),
             ":poke_result": result,
@@ -154,6 +156,7 @@ fn read_circuit(row: &Row<'_>, opened_at: Timestamp) -> rusqlite::Result<Circuit
         opened_at,
         tries: row.get("circuit_tries")?,
         last_try_at: time(row, "circuit_last_try_at")?,
+        wish_at: time_if_any(row, "circuit_wish_at")?,
     })
 }
 

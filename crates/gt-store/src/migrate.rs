@@ -10,7 +10,10 @@ use rusqlite::{Connection, TransactionBehavior};
 use crate::error::StoreError;
 
 /// The steps, in order. The format number is how many were applied.
-const STEPS: &[&str] = &[include_str!("migrations/0001_founding.sql")];
+const STEPS: &[&str] = &[
+    include_str!("migrations/0001_founding.sql"),
+    include_str!("migrations/0002_circuit_wish.sql"),
+];
 
 /// The format that this binary reads and writes.
 pub(crate) const KNOWN: u32 = STEPS.len() as u32;

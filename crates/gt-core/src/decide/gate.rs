@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{Seen, is_person};
-use crate::intent::{Desire, Intent};
-use crate::memory::{Attempt, Circuit};
+use super::{Seen, Verdict, is_person};
+use crate::intent::Desire;
+use crate::memory::Circuit;
+use crate::plan::Action;
 use crate::policy::RestartPolicy;
 use crate::time::{after, age, elapsed};
 
@@ -25,13 +26,10 @@ pub(super) enum Gate {
 /// is no part of it: that is the pause between the stop and the start.
 pub(super) fn admits(seen: &Seen<'_>) -> Gate {
     let policy = &seen.policy.restart;
-    let pardon = pardon(seen);
-    if let Some(circuit) = &seen.facts.memory.circuit
-        && pardon.is_none()
-    {
+    if let Some(circuit) = &seen.facts.memory.circuit {
         return half_open(seen, circuit);
     }
-    let recent = recent_attempts(seen, pardon);
+    let recent = recent_attempts(seen);
     if recent >= policy.budget {
         return Gate::Exhausted {
             because: format!("restarted {recent} times within {:?}", policy.window),
@@ -42,10 +40,9 @@ pub(super) fn admits(seen: &Seen<'_>) -> Gate {
 
 /// Asks for the start of a successor to a run that ended at `ended_at`.
 pub(super) fn gate(seen: &Seen<'_>, ended_at: Timestamp) -> Gate {
-    let pardon = pardon(seen);
     match admits(seen) {
-        Gate::Pass if seen.facts.memory.circuit.is_none() || pardon.is_some() => {
-            back_off(seen, ended_at, recent_attempts(seen, pardon))
+        Gate::Pass if seen.facts.memory.circuit.is_none() => {
+            back_off(seen, ended_at, recent_attempts(seen))
         }
         answer => answer,
     }
@@ -75,15 +72,19 @@ fn back_off(seen: &Seen<'_>, ended_at: Timestamp, recent: u32) -> Gate {
     }
 }
 
-/// A person who asked for the agent after the circuit opened has seen it: that wish gives a new
-/// budget, and no more than that.
-fn pardon<'a>(seen: &Seen<'a>) -> Option<&'a Intent> {
-    let circuit = seen.facts.memory.circuit.as_ref()?;
-    seen.facts.intent.as_ref().filter(|intent| {
-        intent.desire == Desire::Up
-            && is_person(&intent.actor)
-            && seen.is_later(intent.at, circuit.opened_at)
-    })
+/// Opens the circuit, so that no wish of before closes it again.
+pub(super) fn open_circuit(seen: &Seen<'_>, because: String) -> Verdict {
+    let wish_at = seen.facts.intent.as_ref().map(|intent| intent.at);
+    seen.act(Action::OpenCircuit { wish_at }, because)
+}
+
+/// Whether a person asked for the agent since the circuit opened, and so has seen it: that wish
+/// gives a new budget, and no more than that.
+pub(super) fn is_pardoned(seen: &Seen<'_>) -> bool {
+    let (Some(circuit), Some(intent)) = (&seen.facts.memory.circuit, &seen.facts.intent) else {
+        return false;
+    };
+    intent.desire == Desire::Up && is_person(&intent.actor) && circuit.wish_at != Some(intent.at)
 }
 
 fn half_open(seen: &Seen<'_>, circuit: &Circuit) -> Gate {
@@ -111,13 +112,12 @@ fn half_open_pause(policy: &RestartPolicy, tries: u32) -> Duration {
         .min(LONGEST.max(policy.half_open))
 }
 
-/// Restarts that still count, after the pardon if there was one.
-fn recent_attempts(seen: &Seen<'_>, pardon: Option<&Intent>) -> u32 {
-    let counts = |attempt: &&Attempt| {
-        is_recent(seen, attempt.at)
-            && pardon.is_none_or(|intent| !seen.is_later(intent.at, attempt.at))
-    };
-    let count = seen.facts.memory.attempts.iter().filter(counts).count();
+/// Restarts that still count.
+fn recent_attempts(seen: &Seen<'_>) -> u32 {
+    let attempts = seen.facts.memory.attempts.iter();
+    let count = attempts
+        .filter(|attempt| is_recent(seen, attempt.at))
+        .count();
     u32::try_from(count).unwrap_or(u32::MAX)
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::gate::{Gate, admits};
+use super::gate::{Gate, admits, open_circuit};
 use super::request::cannot_launch;
 use super::{Seen, Verdict};
 use crate::agent_id::{AgentId, Role};
@@ -178,6 +178,7 @@ fn not_due(seen: &Seen<'_>, last: &LastPoke) -> Option<Verdict> {
         };
         Verdict::Wait {
             on: on.to_owned(),
+            at_gate: false,
             since: Some(last.at),
             until: Some(until),
         }
@@ -207,8 +208,8 @@ fn unresponsive(seen: &Seen<'_>, incarnation: IncarnationId, because: String) ->
             },
             because,
         ),
-        Gate::Hold { until, because } => seen.wait_until(because, until),
-        Gate::Exhausted { because } => seen.act(Action::OpenCircuit, because),
+        Gate::Hold { until, because } => seen.wait_at_gate(because, None, until),
+        Gate::Exhausted { because } => open_circuit(seen, because),
     }
 }
 

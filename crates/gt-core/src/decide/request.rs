@@ -64,22 +64,21 @@ fn consider(seen: &Seen<'_>, facts: &RequestFacts, one_is_taken: bool) -> Verdic
     if one_is_taken {
         return Verdict::AtGoal;
     }
-    let lack = |on| Verdict::Wait {
+    let lack = |on, at_gate| Verdict::Wait {
         on,
+        at_gate,
         since: Some(request.requested_at),
         until: Some(request.expires_at),
     };
     if request.action != Asked::Shutdown {
         if let Some(lacking) = cannot_launch(seen) {
-            return lack(format!(
-                "{lacking}: `{}` would leave it dead",
-                request.action
-            ));
+            let on = format!("{lacking}: `{}` would leave it dead", request.action);
+            return lack(on, false);
         }
         match admits(seen) {
             Gate::Pass => {}
             Gate::Hold { until, because } => {
-                return lack(because).or(seen.wait_until("the gate", until));
+                return lack(because, true).or(seen.wait_until("the gate", until));
             }
             Gate::Exhausted { because } => return refuse(&because),
         }

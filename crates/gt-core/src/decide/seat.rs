@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::gate::{Gate, gate};
+use super::gate::{Gate, gate, is_pardoned, open_circuit};
 use super::poke::decide_poke;
 use super::request::cannot_launch;
 use super::{Seen, Verdict, is_person, may_stop};
@@ -131,6 +131,7 @@ fn escalate_once(seen: &Seen<'_>, because: String) -> Verdict {
         None => seen.act(Action::Escalate, because),
         Some(since) => Verdict::Wait {
             on: format!("a person: {because}"),
+            at_gate: false,
             since: Some(since),
             until: None,
         },
@@ -144,6 +145,10 @@ fn wished_by_person(seen: &Seen<'_>) -> bool {
 }
 
 fn up(seen: &Seen<'_>, holder: &Holder, why: &str) -> Verdict {
+    if is_pardoned(seen) {
+        let because = "a person asked for it since the circuit opened";
+        return seen.act(Action::CloseCircuit, because);
+    }
     match holder {
         Holder::Running {
             incarnation, since, ..
@@ -223,12 +228,8 @@ fn may_start(seen: &Seen<'_>, why: &str) -> Result<Cause, Verdict> {
     };
     match gate(seen, end.at) {
         Gate::Pass => Ok(cause),
-        Gate::Hold { until, because } => Err(Verdict::Wait {
-            on: because,
-            since: Some(end.at),
-            until: Some(until),
-        }),
-        Gate::Exhausted { because } => Err(seen.act(Action::OpenCircuit, because)),
+        Gate::Hold { until, because } => Err(seen.wait_at_gate(because, Some(end.at), until)),
+        Gate::Exhausted { because } => Err(open_circuit(seen, because)),
     }
 }
 

@@ -19,6 +19,7 @@ fn full(result: PokeResult) -> AgentMemory {
             opened_at: at(2),
             tries: 3,
             last_try_at: at(4),
+            wish_at: Some(at(1)),
         }),
         poke: Some(LastPoke {
             at: at(5),

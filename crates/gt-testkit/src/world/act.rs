@@ -165,7 +165,9 @@ impl World {
                 purpose,
             } => self.stop(place, *incarnation, *purpose),
             Action::ForgetPokes => self.remember(place, gt_core::memory::AgentMemory::forget_pokes),
-            Action::OpenCircuit => self.remember(place, |memory| memory.open_circuit(now)),
+            Action::OpenCircuit { wish_at } => {
+                self.remember(place, |memory| memory.open_circuit(now, *wish_at))
+            }
             Action::CloseCircuit => {
                 self.seats[place].renew_budget();
                 self.remember(place, gt_core::memory::AgentMemory::close_circuit)
@@ -355,8 +357,9 @@ fn touches_host(action: &Action) -> bool {
         | Action::Poke { .. }
         | Action::TakeRequest { .. }
         | Action::CloseRequest { .. } => true,
-        Action::ForgetPokes | Action::OpenCircuit | Action::CloseCircuit | Action::Escalate => {
-            false
-        }
+        Action::ForgetPokes
+        | Action::OpenCircuit { .. }
+        | Action::CloseCircuit
+        | Action::Escalate => false,
     }
 }

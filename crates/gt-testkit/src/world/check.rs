@@ -342,7 +342,7 @@ fn leads_down(action: &Action) -> bool {
         | Action::Start { .. }
         | Action::Poke { .. }
         | Action::ForgetPokes
-        | Action::OpenCircuit
+        | Action::OpenCircuit { .. }
         | Action::CloseCircuit
         | Action::Escalate
         | Action::TakeRequest { .. } => false,

@@ -173,9 +173,6 @@ impl World {
             reason: "asked".to_owned(),
             at,
         });
-        if by_person && desire == Desire::Up {
-            self.seats[seat].renew_budget();
-        }
     }
 }
 

@@ -2,7 +2,6 @@
 
 use super::check;
 use super::scene::{HOUR, MINUTE, Scene, at, deacon, witness};
-use crate::intent::Desire;
 use crate::lifecycle::Action as Asked;
 use crate::memory::PokeResult;
 use crate::policy::Poke;
@@ -123,24 +122,6 @@ fn an_end_in_the_future_holds_nothing_for_ever() {
             .circuit(at(9 * HOUR), 0, at(9 * HOUR))
             .epoch(at(-2 * HOUR)),
         @"deacon: start (its run ended with exit code 1)"
-    );
-}
-
-/// A person's wish after the gap is later than a circuit from the future; a wish from the future
-/// pardons nothing that came after the gap.
-#[test]
-fn wishes_and_circuits_are_ordered_across_a_gap() {
-    let broken = |opened, wished| {
-        deacon()
-            .crashed(at(-1))
-            .epoch(at(-MINUTE))
-            .circuit(at(opened), 0, at(opened))
-            .wish(Desire::Up, "overseer", at(wished))
-    };
-    check!(broken(HOUR, -30), @"deacon: start (its run ended with exit code 1)");
-    check!(
-        broken(-30, HOUR),
-        @"deacon: waiting on crash loop: circuit open since 2026-01-01T11:59:30Z, next try later until 2026-01-01T12:59:30Z"
     );
 }
 

@@ -245,6 +245,7 @@ impl Scene {
                 opened_at,
                 tries,
                 last_try_at,
+                wish_at: None,
             });
         })
     }
