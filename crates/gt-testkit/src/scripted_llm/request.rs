@@ -1,0 +1,101 @@
+//! What an agent asked, without the manner of its protocol.
+
+use std::fmt::Write as _;
+
+use serde_json::Value;
+
+use super::protocol::Protocol;
+
+/// One question to the model.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Request {
+    /// How it was asked, and is to be answered.
+    pub(super) protocol: Protocol,
+    /// The agent's own id of the conversation, where it sends one.
+    pub(super) session: Option<String>,
+    /// The model asked for.
+    pub(super) model: String,
+    /// All text of the last message of the user.
+    pub(super) user: String,
+    /// Texts that neither the user nor the model said, those in mid-conversation too.
+    pub(super) system: Vec<String>,
+    /// How many messages the conversation has.
+    pub(super) messages: usize,
+    /// The names of the tools that may be asked for.
+    pub(super) tools: Vec<String>,
+    /// Whether it brings the result of a tool.
+    pub(super) tool_result: bool,
+    /// Whether the answer should come in pieces.
+    pub(super) stream: bool,
+}
+
+/// The text of a content: a string, or a list of blocks of which those with a `text` count.
+pub(super) fn text_of(content: &Value) -> String {
+    match content {
+        Value::String(text) => text.clone(),
+        Value::Array(blocks) => {
+            blocks
+                .iter()
+                .filter_map(block_text)
+                .fold(String::new(), |mut all, text| {
+                    let separator = if all.is_empty() { "" } else { "\n" };
+                    let _ = write!(all, "{separator}{text}");
+                    all
+                })
+        }
+        _ => String::new(),
+    }
+}
+
+fn block_text(block: &Value) -> Option<&str> {
+    block.get("text").and_then(Value::as_str)
+}
+
+/// The list at a field; nothing there is an empty list.
+pub(super) fn list<'a>(value: &'a Value, field: &str) -> &'a [Value] {
+    value
+        .get(field)
+        .and_then(Value::as_array)
+        .map_or(&[], Vec::as_slice)
+}
+
+/// The string at a field; nothing there is an empty one.
+pub(super) fn string<'a>(value: &'a Value, field: &str) -> &'a str {
+    value.get(field).and_then(Value::as_str).unwrap_or("")
+}
+
+/// Whether a message has that role.
+pub(super) fn has_role(message: &Value, role: &str) -> bool {
+    string(message, "role") == role
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// A request as a person would note it down.
+    pub(in super::super) fn notes(request: &Request) -> String {
+        format!(
+            "session {}; model {}; system {:?}; user {:?}; messages {}; tools {}; result {}; stream {}",
+            request.session.as_deref().unwrap_or("-"),
+            request.model,
+            request.system,
+            request.user,
+            request.messages,
+            request.tools.join(","),
+            request.tool_result,
+            request.stream,
+        )
+    }
+
+    #[test]
+    fn content_is_a_string_or_blocks_of_which_some_are_text() {
+        let check = |content: Value, expect: &str| assert_eq!(text_of(&content), expect);
+        check(serde_json::json!("a"), "a");
+        check(
+            serde_json::json!([{"type": "text", "text": "a"}, {"type": "image"}, {"text": "b"}]),
+            "a\nb",
+        );
+        check(serde_json::json!(null), "");
+    }
+}
