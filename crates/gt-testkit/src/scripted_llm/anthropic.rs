@@ -6,14 +6,17 @@ use super::event::{named, pieces};
 use super::http_request::HttpRequest;
 use super::protocol::{Protocol, Stamp};
 use super::reply::{Failure, Turn};
-use super::request::{Request, has_role, list, string, text_of};
+use super::request::{News, Request, has_role, list, since, string, text_of};
 
 /// Reads a request. Messages may have the role `system`, for what the agent itself has to say in
 /// mid-conversation.
 pub(super) fn read(http: &HttpRequest, body: &Value) -> Request {
     let messages = list(body, "messages");
-    let last = messages.iter().rfind(|it| has_role(it, "user"));
-    let content = last.map_or(&Value::Null, |it| &it["content"]);
+    let since = since(messages, |it| has_role(it, "assistant"));
+    let asked = || since.iter().filter(|it| has_role(it, "user"));
+    let results = asked()
+        .flat_map(|it| list(it, "content"))
+        .filter(|it| string(it, "type") == "tool_result");
     let at_start = Some(text_of(&body["system"])).filter(|it| !it.is_empty());
     let in_between = messages
         .iter()
@@ -23,16 +26,16 @@ pub(super) fn read(http: &HttpRequest, body: &Value) -> Request {
         protocol: Protocol::Anthropic,
         session: http.header("x-claude-code-session-id").map(str::to_owned),
         model: string(body, "model").to_owned(),
-        user: text_of(content),
+        news: News::new(
+            asked().map(|it| text_of(&it["content"])),
+            results.count() > 0,
+        ),
         system: at_start.into_iter().chain(in_between).collect(),
         messages: messages.len(),
         tools: list(body, "tools")
             .iter()
             .map(|it| string(it, "name").to_owned())
             .collect(),
-        tool_result: content
-            .as_array()
-            .is_some_and(|blocks| blocks.iter().any(|it| string(it, "type") == "tool_result")),
         stream: body["stream"] == true,
     }
 }
@@ -152,7 +155,7 @@ mod tests {
         };
         assert_eq!(
             notes(&read(&http, &body)),
-            "session s1; model m; system [\"be good\", \"a hook said this\"]; user \"second\"; \
+            "session s1; model m; system [\"be good\", \"a hook said this\"]; before []; user \"second\"; \
              messages 4; tools Bash; result false; stream true"
         );
     }
@@ -165,8 +168,8 @@ mod tests {
         ]}]});
         assert_eq!(
             notes(&read(&HttpRequest::default(), &body)),
-            "session -; model ; system []; user \"and this\"; messages 1; tools ; result true; \
-             stream false"
+            "session -; model ; system []; before []; user \"and this\"; messages 1; tools ; \
+             result true; stream false"
         );
     }
 

@@ -6,13 +6,14 @@ use super::event::{pieces, unnamed};
 use super::http_request::HttpRequest;
 use super::protocol::{Protocol, Stamp};
 use super::reply::Turn;
-use super::request::{Request, has_role, list, string, text_of};
+use super::request::{News, Request, has_role, list, since, string, text_of};
 
 /// Reads a request.
 pub(super) fn read(http: &HttpRequest, body: &Value) -> Request {
     let messages = list(body, "messages");
-    let last = messages.iter().rposition(|it| has_role(it, "user"));
-    let since = last.map_or(messages, |at| &messages[at..]);
+    let since = since(messages, |it| has_role(it, "assistant"));
+    let asked = since.iter().filter(|it| has_role(it, "user"));
+    let results = since.iter().filter(|it| has_role(it, "tool"));
     Request {
         protocol: Protocol::Chat,
         session: ["x-session-id", "x-session-affinity", "x-opencode-session"]
@@ -20,7 +21,7 @@ pub(super) fn read(http: &HttpRequest, body: &Value) -> Request {
             .find_map(|name| http.header(name))
             .map(str::to_owned),
         model: string(body, "model").to_owned(),
-        user: last.map_or_else(String::new, |at| text_of(&messages[at]["content"])),
+        news: News::new(asked.map(|it| text_of(&it["content"])), results.count() > 0),
         system: messages
             .iter()
             .filter(|it| has_role(it, "system") || has_role(it, "developer"))
@@ -31,7 +32,6 @@ pub(super) fn read(http: &HttpRequest, body: &Value) -> Request {
             .iter()
             .map(|it| string(&it["function"], "name").to_owned())
             .collect(),
-        tool_result: since.iter().any(|it| has_role(it, "tool")),
         stream: body["stream"] == true,
     }
 }
@@ -127,8 +127,8 @@ mod tests {
         });
         assert_eq!(
             notes(&read(&HttpRequest::default(), &body)),
-            "session -; model m; system [\"be good\"]; user \"[run ls]\"; messages 4; tools bash; \
-             result true; stream false"
+            "session -; model m; system [\"be good\"]; before []; user \"\"; messages 4; \
+             tools bash; result true; stream false"
         );
     }
 

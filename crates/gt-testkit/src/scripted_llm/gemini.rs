@@ -6,19 +6,25 @@ use super::event::{pieces, unnamed};
 use super::http_request::HttpRequest;
 use super::protocol::{Protocol, Stamp};
 use super::reply::{Failure, Turn};
-use super::request::{Request, has_role, list, string, text_of};
+use super::request::{News, Request, has_role, list, since, string, text_of};
 
 /// Reads a request. The model and the manner of the answer stand in the path.
 pub(super) fn read(http: &HttpRequest, body: &Value) -> Request {
     let contents = list(body, "contents");
-    let last = contents.iter().rfind(|it| has_role(it, "user"));
-    let parts = last.map_or(&Value::Null, |it| &it["parts"]);
+    let since = since(contents, |it| has_role(it, "model"));
+    let results = since
+        .iter()
+        .flat_map(|it| list(it, "parts"))
+        .filter(|it| it.get("functionResponse").is_some());
     let system = text_of(&body["systemInstruction"]["parts"]);
     Request {
         protocol: Protocol::Gemini,
         session: None,
         model: model(http.path()).to_owned(),
-        user: text_of(parts),
+        news: News::new(
+            since.iter().map(|it| text_of(&it["parts"])),
+            results.count() > 0,
+        ),
         system: Some(system)
             .filter(|it| !it.is_empty())
             .into_iter()
@@ -29,9 +35,6 @@ pub(super) fn read(http: &HttpRequest, body: &Value) -> Request {
             .flat_map(|it| list(it, "functionDeclarations"))
             .map(|it| string(it, "name").to_owned())
             .collect(),
-        tool_result: parts
-            .as_array()
-            .is_some_and(|parts| parts.iter().any(|it| it.get("functionResponse").is_some())),
         stream: http.path().ends_with(":streamGenerateContent"),
     }
 }
@@ -122,8 +125,8 @@ mod tests {
         });
         assert_eq!(
             notes(&read(&http, &body)),
-            "session -; model gemini-2.5-flash; system [\"be good\"]; user \"\"; messages 3; \
-             tools run_shell_command; result true; stream true"
+            "session -; model gemini-2.5-flash; system [\"be good\"]; before []; user \"\"; \
+             messages 3; tools run_shell_command; result true; stream true"
         );
     }
 

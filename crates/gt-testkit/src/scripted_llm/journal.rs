@@ -6,11 +6,12 @@
 //! | `request` | its method and path with the query |
 //! | `protocol` | `anthropic`, `responses`, `chat`, `gemini`; none of what asks no model |
 //! | `session` | the agent's id of the conversation, where it sends one |
-//! | `user` | all text of the last message of the user |
+//! | `user` | all text of the user's last message; empty when only results of tools came |
+//! | `before` | texts of the user's messages before it to which the model has not spoken yet |
 //! | `system` | the texts that neither user nor model said |
 //! | `messages` | how many messages the conversation has |
 //! | `tools` | how many tools are offered; none with errands such as titles |
-//! | `tool_result` | whether it brings a tool's result |
+//! | `tool_result` | whether a tool's result came |
 //! | `answered` | the answer, as `reply.rs` writes it |
 
 use std::io::{self, Write as _};
@@ -50,11 +51,12 @@ pub(super) fn asked(
     let mut entry = other(now, http, answered);
     entry["protocol"] = json!(request.protocol.word());
     entry["session"] = json!(request.session);
-    entry["user"] = json!(request.user);
+    entry["user"] = json!(request.news.user);
+    entry["before"] = json!(request.news.before);
     entry["system"] = json!(request.system);
     entry["messages"] = json!(request.messages);
     entry["tools"] = json!(request.tools.len());
-    entry["tool_result"] = json!(request.tool_result);
+    entry["tool_result"] = json!(request.news.tool_result);
     entry
 }
 
@@ -85,7 +87,7 @@ mod tests {
         );
         assert_eq!(
             asked(Timestamp::UNIX_EPOCH, &http, &request, "say ok").to_string(),
-            r#"{"answered":"say ok","messages":1,"protocol":"anthropic","request":"POST /v1/messages?beta=true","session":null,"system":["be good"],"time":"1970-01-01T00:00:00Z","tool_result":false,"tools":0,"user":"a\nb"}"#
+            r#"{"answered":"say ok","before":[],"messages":1,"protocol":"anthropic","request":"POST /v1/messages?beta=true","session":null,"system":["be good"],"time":"1970-01-01T00:00:00Z","tool_result":false,"tools":0,"user":"a\nb"}"#
         );
     }
 }

@@ -73,13 +73,15 @@ pub(super) struct Failure {
 
 /// Decides what a request is answered, after it has failed so often.
 pub(super) fn decide(request: &Request, failures: u32) -> Reply {
-    if request.tool_result {
+    let directives = directive::find(&request.news.user);
+    // Agents put a prompt into the message of a result that came late: of a call that was refused
+    // before the prompt was written, or that ran while it was.
+    if request.news.tool_result && directives.is_empty() {
         return Reply {
             wait: Duration::ZERO,
             answer: said("done"),
         };
     }
-    let directives = directive::find(&request.user);
     let wait = directives
         .iter()
         .map(|directive| match directive {
@@ -202,6 +204,7 @@ impl fmt::Display for Failure {
 #[cfg(test)]
 mod tests {
     use super::super::protocol::Protocol;
+    use super::super::request::News;
     use super::*;
 
     fn asked(user: &str) -> Request {
@@ -209,11 +212,10 @@ mod tests {
             protocol: Protocol::Anthropic,
             session: None,
             model: "scripted".to_owned(),
-            user: user.to_owned(),
+            news: News::new([user.to_owned()].into_iter(), false),
             system: Vec::new(),
             messages: 1,
             tools: vec!["Bash".to_owned(), "Edit".to_owned()],
-            tool_result: false,
             stream: true,
         }
     }
@@ -250,9 +252,16 @@ mod tests {
 
     #[test]
     fn the_result_of_a_tool_is_answered_done() {
-        let mut result = asked("[run ls]");
-        result.tool_result = true;
+        let mut result = asked("");
+        result.news.tool_result = true;
         assert_eq!(decide(&result, 0).to_string(), "say done");
+    }
+
+    #[test]
+    fn a_prompt_beside_the_result_of_a_tool_is_answered_as_it_says() {
+        let mut result = asked("[Request interrupted by user]\n[say go on]");
+        result.news.tool_result = true;
+        assert_eq!(decide(&result, 0).to_string(), "say go on");
     }
 
     #[test]

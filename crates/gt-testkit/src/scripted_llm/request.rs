@@ -15,18 +15,46 @@ pub(super) struct Request {
     pub(super) session: Option<String>,
     /// The model asked for.
     pub(super) model: String,
-    /// All text of the last message of the user.
-    pub(super) user: String,
+    /// What was said to the model since it last spoke.
+    pub(super) news: News,
     /// Texts that neither the user nor the model said, those in mid-conversation too.
     pub(super) system: Vec<String>,
     /// How many messages the conversation has.
     pub(super) messages: usize,
     /// The names of the tools that may be asked for.
     pub(super) tools: Vec<String>,
-    /// Whether it brings the result of a tool.
-    pub(super) tool_result: bool,
     /// Whether the answer should come in pieces.
     pub(super) stream: bool,
+}
+
+/// What was said to a model since it last spoke.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct News {
+    /// All text of the last message of the user; empty when only results came.
+    pub(super) user: String,
+    /// The texts of the user's messages before it, which are not answered by themselves: they were
+    /// queued, or their turns were interrupted.
+    pub(super) before: Vec<String>,
+    /// Whether the result of a tool came.
+    pub(super) tool_result: bool,
+}
+
+impl News {
+    /// Sorts texts of the user, the last one being the newest, some of them empty.
+    pub(super) fn new(texts: impl Iterator<Item = String>, tool_result: bool) -> Self {
+        let mut before: Vec<_> = texts.filter(|it| !it.is_empty()).collect();
+        Self {
+            user: before.pop().unwrap_or_default(),
+            before,
+            tool_result,
+        }
+    }
+}
+
+/// What follows the last message that the model said.
+pub(super) fn since(messages: &[Value], said_by_model: impl Fn(&Value) -> bool) -> &[Value] {
+    let last = messages.iter().rposition(said_by_model);
+    last.map_or(messages, |at| &messages[at + 1..])
 }
 
 /// The text of a content: a string, or a list of blocks of which those with a `text` count.
@@ -76,14 +104,16 @@ pub(super) mod tests {
     /// A request as a person would note it down.
     pub(in super::super) fn notes(request: &Request) -> String {
         format!(
-            "session {}; model {}; system {:?}; user {:?}; messages {}; tools {}; result {}; stream {}",
+            "session {}; model {}; system {:?}; before {:?}; user {:?}; messages {}; tools {}; \
+             result {}; stream {}",
             request.session.as_deref().unwrap_or("-"),
             request.model,
             request.system,
-            request.user,
+            request.news.before,
+            request.news.user,
             request.messages,
             request.tools.join(","),
-            request.tool_result,
+            request.news.tool_result,
             request.stream,
         )
     }

@@ -6,14 +6,19 @@ use super::event::{named, pieces};
 use super::http_request::HttpRequest;
 use super::protocol::{Protocol, Stamp};
 use super::reply::{Failure, Turn};
-use super::request::{Request, has_role, list, string, text_of};
+use super::request::{News, Request, has_role, list, since, string, text_of};
 
-/// Reads a request. What comes before the last message of the user (its environment, the outputs
-/// of earlier calls) is history.
+/// Reads a request. What the model said are messages of the assistant, its reasoning and its calls.
 pub(super) fn read(http: &HttpRequest, body: &Value) -> Request {
     let items = list(body, "input");
-    let last = items.iter().rposition(|it| has_role(it, "user"));
-    let since = last.map_or(items, |at| &items[at..]);
+    let since = since(items, |it| {
+        let kind = string(it, "type");
+        has_role(it, "assistant") || kind == "reasoning" || kind.ends_with("_call")
+    });
+    let asked = since.iter().filter(|it| has_role(it, "user"));
+    let results = since
+        .iter()
+        .filter(|it| string(it, "type").ends_with("_call_output"));
     let instructions = Some(string(body, "instructions")).filter(|it| !it.is_empty());
     let in_between = items
         .iter()
@@ -26,10 +31,12 @@ pub(super) fn read(http: &HttpRequest, body: &Value) -> Request {
             .find_map(|name| http.header(name))
             .map(str::to_owned),
         model: string(body, "model").to_owned(),
-        user: match &body["input"] {
-            Value::String(text) => text.clone(),
-            _ => last.map_or_else(String::new, |at| text_of(&items[at]["content"])),
-        },
+        news: News::new(
+            asked
+                .map(|it| text_of(&it["content"]))
+                .chain(body["input"].as_str().map(str::to_owned)),
+            results.count() > 0,
+        ),
         system: instructions
             .map(str::to_owned)
             .into_iter()
@@ -40,9 +47,6 @@ pub(super) fn read(http: &HttpRequest, body: &Value) -> Request {
             .iter()
             .map(|it| string(it, "name").to_owned())
             .collect(),
-        tool_result: since
-            .iter()
-            .any(|it| string(it, "type").ends_with("_call_output")),
         stream: body["stream"] == true,
     }
 }
@@ -172,25 +176,26 @@ mod tests {
                 message("user", "the environment"),
                 message("user", "[run ls]"),
             ]),
-            "session -; model m; system [\"be good\", \"rules\"]; user \"[run ls]\"; messages 3; \
-             tools exec_command; result false; stream true",
+            "session -; model m; system [\"be good\", \"rules\"]; \
+             before [\"the environment\"]; user \"[run ls]\"; messages 3; tools exec_command; result false; stream true",
         );
     }
 
     #[test]
-    fn an_output_is_new_only_after_the_last_message_of_the_user() {
+    fn a_prompt_is_not_news_when_the_model_has_called_for_it() {
+        let call = json!({"type": "function_call", "call_id": "c", "name": "exec_command"});
         let output = json!({"type": "function_call_output", "call_id": "c", "output": "x"});
-        let called = [message("user", "[run ls]"), output];
+        let called = [message("user", "[run ls]"), call, output];
         check(
             json!(called),
-            "session -; model m; system [\"be good\"]; user \"[run ls]\"; messages 2; \
-             tools exec_command; result true; stream true",
+            "session -; model m; system [\"be good\"]; before []; user \"\"; \
+             messages 3; tools exec_command; result true; stream true",
         );
-        let [prompt, output] = called;
+        let [prompt, call, output] = called;
         check(
-            json!([prompt, output, message("user", "go on")]),
-            "session -; model m; system [\"be good\"]; user \"go on\"; messages 3; \
-             tools exec_command; result false; stream true",
+            json!([prompt, call, output, message("user", "go on")]),
+            "session -; model m; system [\"be good\"]; before []; user \"go on\"; \
+             messages 4; tools exec_command; result true; stream true",
         );
     }
 

@@ -158,7 +158,7 @@ impl Shared {
     fn decide(&self, request: &Request) -> Reply {
         // A thread that panicked while it counted has left a number that is still true.
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        let prompt = (request.session.clone(), request.user.clone());
+        let prompt = (request.session.clone(), request.news.user.clone());
         let count = failures.get(&prompt).copied().unwrap_or(0);
         let reply = decide(request, count);
         match reply.answer {
