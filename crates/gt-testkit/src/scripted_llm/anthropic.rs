@@ -6,17 +6,30 @@ use super::event::{named, pieces};
 use super::http_request::HttpRequest;
 use super::protocol::{Protocol, Stamp};
 use super::reply::{Failure, Turn};
-use super::request::{News, Request, has_role, list, since, string, text_of};
+use super::request::{News, Request, has_role, list, since, string, text_of, texts};
+
+/// How a block of text begins that the agent has put into a message of the user.
+const REMINDER: &str = "<system-reminder>";
 
 /// Reads a request. Messages may have the role `system`, for what the agent itself has to say in
 /// mid-conversation.
+///
+/// The agent sends one message of the user for all that was said since the model spoke, each prompt
+/// (and each that failed or was interrupted) as a block of it, beside results and reminders.
 pub(super) fn read(http: &HttpRequest, body: &Value) -> Request {
     let messages = list(body, "messages");
-    let since = since(messages, |it| has_role(it, "assistant"));
-    let asked = || since.iter().filter(|it| has_role(it, "user"));
-    let results = asked()
+    let asked: Vec<_> = since(messages, |it| has_role(it, "assistant"))
+        .iter()
+        .filter(|it| has_role(it, "user"))
+        .collect();
+    let results = asked
+        .iter()
         .flat_map(|it| list(it, "content"))
         .filter(|it| string(it, "type") == "tool_result");
+    let (reminders, prompts): (Vec<_>, Vec<_>) = asked
+        .iter()
+        .flat_map(|it| texts(&it["content"]))
+        .partition(|it| it.trim_start().starts_with(REMINDER));
     let at_start = Some(text_of(&body["system"])).filter(|it| !it.is_empty());
     let in_between = messages
         .iter()
@@ -26,11 +39,12 @@ pub(super) fn read(http: &HttpRequest, body: &Value) -> Request {
         protocol: Protocol::Anthropic,
         session: http.header("x-claude-code-session-id").map(str::to_owned),
         model: string(body, "model").to_owned(),
-        news: News::new(
-            asked().map(|it| text_of(&it["content"])),
-            results.count() > 0,
-        ),
-        system: at_start.into_iter().chain(in_between).collect(),
+        news: News::new(prompts.into_iter(), results.count() > 0),
+        system: at_start
+            .into_iter()
+            .chain(in_between)
+            .chain(reminders)
+            .collect(),
         messages: messages.len(),
         tools: list(body, "tools")
             .iter()
@@ -170,6 +184,22 @@ mod tests {
             notes(&read(&HttpRequest::default(), &body)),
             "session -; model ; system []; before []; user \"and this\"; messages 1; tools ; \
              result true; stream false"
+        );
+    }
+
+    #[test]
+    fn a_prompt_after_one_that_failed_is_the_last_block() {
+        let block = |text: &str| json!({"type": "text", "text": text});
+        let body = json!({"messages": [{"role": "user", "content": [
+            block("<system-reminder>be kind</system-reminder>"),
+            block("[status 429]"),
+            block("[say better]"),
+        ]}]});
+        assert_eq!(
+            notes(&read(&HttpRequest::default(), &body)),
+            "session -; model ; system [\"<system-reminder>be kind</system-reminder>\"]; \
+             before [\"[status 429]\"]; user \"[say better]\"; messages 1; tools ; \
+             result false; stream false"
         );
     }
 

@@ -1,7 +1,5 @@
 //! What an agent asked, without the manner of its protocol.
 
-use std::fmt::Write as _;
-
 use serde_json::Value;
 
 use super::protocol::Protocol;
@@ -57,26 +55,19 @@ pub(super) fn since(messages: &[Value], said_by_model: impl Fn(&Value) -> bool) 
     last.map_or(messages, |at| &messages[at + 1..])
 }
 
-/// The text of a content: a string, or a list of blocks of which those with a `text` count.
+/// The text of a content, one line for each of its texts.
 pub(super) fn text_of(content: &Value) -> String {
-    match content {
-        Value::String(text) => text.clone(),
-        Value::Array(blocks) => {
-            blocks
-                .iter()
-                .filter_map(block_text)
-                .fold(String::new(), |mut all, text| {
-                    let separator = if all.is_empty() { "" } else { "\n" };
-                    let _ = write!(all, "{separator}{text}");
-                    all
-                })
-        }
-        _ => String::new(),
-    }
+    texts(content).join("\n")
 }
 
-fn block_text(block: &Value) -> Option<&str> {
-    block.get("text").and_then(Value::as_str)
+/// The texts of a content: itself if it is a string, or those of its blocks that have a `text`.
+pub(super) fn texts(content: &Value) -> Vec<String> {
+    let of_block = |block: &Value| block.get("text")?.as_str().map(str::to_owned);
+    match content {
+        Value::String(text) => vec![text.clone()],
+        Value::Array(blocks) => blocks.iter().filter_map(of_block).collect(),
+        _ => Vec::new(),
+    }
 }
 
 /// The list at a field; nothing there is an empty list.
