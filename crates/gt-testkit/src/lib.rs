@@ -1,5 +1,5 @@
-//! What the tests of the other crates stand on: the simulated world, the test town, and the
-//! scripted agent.
+//! What the tests of the other crates stand on: the simulated world, the test town, the scripted
+//! agent, and the scripted model server that real agents are driven with.
 //!
 //! The scripted agent is also shipped, as the hidden `gt simulate-agent`, so that a town can be
 //! tried without an account at any vendor.
@@ -9,5 +9,6 @@
 #![warn(missing_docs)]
 
 pub mod scripted_agent;
+pub mod scripted_llm;
 pub mod town;
 pub mod world;
