@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use gt_core::incarnation::IncarnationId;
 use gt_core::memory::PokeResult;
-use gt_core::screen::{Screen, digest};
+use gt_core::screen::{Capture, Screen, digest};
 use gt_core::snapshot::Pane;
 use gt_core::time::elapsed;
 use gt_host::roster::SeatSpec;
@@ -83,10 +83,10 @@ pub(crate) async fn look_before_stop(
     if active.is_some_and(|at| elapsed(at, clock::now()) < quiet) {
         return Ok(Some(PokeResult::NotTried));
     }
-    let captured = hands.terminal.capture(&pane.pane, 0).await?;
+    let captured = hands.terminal.look(&pane.pane).await?;
     let screen = spec.preset.screen.read(&captured);
     if screen == Screen::Dialog {
-        let digest = digest(&captured);
+        let digest = digest(&captured.text);
         return Ok(Some(PokeResult::NotTyped { screen, digest }));
     }
     for person in people
@@ -141,23 +141,23 @@ impl Typing<'_> {
                 return Ok(PokeResult::Delivered);
             }
         }
-        let screen = self.capture().await?;
+        let screen = self.look().await?;
         Ok(PokeResult::NotTyped {
             screen: self.spec.preset.screen.read(&screen),
-            digest: digest(&screen),
+            digest: digest(&screen.text),
         })
     }
 
     /// The screen must be one of these; the result to report if it is not.
     async fn expect(&self, wanted: &[Screen]) -> Result<Result<(), PokeResult>, Failure> {
-        let captured = self.capture().await?;
+        let captured = self.look().await?;
         let screen = self.spec.preset.screen.read(&captured);
         if wanted.contains(&screen) {
             return Ok(Ok(()));
         }
         Ok(Err(PokeResult::NotTyped {
             screen,
-            digest: digest(&captured),
+            digest: digest(&captured.text),
         }))
     }
 
@@ -165,7 +165,7 @@ impl Typing<'_> {
     async fn was_taken(&self) -> Result<bool, Failure> {
         let until = clock::monotonic() + TAKEN;
         while clock::monotonic() < until {
-            let screen = self.spec.preset.screen.read(&self.capture().await?);
+            let screen = self.spec.preset.screen.read(&self.look().await?);
             if screen != Screen::Draft {
                 return Ok(true);
             }
@@ -174,8 +174,8 @@ impl Typing<'_> {
         Ok(false)
     }
 
-    async fn capture(&self) -> Result<String, Failure> {
-        Ok(self.hands.terminal.capture(self.pane, 0).await?)
+    async fn look(&self) -> Result<Capture, Failure> {
+        Ok(self.hands.terminal.look(self.pane).await?)
     }
 
     /// Whether the input row holds just what a daemon pasted that ended before it pressed Enter. A
@@ -184,7 +184,7 @@ impl Typing<'_> {
         let Ok(pasted) = fs_err::read_to_string(self.paste_file()) else {
             return Ok(false);
         };
-        let draft = self.spec.preset.screen.draft(&self.capture().await?);
+        let draft = self.spec.preset.screen.draft(&self.look().await?);
         Ok(draft.as_deref() == Some(pasted.trim()))
     }
 

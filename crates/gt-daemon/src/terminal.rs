@@ -5,6 +5,7 @@ use std::cell::Cell;
 use std::path::Path;
 use std::time::Duration;
 
+use gt_core::screen::Capture;
 use gt_core::{ProcessId, snapshot};
 use gt_host::clock;
 use gt_host::tmux::{Client, PaneRow, Request, Tmux, TmuxError, request};
@@ -104,9 +105,9 @@ impl Terminal {
         self.ask(request::paste(&pane_id(pane), file)).await
     }
 
-    /// The visible screen of a pane, with `history` lines above it.
-    pub(crate) async fn capture(&self, pane: &str, history: u32) -> Result<String, TerminalError> {
-        self.ask(request::capture(&pane_id(pane), history)).await
+    /// What a pane shows.
+    pub(crate) async fn look(&self, pane: &str) -> Result<Capture, TerminalError> {
+        self.ask(request::look(&pane_id(pane))).await
     }
 }
 

@@ -18,6 +18,7 @@ use std::time::Duration;
 use gt_core::Role;
 use gt_core::nearest::nearest;
 use gt_core::policy::{Poke, PokePolicy, Policy, RestartPolicy, Run};
+use gt_core::screen::ScreenState;
 
 pub use duration::{format as format_duration, parse as parse_duration};
 pub use entries::Mistake;
@@ -518,13 +519,19 @@ impl Entries {
                 .collect(),
             Some(_) => {
                 let paths = names.iter().map(|name| key.path.replace("NAME", name));
-                paths.flat_map(|path| self.expand_variables(path)).collect()
+                paths.flat_map(|path| self.expand_last(path)).collect()
             }
             None => vec![key.path.to_owned()],
         }
     }
 
-    fn expand_variables(&self, path: String) -> Vec<String> {
+    /// What stands for the last part: every state, or the variables that are set.
+    fn expand_last(&self, path: String) -> Vec<String> {
+        if let Some(table) = path.strip_suffix("STATE") {
+            return ScreenState::NAMED
+                .map(|state| format!("{table}{state}"))
+                .to_vec();
+        }
         let Some(table) = path.strip_suffix("VARIABLE") else {
             return vec![path];
         };

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use gt_core::screen::{Screen, ScreenPatterns};
+use gt_core::screen::{RuleTexts, ScreenRules, ScreenState};
 
 use crate::config::Value;
 use crate::config::entries::Entries;
@@ -39,54 +39,12 @@ pub struct Preset {
     /// The pause between the text and that key.
     pub settle: Duration,
     /// What its screen says.
-    pub screen: AgentScreen,
-}
-
-/// The patterns of a program's screen.
-#[derive(Debug, Clone)]
-pub struct AgentScreen {
-    patterns: ScreenPatterns,
-    /// Its `blocked` half holds what marks a working screen, which a program may show together
-    /// with its prompt.
-    busy: ScreenPatterns,
-}
-
-impl AgentScreen {
-    /// Compiles patterns that were checked when they were read.
-    fn new(ready: Option<&str>, blocked: Option<&str>, busy: Option<&str>) -> Self {
-        let checked = "a pattern is compiled when the key is read";
-        Self {
-            patterns: ScreenPatterns::new(ready, blocked).expect(checked),
-            busy: ScreenPatterns::new(None, busy).expect(checked),
-        }
-    }
-
-    /// Whether anything can ever be typed.
-    pub fn can_type(&self) -> bool {
-        self.patterns.can_type()
-    }
-
-    /// Reads a captured screen. A dialog wins over everything, work over a prompt.
-    pub fn read(&self, captured: &str) -> Screen {
-        match self.patterns.read(captured) {
-            Screen::Prompt | Screen::Draft if self.busy.read(captured) == Screen::Dialog => {
-                Screen::Busy
-            }
-            screen => screen,
-        }
-    }
-
-    /// What stands in the input row, if the screen is a [`Screen::Draft`].
-    pub fn draft(&self, captured: &str) -> Option<String> {
-        let drafted = self.read(captured) == Screen::Draft;
-        self.patterns.draft(captured).filter(|_| drafted)
-    }
+    pub screen: ScreenRules,
 }
 
 impl Preset {
     pub(crate) fn from_entries(name: &str, entries: &Entries) -> Self {
         let path = |field: &str| format!("agents.{name}.{field}");
-        let text = |field: &str| entries.value(&path(field)).map(|value| value.to_string());
         Self {
             name: name.to_owned(),
             command: entries.list(&path("command")),
@@ -95,13 +53,30 @@ impl Preset {
             keep: entries.list(&path("keep")),
             submit: entries.text(&path("submit")),
             settle: entries.duration(&path("settle")),
-            screen: AgentScreen::new(
-                text("ready").as_deref(),
-                text("blocked").as_deref(),
-                text("busy").as_deref(),
-            ),
+            screen: screen_rules(name, entries),
         }
     }
+}
+
+/// The patterns were checked when they were read.
+fn screen_rules(name: &str, entries: &Entries) -> ScreenRules {
+    let text = |field: &str| {
+        let value = entries.value(&format!("agents.{name}.{field}"));
+        value.map(|value| value.to_string())
+    };
+    let by_state = |table: &str| {
+        let pattern = |state: ScreenState| Some((state, text(&format!("{table}.{state}"))?));
+        ScreenState::NAMED.into_iter().filter_map(pattern).collect()
+    };
+    let texts = RuleTexts {
+        ready: text("ready"),
+        blocked: text("blocked"),
+        busy: text("busy"),
+        turn: text("turn"),
+        states: by_state("states"),
+        titles: by_state("titles"),
+    };
+    ScreenRules::new(&texts).expect("a pattern is compiled when the key is read")
 }
 
 /// The variables of the preset, then those of the file over them.

@@ -28,6 +28,8 @@ use std::ffi::OsString;
 use std::io::Write as _;
 use std::path::PathBuf;
 
+use gt_core::screen::{RuleTexts, ScreenRules};
+
 use agent::{Agent, Ending};
 use arguments::Arguments;
 use journal::{Happening, Journal};
@@ -50,6 +52,17 @@ pub const READY: &str = r"^>(?: (?<draft>.*))?\n[─_]+\n\? for shortcuts\z";
 
 /// The `blocked` pattern of the agent for `town.toml`: its dialog.
 pub const BLOCKED: &str = r"^Do you want to proceed\?\n\S+ 1\. Yes$";
+
+/// How its screen is read: [`READY`] and [`BLOCKED`], as a town does that has them in its
+/// `town.toml`.
+pub fn screen_rules() -> ScreenRules {
+    let texts = RuleTexts {
+        ready: Some(READY.to_owned()),
+        blocked: Some(BLOCKED.to_owned()),
+        ..RuleTexts::default()
+    };
+    ScreenRules::new(&texts).expect("its patterns parse")
+}
 
 /// Why an agent did not start.
 #[derive(Debug, thiserror::Error)]

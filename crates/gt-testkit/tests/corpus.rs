@@ -5,7 +5,11 @@
     reason = "the helpers of tests fail as the tests do"
 )]
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+
+use gt_core::screen::{Capture, Screen, ScreenState};
+use gt_host::config::Config;
 
 const PRESETS: [&str; 4] = ["claude", "codex", "gemini", "opencode"];
 
@@ -89,4 +93,107 @@ fn every_hook_payload_is_json_of_the_event_that_it_is_named_after() {
             assert_eq!(payload["hook_event_name"], event, "{name}");
         }
     }
+}
+
+/// A recorded screen, and what a person says that it shows.
+struct Recorded {
+    name: String,
+    state: String,
+    shown: Capture,
+}
+
+fn recorded(preset_name: &str) -> Vec<Recorded> {
+    let screens = files(&preset(preset_name), "txt");
+    let screens = screens.into_iter().map(|path| {
+        let text = fs_err::read_to_string(&path).unwrap();
+        let (header, screen) = text.split_once("\n---\n").unwrap();
+        let field = |name: &str| {
+            let line = header.lines().find_map(|line| line.strip_prefix(name));
+            line.unwrap().to_owned()
+        };
+        let name = path.file_stem().unwrap().to_string_lossy();
+        Recorded {
+            name: format!("{preset_name}/{name}"),
+            state: field("# state: "),
+            shown: Capture {
+                title: field("# title: "),
+                text: screen.to_owned(),
+            },
+        }
+    });
+    screens.collect()
+}
+
+/// Which readings of a recorded screen are exact. A turn that failed or was interrupted has ended;
+/// one that is tried again goes on, and may not say yet why it has to be. A dead or starting
+/// program is told by its process.
+fn exact(recorded: &Recorded) -> &'static [ScreenState] {
+    use ScreenState as State;
+    let goes_on = ["retry", "reconnecting", "connection-"];
+    let retries = goes_on.iter().any(|word| recorded.name.contains(word));
+    match recorded.state.as_str() {
+        "working" | "queued" => &[State::Working],
+        "background-work" => &[State::BackgroundWork],
+        "needs-approval" => &[State::NeedsApproval],
+        "needs-answer" => &[State::NeedsAnswer],
+        "draft" if recorded.name.contains("background") => &[State::BackgroundWork],
+        "idle" | "draft" | "interrupted" => &[State::Idle],
+        "limited" if retries => &[State::Limited, State::Working],
+        "limited" => &[State::Limited],
+        "auth-dead" if retries => &[State::AuthDead, State::Working],
+        "auth-dead" => &[State::AuthDead],
+        "server-error" if retries => &[State::Working],
+        "server-error" if recorded.name.contains("prompt-too-long") => &[State::ContextFull],
+        "server-error" => &[State::Idle],
+        "viewer" => &[State::Viewer, State::NeedsAnswer, State::Unknown],
+        "starting" | "exited" => &[State::Unknown, State::NeedsAnswer],
+        other => panic!("{}: {other}", recorded.name),
+    }
+}
+
+/// What must never be typed at: dialogs, work, and whatever is not known to be an empty prompt.
+fn is_no_prompt(recorded: &Recorded) -> bool {
+    !matches!(
+        recorded.state.as_str(),
+        "idle" | "interrupted" | "limited" | "auth-dead" | "server-error" | "background-work"
+    )
+}
+
+/// Covers F60, F66, F67: over all recorded screens no dialog, working screen, viewer or draft is
+/// taken for an empty prompt, and nearly every state is read as what it is.
+#[test]
+fn recorded_screens_are_read_as_what_they_show() {
+    let config = Config::default();
+    let mut wrong = Vec::new();
+    let mut unsafe_screens = Vec::new();
+    let mut table: BTreeMap<(String, &str), usize> = BTreeMap::new();
+    let mut below = Vec::new();
+    for preset_name in PRESETS {
+        let rules = &config.agent(preset_name).unwrap().screen;
+        let (mut right, mut all) = (0, 0);
+        for screen in recorded(preset_name) {
+            let reading = rules.explain(&screen.shown);
+            *table
+                .entry((screen.state.clone(), reading.state.as_str()))
+                .or_default() += 1;
+            if rules.read(&screen.shown) == Screen::Prompt && is_no_prompt(&screen) {
+                unsafe_screens.push(screen.name.clone());
+            }
+            all += 1;
+            if exact(&screen).contains(&reading.state) {
+                right += 1;
+            } else {
+                wrong.push(format!("{}: {} ({reading})", screen.name, reading.state));
+            }
+        }
+        if right * 100 < all * 95 {
+            below.push(format!("{preset_name}: {right} of {all}"));
+        }
+    }
+    let table = table
+        .iter()
+        .map(|((state, read), count)| format!("{state:16} read as {read:18} {count:3}\n"));
+    let report = format!("{}\n{}", table.collect::<String>(), wrong.join("\n"));
+    assert_eq!(unsafe_screens, [""; 0], "typed at:\n{report}");
+    assert!(below.is_empty(), "{below:?} exact:\n{report}");
 }

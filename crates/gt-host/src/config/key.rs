@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use gt_core::Role;
+use gt_core::screen::ScreenState;
 
 use super::kind::Kind;
 
@@ -207,6 +208,24 @@ pub const KEYS: &[Key] = &[
         default: Fallback::None,
         doc: "The program is at work when this matches, whatever prompt it shows: nothing is typed.",
     },
+    Key {
+        path: "agents.NAME.turn",
+        kind: Kind::Pattern,
+        default: Fallback::None,
+        doc: "Where the last turn begins in the transcript: what an earlier one said of limits and errors is history.",
+    },
+    Key {
+        path: "agents.NAME.states.STATE",
+        kind: Kind::Pattern,
+        default: Fallback::None,
+        doc: "The screen shows this state when it matches. Approvals, viewers and work are looked for anywhere, the rest in the last turn.",
+    },
+    Key {
+        path: "agents.NAME.titles.STATE",
+        kind: Kind::Pattern,
+        default: Fallback::None,
+        doc: "The terminal's title shows that it works or asks for approval when this matches, whatever the screen shows.",
+    },
     key(
         "agents.NAME.keep",
         Kind::Words,
@@ -297,6 +316,7 @@ pub(super) fn next_words(path: &[&str]) -> Vec<&'static str> {
         }
         match parts[path.len()] {
             "ROLE" => words.extend(Role::ALL.map(Role::as_str)),
+            "STATE" => words.extend(ScreenState::NAMED.map(ScreenState::as_str)),
             "NAME" | "VARIABLE" => {}
             word => words.push(word),
         }
@@ -319,6 +339,7 @@ fn is_word(part: &str, word: &str) -> bool {
         "ROLE" => Role::from_word(word).is_some(),
         "NAME" => !word.is_empty() && word.chars().all(|c| inner(c) || c == '-'),
         "VARIABLE" => super::kind::is_variable(word),
+        "STATE" => ScreenState::from_word(word).is_some(),
         part => part == word,
     }
 }

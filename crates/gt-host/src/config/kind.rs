@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use gt_core::screen::ScreenPatterns;
+use gt_core::screen::check_pattern;
 use serde_json::json;
 
 use super::duration;
@@ -243,8 +243,8 @@ fn list(value: &toml_edit::Value) -> Result<Vec<String>, String> {
 }
 
 fn pattern(text: &str) -> Result<Value, String> {
-    match ScreenPatterns::new(Some(text), None) {
-        Ok(_) => Ok(Value::Text(text.to_owned())),
+    match check_pattern(text) {
+        Ok(()) => Ok(Value::Text(text.to_owned())),
         Err(error) => Err(format!("is not a regular expression: {}", error.message)),
     }
 }

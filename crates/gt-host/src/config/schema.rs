@@ -1,6 +1,7 @@
 //! The JSON schema of town.toml, for editors, from the table of keys.
 
 use gt_core::Role;
+use gt_core::screen::ScreenState;
 use serde_json::{Map, Value, json};
 
 use super::key::{Fallback, KEYS, Key};
@@ -41,6 +42,10 @@ fn table(keys: &[(&Key, Vec<&'static str>)]) -> Value {
         };
         match word {
             "NAME" | "VARIABLE" => others = inner,
+            "STATE" => {
+                let words = ScreenState::NAMED.map(ScreenState::as_str);
+                properties.extend(words.map(|word| (word.to_owned(), inner.clone())));
+            }
             "ROLE" => {
                 properties.extend(Role::ALL.map(|role| (role.as_str().to_owned(), inner.clone())));
             }

@@ -292,6 +292,7 @@ fn the_schema_has_every_key() {
             here = match part {
                 "NAME" | "VARIABLE" => &here["additionalProperties"],
                 "ROLE" => &here["properties"]["deacon"],
+                "STATE" => &here["properties"]["working"],
                 part => &here["properties"][part],
             };
         }

@@ -1,10 +1,16 @@
+use gt_core::screen::{Capture, Screen};
+
 use super::*;
 use crate::config::Config;
 
 #[track_caller]
 fn check(preset: &str, screen: &str, expect: Screen) {
     let config = Config::default();
-    let found = config.agent(preset).unwrap().screen.read(screen);
+    let found = config
+        .agent(preset)
+        .unwrap()
+        .screen
+        .read(&Capture::untitled(screen));
     assert_eq!(found, expect, "{preset} on:\n{screen}");
 }
 
@@ -160,10 +166,9 @@ fn codex_is_read() {
         "• Done.\n\n─ Worked for 6s • 15:36 ─\n\n› Ask Codex to do anything\n\n  gpt-5 · ~/proj",
         Screen::Prompt,
     );
-    check("codex", "› Ask Codex to do anything", Screen::Prompt);
     check(
         "codex",
-        "› hello\n\n• Hi.\n\n› half a line\n\n  100% context left",
+        "› hello\n\n• Hi.\n\n› half a line\n\n  gpt-5 · ~/proj",
         Screen::Draft,
     );
     check(
@@ -215,23 +220,20 @@ fn gemini_is_read() {
 
 #[test]
 fn opencode_is_read() {
+    let boxed = |row: &str, below: &str| {
+        format!("  ┃\n  ┃{row}\n  ┃\n  ┃  Build · Some Model\n  ╹▀▀▀▀▀▀▀▀\n   {below}\n")
+    };
+    let hint = "  Ask anything… \"Fix broken tests\"";
+    check("opencode", &boxed(hint, "~/proj"), Screen::Prompt);
+    check("opencode", &boxed("", "~/proj"), Screen::Prompt);
+    check("opencode", &boxed("  half a line", "~/proj"), Screen::Draft);
     check(
         "opencode",
-        "┃  Ask anything… \"Fix broken tests\"\n┃  Build  fake-model",
-        Screen::Prompt,
-    );
-    check(
-        "opencode",
-        "┃  half a line\n┃  Build  fake-model",
-        Screen::Busy,
-    );
-    check(
-        "opencode",
-        "┃  Ask anything…\n  ■■■■■■⬝⬝  esc interrupt",
+        &boxed("", "■■■■■■⬝⬝  esc interrupt"),
         Screen::Busy,
     );
     let dialog =
-        "△ Permission required\n  $ ls\n Allow once   Allow always   Reject\n┃ Ask anything…";
+        "  ┃  △ Permission required\n  $ ls\n Allow once   Allow always   Reject\n┃ Ask anything…";
     check("opencode", dialog, Screen::Dialog);
 }
 

@@ -124,6 +124,11 @@ impl Command {
         }
     }
 
+    /// Prints the title that a pane's program set.
+    pub fn pane_title(pane: &PaneId) -> Self {
+        Self::of(["display-message", "-p", "-t", &pane.0, "#{pane_title}"])
+    }
+
     /// Reads a file into a paste buffer. Over control mode a file that cannot be read shows only
     /// in the next use of the buffer: the reply of this command says that all is well.
     pub fn load_buffer(buffer: &str, file: &Path) -> Self {

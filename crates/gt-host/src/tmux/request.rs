@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use gt_core::Exit;
+use gt_core::screen::Capture;
 use jiff::Timestamp;
 
 use crate::tmux::command::{Command, Key, NewSession, PaneId, SessionId};
@@ -92,6 +93,21 @@ pub fn capture(pane: &PaneId, history: u32) -> Request<String> {
     ask(Command::capture_pane(pane, history), |lines| {
         Some(String::from_utf8_lossy(&lines.join(&b'\n')).into_owned())
     })
+}
+
+/// Looks at what a pane shows: its title, and its visible screen as [`capture`] reads it.
+pub fn look(pane: &PaneId) -> Request<Capture> {
+    Request {
+        commands: vec![Command::pane_title(pane), Command::capture_pane(pane, 0)],
+        cleanup: Vec::new(),
+        read: |lines| {
+            let (title, screen) = lines.split_first()?;
+            Some(Capture {
+                title: String::from_utf8_lossy(title).into_owned(),
+                text: String::from_utf8_lossy(&screen.join(&b'\n')).into_owned(),
+            })
+        },
+    }
 }
 
 /// Pastes a file into a pane as one bracketed paste, without Enter. The path must be absolute, and

@@ -100,9 +100,9 @@ fn end_of(draft: &str, columns: u16) -> String {
 
 #[cfg(test)]
 mod tests {
-    use gt_core::screen::{Screen, ScreenPatterns};
+    use gt_core::screen::{Capture, Screen};
 
-    use super::super::{BLOCKED, READY};
+    use super::super::screen_rules;
     use super::*;
 
     const SIZE: Size = Size {
@@ -112,12 +112,12 @@ mod tests {
 
     #[track_caller]
     fn check(panel: &Panel<'_>, expect: Screen) {
-        let patterns = ScreenPatterns::new(Some(READY), Some(BLOCKED)).unwrap();
         let screen = format!(
             "❯ 1. Yes\n> old\n{}\n\n\n",
             panel_rows(SIZE, panel).join("\n")
         );
-        assert_eq!(patterns.read(&screen), expect, "{screen}");
+        let shown = Capture::untitled(&screen);
+        assert_eq!(screen_rules().read(&shown), expect, "{screen}");
     }
 
     #[test]
@@ -145,9 +145,9 @@ mod tests {
 
     #[test]
     fn a_transcript_that_quotes_a_prompt_is_no_prompt() {
-        let patterns = ScreenPatterns::new(Some(READY), Some(BLOCKED)).unwrap();
+        let quoted = ">\n────\n? for shortcuts\nand so on";
         assert_eq!(
-            patterns.read(">\n────\n? for shortcuts\nand so on"),
+            screen_rules().read(&Capture::untitled(quoted)),
             Screen::Busy
         );
     }

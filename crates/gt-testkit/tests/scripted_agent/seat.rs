@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
-use gt_core::screen::{Screen, ScreenPatterns};
+use gt_core::screen::{Capture, Screen};
 use gt_host::clock;
-use gt_testkit::scripted_agent::{BLOCKED, JOURNAL_VARIABLE, READY};
+use gt_testkit::scripted_agent::{JOURNAL_VARIABLE, screen_rules};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags, open};
 use rustix::process::{Pid, Signal, ioctl_tiocsctty, kill_process, setsid};
@@ -221,8 +221,8 @@ impl Seat {
     /// Reads the screen until it is of this kind.
     #[track_caller]
     pub(crate) fn wait_for(&mut self, expect: Screen) -> String {
-        let patterns = ScreenPatterns::new(Some(READY), Some(BLOCKED)).unwrap();
-        self.wait_until(|screen| patterns.read(screen) == expect)
+        let rules = screen_rules();
+        self.wait_until(|screen| rules.read(&Capture::untitled(screen)) == expect)
     }
 
     /// Reads the screen until it shows this.

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use gt_core::screen::{Screen, ScreenPatterns};
+use gt_core::screen::{Capture, Screen};
 use gt_host::clock;
 use gt_host::command::Program;
-use gt_testkit::scripted_agent::{BLOCKED, JOURNAL_VARIABLE, READY};
+use gt_testkit::scripted_agent::{JOURNAL_VARIABLE, screen_rules};
 use tempfile::TempDir;
 
 use super::seat::{PATIENCE, program};
@@ -44,11 +44,11 @@ impl Server {
 
     #[track_caller]
     fn wait_for(&self, expect: Screen) {
-        let patterns = ScreenPatterns::new(Some(READY), Some(BLOCKED)).unwrap();
+        let rules = screen_rules();
         let until = clock::monotonic() + PATIENCE;
         loop {
             let screen = self.tmux(&["capture-pane", "-p", "-t", "agent"]);
-            if patterns.read(&screen) == expect {
+            if rules.read(&Capture::untitled(&screen)) == expect {
                 return;
             }
             assert!(clock::monotonic() < until, "no {expect:?}:\n{screen}");
