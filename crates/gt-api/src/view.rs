@@ -216,6 +216,23 @@ pub struct MailCheck {
     pub has_new: bool,
 }
 
+/// What a screen shows by the rules of a preset: `gt agent explain`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ScreenReading {
+    /// The state, such as `idle` or `needs-approval`; `unknown` where no rule matches.
+    pub state: String,
+    /// The rule and the line, in words.
+    pub evidence: String,
+    /// The key of the rule that decided.
+    pub rule: Option<String>,
+    /// The line on which it matched.
+    pub line: Option<String>,
+    /// Whether text may be typed: only at an empty prompt.
+    pub may_type: bool,
+    /// What the input row shows, in words.
+    pub input: String,
+}
+
 /// One rig: `gt rig list`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Rig {

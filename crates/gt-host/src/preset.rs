@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use gt_core::screen::{RuleTexts, ScreenRules, ScreenState};
 
-use crate::config::Value;
 use crate::config::entries::Entries;
+use crate::config::{Mistake, Value};
 
 /// The presets. `generic` has no command and no pattern: what is built on it is never typed at.
 pub const NAMES: [&str; 5] = ["claude", "codex", "gemini", "opencode", "generic"];
@@ -40,6 +40,35 @@ pub struct Preset {
     pub settle: Duration,
     /// What its screen says.
     pub screen: ScreenRules,
+}
+
+/// Checks the file of one preset: the keys of `[agents.NAME]`.
+///
+/// # Errors
+/// Every mistake, with its line and key.
+pub fn check(text: &str) -> Result<(), Vec<Mistake>> {
+    const ANY: &str = "preset";
+    let inside = format!("agents.{ANY}.");
+    let entries = Entries::read_in(text, &["agents", ANY]).map_err(|mistakes| {
+        let outside = |mut mistake: Mistake| {
+            mistake.key = mistake.key.replacen(&inside, "", 1);
+            mistake.suggestion = mistake
+                .suggestion
+                .map(|suggestion| suggestion.replacen(&inside, "", 1));
+            mistake
+        };
+        mistakes.into_iter().map(outside).collect::<Vec<Mistake>>()
+    })?;
+    let has = |field: &str| entries.get(&format!("{inside}{field}")).is_some();
+    if has("command") {
+        return Ok(());
+    }
+    Err(vec![Mistake {
+        line: 1,
+        key: "command".to_owned(),
+        problem: "is missing: what is to be started".to_owned(),
+        suggestion: None,
+    }])
 }
 
 impl Preset {

@@ -99,6 +99,9 @@ pub(crate) enum Command {
     /// List the agents.
     #[command(visible_alias = "ag")]
     Agents(Json),
+    /// Try what is known of an agent's program: its preset and its screen rules.
+    #[command(subcommand)]
+    Agent(Agent),
     /// Go to an agent's terminal; start it first if it does not run.
     Attach {
         /// Which, such as `mayor` or `RIG/crew/NAME`.
@@ -186,6 +189,29 @@ pub(crate) enum Config {
     Check,
     /// Print the JSON schema of town.toml, for editors.
     Schema,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Agent {
+    /// Check a preset's file; a mistake is named with its line and key.
+    Check {
+        /// A file with the keys of [agents.NAME], such as `aider.toml`.
+        file: PathBuf,
+    },
+    /// Say what a screen shows by the rules of a preset, and on which line.
+    Explain {
+        /// A file with the screen, such as `gt peek AGENT` prints; `-` for standard input.
+        #[arg(long, value_name = "FILE")]
+        screen: PathBuf,
+        /// A preset, or [agents.NAME] of the town around the current directory.
+        #[arg(long, value_name = "NAME")]
+        preset: String,
+        /// The terminal's title, which some programs say their state in.
+        #[arg(long, default_value = "")]
+        title: String,
+        #[command(flatten)]
+        json: Json,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,5 +1,6 @@
 //! The commands: one file a verb or family, each a free function that reads straight down.
 
+pub(crate) mod agent;
 pub(crate) mod agents;
 pub(crate) mod attach;
 pub(crate) mod config;
@@ -51,6 +52,7 @@ pub(crate) fn run(cli: Cli) -> CliResult {
         Command::Why { agent, json } => why::why(&town()?, &agent, json),
         Command::Events(arguments) => events::events(&town()?, &arguments),
         Command::Doctor(arguments) => doctor::doctor(&town()?, &arguments),
+        Command::Agent(verb) => agent::agent(cli.town.as_deref(), verb),
         Command::Agents(json) => agents::agents(&town()?, json),
         Command::Attach { agent } => attach::attach(&town()?, &agent),
         Command::Peek { agent } => peek::peek(&town()?, &agent),

@@ -257,3 +257,27 @@ fn every_preset_but_generic_can_be_started_and_typed_at() {
         assert_eq!(preset.submit, "Enter", "{name}: nothing but Enter is sent");
     }
 }
+
+/// A mistake in a preset's file is named as it is written there.
+#[test]
+fn a_presets_file_is_checked() {
+    let said = |text: &str| -> Vec<String> {
+        let mistakes = super::check(text).err().unwrap_or_default();
+        mistakes.iter().map(ToString::to_string).collect()
+    };
+    assert_eq!(said("command = ['aider']\nready = '^> $'"), [""; 0]);
+    assert_eq!(
+        said("command = ['aider']\nredy = '^> $'\n[states]\nlimitd = 'x'\nworking = '(['\n")[..2],
+        [
+            "line 2: `redy` is not a key; did you mean `ready`?",
+            "line 4: `states.limitd` is not a key; did you mean `states.limited`?",
+        ]
+    );
+    assert_eq!(
+        said("ready = '^> $'"),
+        ["line 1: `command` is missing: what is to be started"]
+    );
+    for (name, text) in TEXTS.into_iter().filter(|(name, _)| *name != "generic") {
+        assert_eq!(said(text), [""; 0], "{name}");
+    }
+}

@@ -109,7 +109,8 @@ fn pages(command: &clap::Command) -> CliResult<Vec<Page>> {
 /// The schema of every view, by the command that prints it with `--json`. A list of messages is a
 /// list of what `mail read` prints; `events` prints one a line.
 fn schemas() -> Map<String, Value> {
-    let views: [(&str, Schema); 11] = [
+    let views: [(&str, Schema); 12] = [
+        ("agent explain", schema_for!(view::ScreenReading)),
         ("agents", schema_for!(Vec<view::Agent>)),
         ("config show", schema_for!(Vec<Entry>)),
         ("daemon status", schema_for!(view::Daemon)),
