@@ -173,14 +173,25 @@ impl Daemon {
         })
     }
 
+    /// What the last beat decided about an agent, in one line.
+    pub(crate) fn decision(&self, agent: &AgentId) -> String {
+        match self.planned_wait(agent) {
+            None => self.waits_on(agent),
+            Some(waiting) => match waiting.until {
+                Some(until) => format!("it waits on {} until {until:.3}", waiting.on),
+                None => format!("it waits on {}", waiting.on),
+            },
+        }
+    }
+
+    fn planned_wait(&self, agent: &AgentId) -> Option<&plan::Waiting> {
+        let mut waiting = self.plan.waiting.iter();
+        waiting.find(|waiting| waiting.agent == *agent)
+    }
+
     /// What an agent waits on, in one line.
-    pub(crate) fn waits_on(&self, agent: &AgentId) -> String {
-        if let Some(waiting) = self
-            .plan
-            .waiting
-            .iter()
-            .find(|waiting| waiting.agent == *agent)
-        {
+    fn waits_on(&self, agent: &AgentId) -> String {
+        if let Some(waiting) = self.planned_wait(agent) {
             return waiting.on.clone();
         }
         match self.plan.steps.iter().find(|step| step.agent == *agent) {

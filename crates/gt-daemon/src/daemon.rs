@@ -202,12 +202,25 @@ impl Hands {
 /// After this, what could not be observed is looked at again, without waiting for the heartbeat.
 const AGAIN: Duration = Duration::from_secs(2);
 
+/// What was known until now and fails is looked at again after this, once: a process takes some
+/// milliseconds to die, and a server as long to be started anew.
+const SOON: Duration = Duration::from_millis(50);
+
 impl Hands {
     /// Tells the loop after a while, to look again at what was unknown.
     pub(crate) fn tell_again(self: &Rc<Self>, event: Event) {
+        self.tell_after(AGAIN, event);
+    }
+
+    /// Tells the loop in a moment, to look again at what may have been caught in mid-change.
+    pub(crate) fn tell_soon(self: &Rc<Self>, event: Event) {
+        self.tell_after(SOON, event);
+    }
+
+    fn tell_after(self: &Rc<Self>, pause: Duration, event: Event) {
         let hands = Rc::clone(self);
         tokio::task::spawn_local(async move {
-            tokio::time::sleep(AGAIN).await;
+            tokio::time::sleep(pause).await;
             hands.tell(event).await;
         });
     }

@@ -156,8 +156,10 @@ impl Daemon {
         if let Observed::Unknown(reason) = &listing {
             if self.listing.known().is_some() {
                 self.note(EventKind::Unobservable, None, format!("tmux: {reason}"));
+                self.hands.tell_soon(Event::LookAtTmux);
+            } else {
+                self.hands.tell_again(Event::LookAtTmux);
             }
-            self.hands.tell_again(Event::LookAtTmux);
         }
         self.listing = listing;
         for seat in self.seats.values_mut() {

@@ -211,7 +211,7 @@ impl Daemon {
         let mut why = Why {
             agent: self.agent(seat),
             goal: describe_goal(&snapshot, facts),
-            decision: self.waits_on(&agent),
+            decision: self.decision(&agent),
             facts: describe(facts),
             events: Vec::new(),
         };
@@ -293,7 +293,7 @@ fn pane_text(pane: &Observed<Option<Pane>>) -> String {
 fn launch_text(launch: &Result<(), String>) -> String {
     match launch {
         Ok(()) => "its program and work directory are there".to_owned(),
-        Err(lack) => lack.clone(),
+        Err(lack) => format!("it lacks {lack}"),
     }
 }
 

@@ -152,13 +152,13 @@ fn seat(config: &Config, agent: &AgentId, paths: &TownPaths, theme: Option<&str>
 
 /// Whether a successor could be started, asked before its predecessor is stopped: its work
 /// directory is there, and its program is found on `path`, the agent's own `PATH`. The inner error
-/// says what is missing; what could not be looked at is unknown.
+/// names what is missing, to follow "waits on"; what could not be looked at is unknown.
 pub fn launch_readiness(seat: &SeatSpec, path: &str) -> Observed<Result<(), String>> {
     match is_directory(&seat.work_dir) {
         Ok(true) => {}
         Ok(false) => {
             return Observed::Known(Err(format!(
-                "the work directory `{}` is not there",
+                "the work directory `{}`, which is not there",
                 seat.work_dir.display()
             )));
         }
@@ -167,12 +167,15 @@ pub fn launch_readiness(seat: &SeatSpec, path: &str) -> Observed<Result<(), Stri
         }
     }
     let Some(program) = seat.preset.command.first() else {
-        return Observed::Known(Err(format!("agent `{}` has no command", seat.preset.name)));
+        return Observed::Known(Err(format!(
+            "a command for agent `{}`, which has none",
+            seat.preset.name
+        )));
     };
     find_program(program, path, &seat.work_dir).map(|found| match found {
         true => Ok(()),
         false => Err(format!(
-            "the program `{program}` is not found on the agent's PATH"
+            "the program `{program}`, which is not found on the agent's PATH"
         )),
     })
 }

@@ -1,6 +1,6 @@
 //! The client's end of the daemon's socket: one request, one answer, no runtime.
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Error, ErrorKind, Write as _};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ impl Client {
             Err(error)
                 if matches!(
                     error.kind(),
-                    std::io::ErrorKind::NotFound | std::io::ErrorKind::ConnectionRefused
+                    ErrorKind::NotFound | ErrorKind::ConnectionRefused
                 ) =>
             {
                 Ok(None)
@@ -92,7 +92,7 @@ impl Client {
         let mut answer = String::new();
         BufReader::with_capacity(READ, &self.stream)
             .read_line(&mut answer)
-            .doing("read the daemon's answer")?;
+            .map_err(|error| unanswered(error, deadline))?;
         match serde_json::from_str(&answer).doing("read the daemon's answer")? {
             Response::Error { message, refused } => {
                 let kind = if refused { Kind::Refused } else { Kind::Failed };
@@ -100,6 +100,19 @@ impl Client {
             }
             response => Ok(response),
         }
+    }
+}
+
+/// Why there is no answer: none came in time, or the connection failed.
+fn unanswered(error: Error, deadline: Duration) -> CliError {
+    match error.kind() {
+        ErrorKind::WouldBlock | ErrorKind::TimedOut => {
+            let message = format!("the daemon runs and did not answer within {deadline:?}");
+            CliError::new(Kind::DaemonSilent, message).hint(
+                "`gt doctor` looks at it; `gt daemon restart` replaces it and keeps the agents",
+            )
+        }
+        _ => CliError::failed("cannot read the daemon's answer").caused_by(error),
     }
 }
 

@@ -17,6 +17,8 @@ pub(crate) enum Kind {
     NotInATown,
     /// The daemon does not run.
     DaemonNotRunning,
+    /// The daemon runs and does not answer.
+    DaemonSilent,
     /// Refused, since it would be unsafe.
     Refused,
     /// Nothing to say: a command whose exit code is its answer, such as `gt mail check`.
@@ -57,8 +59,9 @@ impl CliError {
         self
     }
 
+    /// Adds what caused it.
     #[must_use]
-    fn caused_by(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+    pub(crate) fn caused_by(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         self.source = Some(source.into());
         self
     }
@@ -66,7 +69,7 @@ impl CliError {
     /// The exit code that the manual documents.
     pub(crate) fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self.kind {
-            Kind::Failed | Kind::Answer => exit_code::FAILED,
+            Kind::Failed | Kind::DaemonSilent | Kind::Answer => exit_code::FAILED,
             Kind::Usage => exit_code::USAGE,
             Kind::NotInATown => exit_code::NOT_IN_A_TOWN,
             Kind::DaemonNotRunning => exit_code::DAEMON_NOT_RUNNING,

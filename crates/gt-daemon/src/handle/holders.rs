@@ -174,7 +174,7 @@ impl Daemon {
         match process::is_alive(process) {
             Observed::Known(true) => {
                 seat.holder = Observed::unknown("its holder hung up and is connected to again");
-                self.connect(agent);
+                self.hands.tell_soon(Event::HolderReady(agent.clone()));
             }
             Observed::Known(false) => {
                 self.bury_holder(agent, incarnation, incarnation.is_none(), true);

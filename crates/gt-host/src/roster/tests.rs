@@ -117,10 +117,10 @@ fn a_seat_is_ready_when_directory_and_program_are_there() {
         &world,
         &seat,
         &path,
-        "the work directory `mayor` is not there",
+        "the work directory `mayor`, which is not there",
     );
     fs_err::create_dir(world.paths.root().join("mayor")).unwrap();
-    let absent = "the program `claude` is not found on the agent's PATH";
+    let absent = "the program `claude`, which is not found on the agent's PATH";
     check_missing(&world, &seat, &path, absent);
     world.write_program("bin/claude", 0o644);
     check_missing(&world, &seat, &path, absent);

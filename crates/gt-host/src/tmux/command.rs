@@ -236,6 +236,14 @@ impl Command {
     }
 }
 
+impl Command {
+    /// Which command it is, for messages about tmux rather than about what was asked of it.
+    pub(super) fn name(&self) -> String {
+        let name = self.words.first();
+        name.map_or_else(String::new, |name| name.to_string_lossy().into_owned())
+    }
+}
+
 impl fmt::Display for Command {
     /// The command for messages, cut where it gets long: arguments may hold a whole prompt.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -166,7 +166,7 @@ impl TmuxError {
     pub(super) fn timed_out(server: &Server, command: &Command) -> Self {
         Self::TimedOut {
             socket: server.socket.clone(),
-            command: command.to_string(),
+            command: command.name(),
             deadline: server.deadline,
         }
     }
@@ -174,7 +174,7 @@ impl TmuxError {
     pub(super) fn disconnected(server: &Server, command: &Command, reason: &str) -> Self {
         Self::Disconnected {
             socket: server.socket.clone(),
-            command: command.to_string(),
+            command: command.name(),
             reason: reason.to_owned(),
         }
     }

@@ -234,11 +234,7 @@ fn end_tmux(context: &Context, agents: &[AgentId], tmux: Tmux, left: &mut Left) 
     };
     let server = Server::new(&paths.tmux_socket(), &paths.tmux_config(), deadline);
     match strangers(context, &server, agents) {
-        Ok(strangers) if strangers.is_empty() => {
-            if let Err(error) = server.kill() {
-                left.push(chain(&error));
-            }
-        }
+        Ok(strangers) if strangers.is_empty() => end_server(&server, left),
         Ok(strangers) => {
             left.push(format!(
                 "the tmux server stays for sessions that are not the town's: {}",
@@ -247,11 +243,16 @@ fn end_tmux(context: &Context, agents: &[AgentId], tmux: Tmux, left: &mut Left) 
         }
         Err(TmuxError::NoServer { .. }) => {}
         // A server that does not answer holds nothing that could be asked for.
-        Err(_) => {
-            if let Err(error) = server.kill() {
-                left.push(chain(&error));
-            }
-        }
+        Err(_) => end_server(&server, left),
+    }
+}
+
+/// Ends the server, and removes the socket that one which was killed leaves behind.
+fn end_server(server: &Server, left: &mut Left) {
+    match server.kill() {
+        // It may be gone already; one that stays is replaced by the next server.
+        Ok(()) => drop(fs_err::remove_file(server.socket())),
+        Err(error) => left.push(chain(&error)),
     }
 }
 

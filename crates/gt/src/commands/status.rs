@@ -12,7 +12,7 @@ use gt_host::lock;
 use crate::cli::Json;
 use crate::client::{Client, unexpected};
 use crate::context::Context;
-use crate::error::CliResult;
+use crate::error::{CliResult, Kind};
 use crate::{printer, wait};
 
 mod offline;
@@ -64,7 +64,8 @@ fn ask(context: &Context, request: Request) -> CliResult<Option<Response>> {
     };
     match client.ask(request) {
         Ok(response) => Ok(Some(response)),
-        // It ended while it was asked.
+        // It hangs, or ended while it was asked: what can be seen without it is shown.
+        Err(error) if error.kind == Kind::DaemonSilent => Ok(None),
         Err(_) if is_gone(context) => Ok(None),
         Err(error) => Err(error),
     }

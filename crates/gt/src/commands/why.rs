@@ -40,10 +40,11 @@ fn render(why: &Why) -> String {
     );
     lines.extend(why.facts.iter().map(|line| format!("  fact      {line}")));
     lines.extend(why.events.iter().map(|event| {
-        format!(
-            "  {}  {} by {}: {}",
-            event.at, event.kind, event.actor, event.text
-        )
+        let what = format!("  {}  {} by {}", event.at, event.kind, event.actor);
+        match event.text.as_str() {
+            "" => what,
+            text => format!("{what}: {text}"),
+        }
     }));
     lines.push(String::new());
     lines.join("\n")

@@ -1,5 +1,6 @@
 //! A person at a terminal goes to an agent's. The terminal is a tmux of the test's own.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use gt_host::command::Program;
@@ -21,9 +22,19 @@ impl<'a> Terminal<'a> {
         let configuration = configuration.display().to_string();
         let root = town.root().display().to_string();
         let begin = ["-f", &configuration, "new-session", "-d", "-x100", "-y30"];
-        let program = ["-c", &root, "env", "-u", "TMUX", env!("CARGO_BIN_EXE_gt")];
+        // tmux does not always know how a pane's program ended; the shell does.
+        let script = format!(
+            "env -u TMUX \"$0\" \"$@\"; echo $? > {}",
+            terminal.end_file().display()
+        );
+        let program = ["-c", &root, "sh", "-c", &script, env!("CARGO_BIN_EXE_gt")];
         terminal.tmux(&[&begin[..], &program, gt].concat());
         terminal
+    }
+
+    /// Holds the command's exit code once it has ended.
+    fn end_file(&self) -> PathBuf {
+        self.town.beside().join("terminal.end")
     }
 
     fn tmux(&self, arguments: &[&str]) -> String {
@@ -58,8 +69,8 @@ impl<'a> Terminal<'a> {
         });
         self.press(&["d"]);
         self.town.wait_for("the end of the command", || {
-            let end = self.tmux(&["display-message", "-p", "#{pane_dead} #{pane_dead_status}"]);
-            (end.trim() == "1 0").then_some(())
+            let end = fs_err::read_to_string(self.end_file()).unwrap_or_default();
+            (end == "0\n").then_some(())
         });
     }
 

@@ -249,7 +249,7 @@ fn a_missing_program_is_named_and_waited_for() {
     );
     assert!(said.contains("deacon does not run"), "{said}");
     assert!(
-        said.contains(&format!("`{}` is not found", program.display())),
+        said.contains(&format!("`{}`, which is not found", program.display())),
         "{said}"
     );
     assert_supervised(&town, "mayor");

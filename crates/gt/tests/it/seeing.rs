@@ -264,7 +264,7 @@ fn what_waits_says_on_what_and_events_tell_how_it_came() {
     let why = town.gt(&["why", "mayor"]).ok();
     for line in [
         "mayor is exited",
-        "decision  restart back-off",
+        "decision  it waits on restart back-off",
         "exited by daemon: exit code 3",
     ] {
         assert!(why.contains(line), "{line}\n{why}");

@@ -46,6 +46,7 @@ fn down_leaves_nothing_running_and_up_brings_it_back() {
         );
     }
     assert!(!town.status().daemon.running);
+    assert!(!town.paths().tmux_socket().exists(), "a socket is left");
     let refused = town.gt(&["mayor", "start"]).code(1);
     assert!(refused.contains("the town is down"), "{refused}");
     town.gt(&["up"]).ok();
@@ -63,6 +64,20 @@ fn a_town_without_its_mayor_directory_goes_down() {
     assert!(deacon.pid.is_some(), "{deacon:?}");
     town.gt(&["down"]).ok();
     assert_eq!(town.marked(), []);
+}
+
+/// Covers F39: a daemon that hangs hides the town from nobody.
+#[test]
+fn a_daemon_that_hangs_leaves_the_status_that_is_seen_without_it() {
+    let town = town("");
+    town.gt(&["up"]).ok();
+    let mayor = town.wait_for_run("mayor", None);
+    let daemon = process::identify(town.daemon_pid()).unwrap().unwrap();
+    process::signal(daemon, Signal::STOP).unwrap();
+    let status = town.gt(&["status"]).ok();
+    process::signal(daemon, Signal::CONT).unwrap();
+    assert!(status.contains("does not answer on its socket"), "{status}");
+    assert!(status.contains(&mayor.pid.unwrap().to_string()), "{status}");
 }
 
 /// Covers F20, D20: a daemon that was killed comes back to agents that never noticed.
