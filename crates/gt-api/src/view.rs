@@ -84,8 +84,18 @@ pub enum State {
     Starting,
     /// It is active.
     Working,
-    /// It shows a dialog that a person must answer.
+    /// It asks whether it may do something: a person must answer.
+    NeedsApproval,
+    /// It shows another dialog that a person must answer.
     NeedsAnswer,
+    /// A limit of its account or model is reached.
+    Limited,
+    /// Its login or key is refused.
+    AuthDead,
+    /// Its model is not to be had.
+    ModelUnavailable,
+    /// Its context is full.
+    ContextFull,
     /// It runs, is not active and owes nothing that is overdue.
     Idle,
     /// It was poked and does not answer.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use gt_core::AgentId;
 use gt_core::event::{EventKind, NewEvent};
 use gt_core::incarnation::{Exit, Incarnation, IncarnationId, ProcessId};
-use gt_core::memory::{AgentMemory, Cause, PokeResult};
+use gt_core::memory::{AgentMemory, Cause};
 use gt_core::observed::chain;
 use gt_core::plan::{Action, ActionKind, RequestEnd, Step, StopPurpose};
 use gt_core::snapshot::Pane;
@@ -24,7 +24,7 @@ use uuid::Uuid;
 use crate::daemon::{Daemon, Hands};
 use crate::event::Event;
 use crate::link::Link;
-use crate::poke;
+use crate::poke::{self, Tried};
 use crate::terminal::{Owner, pane_id, session_id};
 
 /// How long the capture of a last screen may hold a restart up.
@@ -56,7 +56,7 @@ pub(crate) enum Outcome {
     Poked {
         incarnation: IncarnationId,
         misses: u32,
-        result: PokeResult,
+        tried: Tried,
         at: Timestamp,
     },
     /// The request was written; the store will show it.
@@ -442,12 +442,12 @@ fn begin_stop(daemon: &mut Daemon, step: &Step, incarnation: IncarnationId, purp
     let kind = step.action.kind();
     spawn(hands, step.agent.clone(), kind, move |hands| async move {
         if purpose == StopPurpose::Unresponsive
-            && let Some(result) = poke::look_before_stop(&hands, &spec, pane, quiet).await?
+            && let Some(tried) = poke::look_before_stop(&hands, &spec, pane, quiet).await?
         {
             return Ok(Outcome::Poked {
                 incarnation,
                 misses,
-                result,
+                tried,
                 at: clock::now(),
             });
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use gt_core::incarnation::IncarnationId;
 use gt_core::memory::PokeResult;
-use gt_core::screen::{Capture, Screen, digest};
+use gt_core::screen::{Capture, Reading, Screen, ScreenRules, digest};
 use gt_core::snapshot::Pane;
 use gt_core::time::elapsed;
 use gt_host::roster::SeatSpec;
@@ -37,6 +37,36 @@ pub(crate) struct Message {
     pub(crate) owner: Owner,
 }
 
+/// How it went, with what the screen showed where nothing was typed.
+#[derive(Debug)]
+pub(crate) struct Tried {
+    pub(crate) result: PokeResult,
+    pub(crate) shown: Option<Reading>,
+}
+
+impl Tried {
+    /// Nothing was typed, or not taken, on this screen.
+    fn not_typed(rules: &ScreenRules, capture: &Capture) -> Self {
+        Self {
+            result: PokeResult::NotTyped {
+                screen: rules.read(capture),
+                digest: digest(&capture.text),
+            },
+            shown: Some(rules.explain(capture)),
+        }
+    }
+}
+
+impl From<PokeResult> for Tried {
+    /// A result that no screen explains.
+    fn from(result: PokeResult) -> Self {
+        Self {
+            result,
+            shown: None,
+        }
+    }
+}
+
 /// Brings the message, or says why not.
 pub(crate) async fn bring(
     hands: Rc<Hands>,
@@ -52,18 +82,16 @@ pub(crate) async fn bring(
         pane: &message.pane.pane,
     };
     let its_own = hands.terminal.is_of(&message.pane, &message.owner).await;
-    let result = if !its_own.unwrap_or(false) || person_at(&hands, &message).await {
-        PokeResult::NotTried
+    let tried = if !its_own.unwrap_or(false) || person_at(&hands, &message).await {
+        PokeResult::NotTried.into()
     } else {
-        typing
-            .bring(&message.text)
-            .await
-            .unwrap_or(PokeResult::NotTried)
+        let brought = typing.bring(&message.text).await;
+        brought.unwrap_or_else(|_| PokeResult::NotTried.into())
     };
     Ok(Outcome::Poked {
         incarnation: message.incarnation,
         misses: message.misses,
-        result,
+        tried,
         at,
     })
 }
@@ -76,18 +104,17 @@ pub(crate) async fn look_before_stop(
     spec: &SeatSpec,
     pane: Option<Pane>,
     quiet: Duration,
-) -> Result<Option<PokeResult>, Failure> {
+) -> Result<Option<Tried>, Failure> {
     let pane = pane.ok_or_else(|| Failure("its pane is not known".to_owned()))?;
     let people = hands.terminal.people().await?;
     let active = last_activity(&people, &pane.session);
     if active.is_some_and(|at| elapsed(at, clock::now()) < quiet) {
-        return Ok(Some(PokeResult::NotTried));
+        return Ok(Some(PokeResult::NotTried.into()));
     }
     let captured = hands.terminal.look(&pane.pane).await?;
-    let screen = spec.preset.screen.read(&captured);
-    if screen == Screen::Dialog {
-        let digest = digest(&captured.text);
-        return Ok(Some(PokeResult::NotTyped { screen, digest }));
+    let rules = &spec.preset.screen;
+    if rules.read(&captured) == Screen::Dialog {
+        return Ok(Some(Tried::not_typed(rules, &captured)));
     }
     for person in people
         .iter()
@@ -119,18 +146,18 @@ struct Typing<'a> {
 impl Typing<'_> {
     /// Looks, pastes, looks again, presses Enter, and looks whether it was taken. Enter is pressed
     /// only on a screen that still is a prompt: a dialog that came up meanwhile is not answered.
-    async fn bring(&self, text: &str) -> Result<PokeResult, Failure> {
+    async fn bring(&self, text: &str) -> Result<Tried, Failure> {
         if !self.holds_own_text().await? {
-            if let Err(result) = self.expect(&[Screen::Prompt]).await? {
-                return Ok(result);
+            if let Some(refused) = self.refused(&[Screen::Prompt]).await? {
+                return Ok(refused);
             }
             self.paste(text).await?;
             tokio::time::sleep(self.spec.preset.settle).await;
         }
         let submit = &Key::Named(self.spec.preset.submit.clone());
         for _ in 0..2 {
-            if let Err(result) = self.expect(&[Screen::Prompt, Screen::Draft]).await? {
-                return Ok(result);
+            if let Some(refused) = self.refused(&[Screen::Prompt, Screen::Draft]).await? {
+                return Ok(refused);
             }
             self.hands
                 .terminal
@@ -138,34 +165,29 @@ impl Typing<'_> {
                 .await?;
             if self.was_taken().await? {
                 self.forget_paste();
-                return Ok(PokeResult::Delivered);
+                return Ok(PokeResult::Delivered.into());
             }
         }
-        let screen = self.look().await?;
-        Ok(PokeResult::NotTyped {
-            screen: self.spec.preset.screen.read(&screen),
-            digest: digest(&screen.text),
-        })
+        let shown = self.look().await?;
+        Ok(Tried::not_typed(self.rules(), &shown))
     }
 
-    /// The screen must be one of these; the result to report if it is not.
-    async fn expect(&self, wanted: &[Screen]) -> Result<Result<(), PokeResult>, Failure> {
-        let captured = self.look().await?;
-        let screen = self.spec.preset.screen.read(&captured);
-        if wanted.contains(&screen) {
-            return Ok(Ok(()));
-        }
-        Ok(Err(PokeResult::NotTyped {
-            screen,
-            digest: digest(&captured.text),
-        }))
+    fn rules(&self) -> &ScreenRules {
+        &self.spec.preset.screen
+    }
+
+    /// What to report if the screen is none of those wanted.
+    async fn refused(&self, wanted: &[Screen]) -> Result<Option<Tried>, Failure> {
+        let shown = self.look().await?;
+        let is_wanted = wanted.contains(&self.rules().read(&shown));
+        Ok((!is_wanted).then(|| Tried::not_typed(self.rules(), &shown)))
     }
 
     /// After Enter the input row must become empty or the program busy: the text is gone from it.
     async fn was_taken(&self) -> Result<bool, Failure> {
         let until = clock::monotonic() + TAKEN;
         while clock::monotonic() < until {
-            let screen = self.spec.preset.screen.read(&self.look().await?);
+            let screen = self.rules().read(&self.look().await?);
             if screen != Screen::Draft {
                 return Ok(true);
             }
@@ -184,7 +206,7 @@ impl Typing<'_> {
         let Ok(pasted) = fs_err::read_to_string(self.paste_file()) else {
             return Ok(false);
         };
-        let draft = self.spec.preset.screen.draft(&self.look().await?);
+        let draft = self.rules().draft(&self.look().await?);
         Ok(draft.as_deref() == Some(pasted.trim()))
     }
 

@@ -5,6 +5,7 @@ use gt_core::incarnation::{IncarnationId, ProcessId};
 use gt_core::memory::AgentMemory;
 use gt_core::observed::Observed;
 use gt_core::plan::StopPurpose;
+use gt_core::screen::Reading;
 use gt_core::snapshot::{End, Failure, Holder, InFlight, LastEnd, Pane};
 use gt_host::holder::protocol::{Answer, Phase, Report};
 use gt_host::roster::SeatSpec;
@@ -32,6 +33,8 @@ pub(crate) struct Seat {
     /// Why the present run is being stopped, if the daemon is doing so.
     pub(crate) stopping: Option<StopPurpose>,
     pub(crate) activity: Option<Timestamp>,
+    /// What its screen showed when the last poke could not be typed; none after one that was.
+    pub(crate) shown: Option<Reading>,
     pub(crate) in_flight: Option<InFlight>,
     /// The last action on it that failed, until one of its kind succeeds.
     pub(crate) failure: Option<Failure>,
@@ -53,6 +56,7 @@ impl Seat {
             last_end: None,
             stopping: None,
             activity: None,
+            shown: None,
             in_flight: None,
             failure: None,
             restarts: 0,

@@ -7,7 +7,7 @@ use gt_api::view::{Agent, Daemon as DaemonView, State, Status, Town, Waiting, Wh
 use gt_core::decide::{Goal, goal};
 use gt_core::memory::PokeResult;
 use gt_core::observed::Observed;
-use gt_core::screen::Screen;
+use gt_core::screen::{Screen, ScreenState};
 use gt_core::snapshot::{AgentFacts, Holder, Pane, Snapshot};
 use gt_core::time::age;
 use gt_core::{AgentId, Intent};
@@ -162,10 +162,7 @@ impl Daemon {
     fn progress(&self, seat: &Seat, since: Timestamp) -> (State, Timestamp, Vec<String>) {
         if let Some(poke) = seat.memory.poke {
             let state = match poke.result {
-                PokeResult::NotTyped {
-                    screen: Screen::Dialog,
-                    ..
-                } => State::NeedsAnswer,
+                PokeResult::NotTyped { screen, .. } => seen_state(screen, seat),
                 _ if seat.memory.misses > 0 => State::Stalled,
                 _ => State::Idle,
             };
@@ -173,7 +170,14 @@ impl Daemon {
                 "last poke at {}: {}, {} unanswered before",
                 poke.at, poke.result, seat.memory.misses
             );
-            return (state, poke.at, vec![evidence]);
+            let shown = seat.shown.as_ref();
+            let shown =
+                shown.map(|reading| format!("its screen then: {}, {reading}", reading.state));
+            return (
+                state,
+                poke.at,
+                [evidence].into_iter().chain(shown).collect(),
+            );
         }
         let Some(activity) = seat.activity else {
             let ran = age(since, self.clockwork.epoch(), gt_host::clock::now());
@@ -231,6 +235,30 @@ impl Daemon {
             // The client may have hung up.
             let _ = reply.send(Response::Why(Box::new(why)));
         });
+    }
+}
+
+/// The state of an agent that could not be poked, by what its screen showed.
+fn seen_state(screen: Screen, seat: &Seat) -> State {
+    let shown = seat.shown.as_ref();
+    match shown.map_or(ScreenState::Unknown, |reading| reading.state) {
+        ScreenState::NeedsApproval => State::NeedsApproval,
+        ScreenState::Limited => State::Limited,
+        ScreenState::AuthDead => State::AuthDead,
+        ScreenState::ModelUnavailable => State::ModelUnavailable,
+        ScreenState::ContextFull => State::ContextFull,
+        ScreenState::Working => State::Working,
+        ScreenState::NeedsAnswer => State::NeedsAnswer,
+        ScreenState::Idle
+        | ScreenState::BackgroundWork
+        | ScreenState::Viewer
+        | ScreenState::Unknown => match screen {
+            Screen::Dialog => State::NeedsAnswer,
+            Screen::Prompt | Screen::Draft | Screen::Busy if seat.memory.misses > 0 => {
+                State::Stalled
+            }
+            Screen::Prompt | Screen::Draft | Screen::Busy => State::Idle,
+        },
     }
 }
 

@@ -6,12 +6,14 @@ use gt_core::incarnation::{IncarnationId, ProcessId};
 use gt_core::memory::PokeResult;
 use gt_core::observed::Observed;
 use gt_core::plan::ActionKind;
+use gt_core::screen::Reading;
 use gt_core::snapshot::{Begun, Holder};
 use gt_host::clock;
 
 use crate::act::{Outcome, not_started};
 use crate::daemon::Daemon;
 use crate::event::Event;
+use crate::poke::Tried;
 
 impl Daemon {
     pub(super) fn take_outcome(&mut self, agent: &AgentId, outcome: Outcome) {
@@ -64,14 +66,15 @@ impl Daemon {
             Outcome::Poked {
                 incarnation,
                 misses,
-                result,
+                tried: Tried { result, shown },
                 at,
             } => {
                 let epoch = self.clockwork.epoch();
                 seat.memory
                     .remember_poke(at, epoch, incarnation, misses, result);
+                seat.shown.clone_from(&shown);
                 self.save_memory(agent);
-                self.note_poke(agent, misses, result);
+                self.note_poke(agent, misses, result, shown.as_ref());
             }
             Outcome::RequestWritten => {
                 seat.in_flight = Some(awaits_store());
@@ -137,7 +140,13 @@ impl Daemon {
         }
     }
 
-    pub(super) fn note_poke(&mut self, agent: &AgentId, misses: u32, result: PokeResult) {
+    pub(super) fn note_poke(
+        &mut self,
+        agent: &AgentId,
+        misses: u32,
+        result: PokeResult,
+        shown: Option<&Reading>,
+    ) {
         if misses > 0 {
             self.note(
                 EventKind::PokeMissed,
@@ -148,7 +157,10 @@ impl Daemon {
         match result {
             PokeResult::Delivered => self.note(EventKind::NudgeDelivered, Some(agent), "heartbeat"),
             PokeResult::NotTyped { screen, .. } => {
-                let text = format!("nothing was typed: its screen shows {screen}");
+                let mut text = format!("nothing was typed: its screen shows {screen}");
+                if let Some(reading) = shown {
+                    text.push_str(&format!(" ({}: {reading})", reading.state));
+                }
                 self.note(EventKind::NudgeRefused, Some(agent), text);
             }
             PokeResult::NotTried => {

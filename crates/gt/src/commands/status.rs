@@ -185,7 +185,15 @@ fn append_row(text: &mut String, cells: &[&str; 6], widths: &[usize], state: Opt
 fn colored(state: State) -> String {
     let color = match state {
         State::Working | State::Idle | State::Starting => AnsiColor::Green,
-        State::NeedsAnswer | State::Stalled | State::Stopping | State::Unknown => AnsiColor::Yellow,
+        State::NeedsApproval
+        | State::NeedsAnswer
+        | State::Limited
+        | State::AuthDead
+        | State::ModelUnavailable
+        | State::ContextFull
+        | State::Stalled
+        | State::Stopping
+        | State::Unknown => AnsiColor::Yellow,
         State::Exited | State::Gone => AnsiColor::White,
     };
     let style = Style::new().fg_color(Some(color.into()));
@@ -197,7 +205,12 @@ pub(crate) fn word(state: State) -> &'static str {
     match state {
         State::Starting => "starting",
         State::Working => "working",
+        State::NeedsApproval => "needs-approval",
         State::NeedsAnswer => "needs-answer",
+        State::Limited => "limited",
+        State::AuthDead => "auth-dead",
+        State::ModelUnavailable => "model-unavailable",
+        State::ContextFull => "context-full",
         State::Idle => "idle",
         State::Stalled => "stalled",
         State::Stopping => "stopping",
