@@ -17,6 +17,9 @@ use crate::daemon::Daemon;
 use crate::event::Event;
 use crate::terminal::Listing;
 
+/// Heartbeats between two tidyings of the store: an hour by default. It waits for the disk.
+const TIDY_EVERY: i64 = 12;
+
 impl Daemon {
     /// Takes an event in. The beat that follows decides what it means.
     pub(crate) fn handle(&mut self, event: Event) {
@@ -85,7 +88,9 @@ impl Daemon {
         self.state.last_heartbeat = Some(clock::now());
         self.state.heartbeat_count += 1;
         self.save_state();
-        self.tidy_store();
+        if self.state.heartbeat_count % TIDY_EVERY == 0 {
+            self.tidy_store();
+        }
     }
 
     /// Keeps the event log from growing for ever, and the write-ahead log short.
