@@ -54,8 +54,12 @@ fn show(events: impl Iterator<Item = Event>, arguments: &cli::Events) {
 
 fn line(event: &Event) -> String {
     let agent = event.agent.as_deref().unwrap_or("town");
+    let what = match event.text.as_str() {
+        "" => String::new(),
+        text => format!("{text} "),
+    };
     format!(
-        "{:>6}  {}  {:<17} {agent}  {} ({})",
-        event.seq, event.at, event.kind, event.text, event.actor
+        "{:>6}  {}  {:<17} {agent}  {what}({})",
+        event.seq, event.at, event.kind, event.actor
     )
 }

@@ -41,10 +41,11 @@ pub(crate) fn up(context: &Context, arguments: &Up) -> CliResult {
         named
     };
     if !arguments.quiet {
-        printer::talk(format!(
-            "daemon runs (pid {pid}); {} agents wanted",
-            wanted.len()
-        ));
+        let agents = match wanted.len() {
+            1 => "1 agent".to_owned(),
+            several => format!("{several} agents"),
+        };
+        printer::talk(format!("daemon runs (pid {pid}); {agents} wanted"));
     }
     let missing = wait_for(&mut client, &wanted, arguments)?;
     report(context, &missing, arguments)
