@@ -11,13 +11,19 @@ use crate::config::entries::Entries;
 use crate::config::{Mistake, Value};
 
 /// The presets. `generic` has no command and no pattern: what is built on it is never typed at.
-pub const NAMES: [&str; 5] = ["claude", "codex", "gemini", "opencode", "generic"];
+pub const NAMES: [&str; 9] = [
+    "claude", "codex", "gemini", "opencode", "aider", "amp", "copilot", "cursor", "generic",
+];
 
-const TEXTS: [(&str, &str); 5] = [
+const TEXTS: [(&str, &str); 9] = [
     ("claude", include_str!("presets/claude.toml")),
     ("codex", include_str!("presets/codex.toml")),
     ("gemini", include_str!("presets/gemini.toml")),
     ("opencode", include_str!("presets/opencode.toml")),
+    ("aider", include_str!("presets/aider.toml")),
+    ("amp", include_str!("presets/amp.toml")),
+    ("copilot", include_str!("presets/copilot.toml")),
+    ("cursor", include_str!("presets/cursor.toml")),
     ("generic", include_str!("presets/generic.toml")),
 ];
 

@@ -103,7 +103,7 @@ fn mistakes_that_show_only_in_the_whole_are_named_too() {
         &[
             "line 2: `poke.base` is longer than `poke.max`",
             "line 6: `roles.witness.agent` names `generic`, which has no command: give `agents.generic.command`",
-            "line 4: `roles.crew.agent` names `cloude`, which is neither a preset nor in [agents] (there are claude, codex, gemini, generic, opencode); did you mean `claude`?",
+            "line 4: `roles.crew.agent` names `cloude`, which is neither a preset nor in [agents] (there are aider, amp, claude, codex, copilot, cursor, gemini, generic, opencode); did you mean `claude`?",
         ],
     );
 }
@@ -231,7 +231,7 @@ fn a_refused_value_leaves_the_file_as_it_was() {
         "",
         "roles.mayor.agent",
         "codx",
-        "`roles.mayor.agent` names `codx`, which is neither a preset nor in [agents] (there are claude, codex, gemini, generic, opencode); did you mean `codex`?",
+        "`roles.mayor.agent` names `codx`, which is neither a preset nor in [agents] (there are aider, amp, claude, codex, copilot, cursor, gemini, generic, opencode); did you mean `codex`?",
     );
     check_refused("x = 1\n", "poke.max", "1h", "line 1: `x` is not a key");
     check_refused(

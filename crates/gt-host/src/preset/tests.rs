@@ -246,16 +246,37 @@ fn an_unknown_program_is_never_typed_at() {
 }
 
 #[test]
-fn every_preset_but_generic_can_be_started_and_typed_at() {
+fn every_preset_but_generic_can_be_started() {
     let config = Config::default();
     for name in NAMES.into_iter().filter(|name| *name != "generic") {
         let preset = config.agent(name).unwrap();
-        assert!(
-            preset.screen.can_type() && !preset.command.is_empty(),
-            "{name}"
-        );
+        assert!(!preset.command.is_empty(), "{name}");
         assert_eq!(preset.submit, "Enter", "{name}: nothing but Enter is sent");
     }
+}
+
+/// Covers F66: a program whose empty prompt nobody has described is never typed at.
+#[test]
+fn only_programs_with_a_known_prompt_are_typed_at() {
+    let config = Config::default();
+    let typed_at = NAMES
+        .into_iter()
+        .filter(|name| config.agent(name).unwrap().screen.can_type());
+    let typed_at: Vec<&str> = typed_at.collect();
+    assert_eq!(typed_at, ["claude", "codex", "gemini", "opencode", "aider"]);
+}
+
+#[test]
+fn aider_is_read() {
+    check("aider", "Aider v0.86\nMain model: x\n\n> ", Screen::Prompt);
+    check("aider", "done\n\nask> ", Screen::Prompt);
+    check("aider", "> fix it\n\nSure.\n\n> and then", Screen::Draft);
+    check("aider", "> fix it\n\nThinking", Screen::Busy);
+    check(
+        "aider",
+        "> fix it\n\nAdd main.c to the chat? (Y)es/(N)o [Yes]: ",
+        Screen::Dialog,
+    );
 }
 
 /// A mistake in a preset's file is named as it is written there.

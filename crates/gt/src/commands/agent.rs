@@ -146,7 +146,7 @@ mod tests {
             "cluade",
             "",
             "",
-            "error: no preset `cluade`\nhint: did you mean `claude`?\nhint: there are claude, codex, gemini, generic, opencode",
+            "error: no preset `cluade`\nhint: did you mean `claude`?\nhint: there are aider, amp, claude, codex, copilot, cursor, gemini, generic, opencode",
         );
     }
 }
