@@ -539,15 +539,17 @@ pub(crate) fn close_without_seat(daemon: &mut Daemon, id: Uuid, step: &Step) {
     daemon.log_event(now, &event);
     let reason = step.because.clone();
     let reply = daemon.refusal_mail(id, &reason, now);
+    let events = daemon.hands.events.clone();
     daemon.hands.store.post(move |store| {
-        // It stays open on an error, and the next beat closes it.
+        // It stays open on an error, and the next reading of the store finds it again.
         let closed = store.close_request(id, now, RequestEnd::Refused, &reason, &event)?;
+        // A full queue has news enough to read the store for.
+        let _ = events.try_send(Event::Changed);
         match reply.filter(|_| closed) {
             Some(mail) => store.send(&mail).map(drop),
             None => Ok(()),
         }
     });
-    daemon.read_store();
 }
 
 fn closing_event(step: &Step, end: RequestEnd) -> NewEvent {

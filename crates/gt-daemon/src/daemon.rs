@@ -65,6 +65,8 @@ pub(crate) struct Daemon {
     pub(crate) told_down: bool,
     /// What is wrong with configuration or registry; the last good ones are in force.
     pub(crate) problems: Vec<String>,
+    /// What the last reading of registry and directories could not use.
+    pub(crate) roster_problems: Vec<String>,
     pub(crate) plan: Plan,
     pub(crate) waiters: Vec<Waiter>,
     pub(crate) state: DaemonState,

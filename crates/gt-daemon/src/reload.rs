@@ -36,7 +36,8 @@ impl Daemon {
         }
         self.read_environment();
         self.read_roster();
-        self.note(EventKind::Reloaded, None, self.problems.join("; "));
+        let problems = [self.problems.as_slice(), &self.roster_problems].concat();
+        self.note(EventKind::Reloaded, None, problems.join("; "));
         self.read_store();
     }
 
@@ -56,7 +57,7 @@ impl Daemon {
             &self.config,
             self.discovery.as_ref(),
         );
-        self.problems.extend(roster.problems);
+        self.roster_problems = roster.problems;
         self.discovery = Some(roster.discovery);
         let listed: Vec<AgentId> = roster.seats.iter().map(|spec| spec.agent.clone()).collect();
         for spec in roster.seats {

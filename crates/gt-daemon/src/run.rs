@@ -20,7 +20,7 @@ use gt_host::lock::{Lock, LockError};
 use gt_host::tmux::{self, Control, Server, Tmux, TmuxError};
 use gt_host::town::{self, Town};
 use gt_host::{atomic, pid_file, process, service_notify};
-use gt_store::{Store, StoreError};
+use gt_store::{Store, StoreError, TownRows};
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
@@ -169,6 +169,7 @@ fn begin(town: Town, gt: PathBuf, events: &mpsc::Sender<Event>) -> Result<Daemon
     })?;
     let store = Store::open(&paths.store(), STORE_BUSY).map_err(DaemonError::Store)?;
     let remembered = Remembered::read(&store).map_err(DaemonError::Store)?;
+    let rows = first_rows(&store).map_err(DaemonError::Store)?;
     tmux::probe(TMUX_DEADLINE).map_err(DaemonError::Tmux)?;
     let tmux = connect_tmux(&paths, &config, &gt).map_err(doing("write the tmux configuration"))?;
     let now = clock::now();
@@ -189,12 +190,13 @@ fn begin(town: Town, gt: PathBuf, events: &mpsc::Sender<Event>) -> Result<Daemon
         discovery: None,
         seats: BTreeMap::new(),
         clockwork: Clockwork::new(Moment::now()),
-        rows: None,
+        rows: Some(rows),
         store_trouble: None,
         store_writing: None,
         listing: Observed::unknown("not looked at yet"),
         told_down: false,
         problems: Vec::new(),
+        roster_problems: Vec::new(),
         plan: Plan::default(),
         waiters: Vec::new(),
         state: first_state(&paths, now),
@@ -207,6 +209,14 @@ fn begin(town: Town, gt: PathBuf, events: &mpsc::Sender<Event>) -> Result<Daemon
     };
     daemon.read_roster();
     Ok(daemon)
+}
+
+/// What others wrote, before the first beat: a wish that was not read yet is not the absence of one.
+/// Mail is met by the first reading in the loop, which acts on it.
+fn first_rows(store: &Store) -> Result<TownRows, StoreError> {
+    let mut rows = store.read_town()?;
+    rows.lifecycle_mail.clear();
+    Ok(rows)
 }
 
 fn connect_tmux(

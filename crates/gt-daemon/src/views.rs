@@ -44,7 +44,7 @@ impl Daemon {
     }
 
     fn status_of(&self, shown: impl Fn(&Seat) -> bool) -> Status {
-        let mut problems = self.problems.clone();
+        let mut problems = [self.problems.as_slice(), &self.roster_problems].concat();
         problems.extend(
             self.store_trouble
                 .iter()

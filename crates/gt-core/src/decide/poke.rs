@@ -98,6 +98,9 @@ fn settled(seen: &Seen<'_>, last: Option<&LastPoke>) -> Option<&'static str> {
     if seen.facts.activity.is_some_and(answered) {
         return Some("it showed activity since the last poke");
     }
+    if seen.facts.poke == Poke::Never || !seen.facts.can_type {
+        return Some("it is not poked any more");
+    }
     let owes_nothing = seen.facts.poke == Poke::Owed
         && matches!(&seen.facts.owed, Observed::Known(owed) if !owed.anything());
     owes_nothing.then_some("it owes nothing any more")

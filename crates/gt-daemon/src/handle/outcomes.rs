@@ -25,7 +25,9 @@ impl Daemon {
             seat.failure
                 .take_if(|failure| Some(Begun::Action(failure.what)) == what);
         }
-        if !matches!(outcome, Outcome::Stopped(_)) && seat.running().is_some() {
+        if !matches!(outcome, Outcome::Stopped(_) | Outcome::Poked { .. })
+            && seat.running().is_some()
+        {
             // A stop that was not begun leaves no purpose for a later end.
             seat.stopping = None;
         }
@@ -73,8 +75,13 @@ impl Daemon {
                 seat.memory
                     .remember_poke(at, epoch, incarnation, misses, result);
                 seat.shown.clone_from(&shown);
+                let spared = seat.stopping.take().is_some();
                 self.save_memory(agent);
                 self.note_poke(agent, misses, result, shown.as_ref());
+                if spared {
+                    // It may have ended by itself meanwhile: what its holder says counts.
+                    self.ask_holder(agent);
+                }
             }
             Outcome::RequestWritten => {
                 seat.in_flight = Some(awaits_store());

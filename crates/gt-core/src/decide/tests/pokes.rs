@@ -155,6 +155,18 @@ fn a_paid_debt_forgets_what_was_unanswered() {
     );
 }
 
+/// Covers F24: a run that is not poked any more has left nothing unanswered, which would keep its
+/// circuit open and the loop awake for ever.
+#[test]
+fn who_is_not_poked_any_more_owes_no_answer() {
+    let unpoked = || {
+        silent()
+            .set(|facts| facts.poke = Poke::Never)
+            .poked(at(-HOUR), 2, PokeResult::Delivered)
+    };
+    check!(unpoked(), @"deacon: forget pokes (it is not poked any more)");
+}
+
 /// Covers F21: a successor does not inherit its predecessor's silence.
 #[test]
 fn unanswered_pokes_of_an_earlier_run_are_forgotten() {
