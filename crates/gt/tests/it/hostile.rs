@@ -297,6 +297,10 @@ fn a_missing_work_directory_costs_no_run() {
     });
     fs_err::rename(&put_aside, &directory).unwrap();
     town.wait_for_run("rig/witness", witness.incarnation.as_deref());
+    // Its program writes that it started a moment after it was started.
+    town.wait_for("the second start", || {
+        (town.starts("rig/witness") >= 2).then_some(())
+    });
     assert_eq!(town.starts("rig/witness"), 2);
 }
 
