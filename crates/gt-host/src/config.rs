@@ -1,12 +1,14 @@
 //! town.toml: what people say about their town. Every key has a default; a mistake is named with
 //! its line, its key and the key that may have been meant; comments stay when gt writes it.
 
+mod change;
 mod duration;
 pub(crate) mod entries;
 mod key;
 mod kind;
 mod schema;
 mod template;
+mod twice;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -120,6 +122,14 @@ pub enum ConfigError {
         /// What may have been meant.
         suggestion: Option<String>,
     },
+    /// It is a table of keys.
+    #[error("`{table}` is a table, not a key; its keys are {}", keys.join(", "))]
+    Table {
+        /// Which table.
+        table: String,
+        /// The paths of what lies in it.
+        keys: Vec<String>,
+    },
     /// The key does not take the value.
     #[error("`{key}` {problem}")]
     BadValue {
@@ -201,6 +211,14 @@ impl Config {
         Ok(self.entries.effective(key))
     }
 
+    /// Every value that holds in a table, in the order of the table of keys; none if `path` is none.
+    pub fn table(&self, path: &str) -> Vec<Effective> {
+        let inside = format!("{path}.");
+        let mut effective = self.effective();
+        effective.retain(|one| one.key.starts_with(&inside));
+        effective
+    }
+
     /// Every value that holds, in the order of the table.
     pub fn effective(&self) -> Vec<Effective> {
         let names: Vec<&str> = self.agent_names().collect();
@@ -262,7 +280,7 @@ pub fn set(paths: &TownPaths, key: &str, value: &str) -> Result<(), ConfigError>
     let path = paths.town_toml();
     let path = path.canonicalize().unwrap_or(path);
     let before = text_of(&path)?;
-    let text = text_with(&before, key, value).map_err(|error| error.in_file(&path))?;
+    let text = change::text_with(&before, key, value).map_err(|error| error.in_file(&path))?;
     Config::check(&text)
         .map_err(|mistakes| refusal(&path, mistakes, Config::check(&before).is_ok()))?;
     let written = match is_private(&path) {
@@ -292,53 +310,6 @@ fn is_private(path: &Path) -> bool {
     fs_err::metadata(path).is_ok_and(|file| file.permissions().mode() & 0o077 == 0)
 }
 
-/// A text with one value changed.
-fn text_with(text: &str, key: &str, value: &str) -> Result<String, ConfigError> {
-    let bad = |problem| ConfigError::BadValue {
-        key: key.to_owned(),
-        problem,
-    };
-    let kind = find_key(key)?.kind;
-    let value = kind.from_command_line(value).map_err(bad)?;
-    kind.read(&value).map_err(bad)?;
-    let mut document: toml_edit::DocumentMut = text.parse().map_err(|_| ConfigError::Mistakes {
-        path: PathBuf::new(),
-        mistakes: Entries::read(text).err().unwrap_or_default(),
-    })?;
-    let mut words: Vec<&str> = key.split('.').collect();
-    let last = words.pop().expect("a key has at least one word");
-    let mut table: &mut dyn toml_edit::TableLike = document.as_table_mut();
-    for word in words {
-        table = table
-            .entry(word)
-            .or_insert_with(implicit_table)
-            .as_table_like_mut()
-            .ok_or_else(|| bad("lies in a table that is not one".to_owned()))?;
-    }
-    replace(table, last, value);
-    Ok(document.to_string())
-}
-
-/// A table whose header is written only when it has entries of its own.
-fn implicit_table() -> toml_edit::Item {
-    let mut table = toml_edit::Table::new();
-    table.set_implicit(true);
-    toml_edit::Item::Table(table)
-}
-
-/// Puts a value in; that of an old one is replaced with the space and comment around it kept.
-fn replace(table: &mut dyn toml_edit::TableLike, word: &str, mut value: toml_edit::Value) {
-    match table.get_mut(word).and_then(toml_edit::Item::as_value_mut) {
-        Some(old) => {
-            *value.decor_mut() = old.decor().clone();
-            *old = value;
-        }
-        None => {
-            table.insert(word, toml_edit::Item::Value(value));
-        }
-    }
-}
-
 impl ConfigError {
     /// The same error about this file.
     fn in_file(self, file: &Path) -> Self {
@@ -354,9 +325,15 @@ impl ConfigError {
 
 fn find_key(path: &str) -> Result<&'static Key, ConfigError> {
     let words: Vec<&str> = path.split('.').collect();
-    key::find(&words).ok_or_else(|| ConfigError::UnknownKey {
-        key: path.to_owned(),
-        suggestion: entries::unknown_key(&words, 0).suggestion,
+    key::find(&words).ok_or_else(|| match key::is_table(&words) {
+        true => ConfigError::Table {
+            table: path.to_owned(),
+            keys: key::paths_in(&words),
+        },
+        false => ConfigError::UnknownKey {
+            key: path.to_owned(),
+            suggestion: entries::unknown_key(&words, 0).suggestion,
+        },
     })
 }
 

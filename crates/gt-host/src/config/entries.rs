@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use gt_core::nearest::nearest;
-use toml_edit::{Document, Item, TableLike};
+use toml_edit::{Document, Item, TableLike, TomlError};
 
 use super::key;
 use super::kind::Value;
+use super::twice::twice;
 
 /// What a text says, by path.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -55,14 +56,7 @@ impl Entries {
 
     /// Reads a text whose keys lie in the table `inside`, as a preset's do.
     pub(crate) fn read_in(text: &str, inside: &[&str]) -> Result<Self, Vec<Mistake>> {
-        let document = Document::parse(text).map_err(|error| {
-            vec![Mistake {
-                line: line_of(text, error.span().map_or(0, |span| span.start)),
-                key: String::new(),
-                problem: error.message().replace('\n', " "),
-                suggestion: None,
-            }]
-        })?;
+        let document = Document::parse(text).map_err(|error| vec![no_toml(text, &error)])?;
         let mut reader = Reader {
             text,
             entries: Self::default(),
@@ -138,25 +132,46 @@ impl Reader<'_> {
     }
 }
 
+/// The mistake of a text that cannot be parsed.
+fn no_toml(text: &str, error: &TomlError) -> Mistake {
+    let offset = error.span().map_or(0, |span| span.start);
+    let duplicate = error.message().starts_with("duplicate key");
+    let named = duplicate.then(|| twice(text, offset)).flatten();
+    named.unwrap_or_else(|| Mistake {
+        line: line_of(text, offset),
+        key: String::new(),
+        problem: error.message().replace('\n', " "),
+        suggestion: None,
+    })
+}
+
 /// The mistake of a path that is in no table, with the key that may have been meant.
 pub(crate) fn unknown_key(path: &[&str], line: usize) -> Mistake {
-    let known = (0..path.len())
-        .rev()
-        .find(|length| key::is_table(&path[..*length]));
-    let above = &path[..known.unwrap_or(0)];
-    let suggestion = path
-        .get(above.len())
-        .and_then(|word| nearest(word, key::next_words(above)))
-        .map(|word| [above, &[word]].concat().join("."));
     Mistake {
         line,
         key: path.join("."),
         problem: "is not a key".to_owned(),
-        suggestion,
+        suggestion: meant(path),
     }
 }
 
-fn line_of(text: &str, offset: usize) -> usize {
+/// The key that is nearest, word by word; the table above it where only that can be told.
+fn meant(path: &[&str]) -> Option<String> {
+    let mut meant: Vec<&str> = Vec::new();
+    for word in path {
+        let above = meant.clone();
+        let known = key::is_table(&[&above[..], &[*word]].concat());
+        let near = || nearest(word, key::next_words(&above));
+        match if known { Some(*word) } else { near() } {
+            Some(word) => meant.push(word),
+            None => break,
+        }
+    }
+    let changed = meant.iter().zip(path).any(|(meant, word)| meant != word);
+    (changed || key::find(&meant).is_some()).then(|| meant.join("."))
+}
+
+pub(super) fn line_of(text: &str, offset: usize) -> usize {
     text.bytes()
         .take(offset)
         .filter(|byte| *byte == b'\n')

@@ -306,6 +306,16 @@ pub(super) fn is_table(path: &[&str]) -> bool {
     })
 }
 
+/// The paths of the keys in a table, with its own words where the table of keys has capitals.
+pub(super) fn paths_in(table: &[&str]) -> Vec<String> {
+    let inside = KEYS.iter().filter_map(|key| {
+        let parts: Vec<&str> = key.parts().collect();
+        let lies_in = parts.len() > table.len() && begins(&parts, table);
+        lies_in.then(|| [table, &parts[table.len()..]].concat().join("."))
+    });
+    inside.collect()
+}
+
 /// The words that may follow `path`: those of the table, and the roles where one is due.
 pub(super) fn next_words(path: &[&str]) -> Vec<&'static str> {
     let mut words = Vec::new();

@@ -4,59 +4,56 @@
 use gt_core::Role;
 
 use super::key::{KEYS, Key};
+use crate::preset;
 
 const HEAD: &str = "\
 # Configuration of this town. Every key is optional; what is commented out is the default.
-# `gt config check` names mistakes, `gt config show` prints what holds.
+# `gt config check` names mistakes, `gt config show` prints what holds. Tables, such as
+# [roles.mayor], go to the end of the file.
 ";
 
-const AGENTS: &str = "
-# What an agent runs. Presets: claude, codex, gemini, opencode; a table changes one key by key,
-# or names a new one.
-# [agents.claude]
-# command = [\"claude\", \"--dangerously-skip-permissions\"]
-# env = { NAME = \"value\" }
-";
-
-/// The text.
+/// The text: every key with its whole path, so that one line can be uncommented by itself, and no
+/// table is open to which an added `[roles.mayor]` would be a second one.
 pub fn template() -> String {
-    let mut text = HEAD.to_owned();
-    for table in ["daemon", "roles.ROLE", "poke", "restart", "tmux", "env"] {
-        let inside: Vec<&Key> = KEYS
-            .iter()
-            .filter(|key| {
-                key.path
-                    .rsplit_once('.')
-                    .is_some_and(|(above, _)| above == table)
-            })
-            .collect();
-        if table == "roles.ROLE" {
-            text.push('\n');
-            text.extend(
-                inside
-                    .iter()
-                    .map(|key| format!("# {}: {}\n", word(key), key.doc)),
-            );
-            text.extend(Role::ALL.map(|role| role_table(role, &inside)));
-            continue;
-        }
-        text.push_str(&format!("\n[{table}]\n"));
-        for key in inside {
-            let default = key.fallback(&[]).unwrap_or("\"\"");
-            text.push_str(&format!("# {}\n# {} = {default}\n", key.doc, word(key)));
+    let (roles, others): (Vec<&Key>, Vec<&Key>) = KEYS
+        .iter()
+        .filter(|key| !key.path.starts_with("agents."))
+        .partition(|key| key.path.starts_with("roles."));
+    let others: String = others.into_iter().map(commented).collect();
+    format!("{HEAD}{}{others}{}", of_roles(&roles), agents())
+}
+
+fn commented(key: &Key) -> String {
+    let default = key.fallback(&[]).unwrap_or("\"\"");
+    format!("\n# {}\n# {} = {default}\n", key.doc, key.path)
+}
+
+fn of_roles(keys: &[&Key]) -> String {
+    let mut text = "\n".to_owned();
+    for key in keys {
+        text.push_str(&format!("# {}: {}\n", word(key), key.doc));
+    }
+    for role in Role::ALL {
+        text.push('\n');
+        for key in keys {
+            let path = key.path.replace("ROLE", role.as_str());
+            let default = key.fallback(&[role.as_str()]).unwrap_or("\"\"");
+            text.push_str(&format!("# {path} = {default}\n"));
         }
     }
-    text.push_str(AGENTS);
     text
 }
 
-fn role_table(role: Role, keys: &[&Key]) -> String {
-    let mut text = format!("[roles.{role}]\n");
-    for key in keys {
-        let default = key.fallback(&[role.as_str()]).unwrap_or("\"\"");
-        text.push_str(&format!("# {} = {default}\n", word(key)));
-    }
-    text
+fn agents() -> String {
+    format!(
+        "
+# What an agent runs. Presets: {}. A table changes one key by key, or names a new one.
+# [agents.claude]
+# command = [\"claude\", \"--dangerously-skip-permissions\"]
+# env = {{ NAME = \"value\" }}
+",
+        preset::NAMES.join(", ")
+    )
 }
 
 fn word(key: &Key) -> &'static str {

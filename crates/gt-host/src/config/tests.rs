@@ -112,8 +112,26 @@ fn mistakes_that_show_only_in_the_whole_are_named_too() {
 fn what_is_no_toml_is_named_by_its_line() {
     let mistakes = Config::check("[poke]\nfresh = \n").unwrap_err();
     assert_eq!((mistakes.len(), mistakes[0].line), (1, 2));
-    let twice = Config::check("[poke]\nfresh = \"1m\"\nfresh = \"2m\"\n").unwrap_err();
-    assert_eq!(twice[0].line, 3, "{}", twice[0]);
+}
+
+#[test]
+fn what_stands_twice_is_named_with_both_places() {
+    check_mistakes(
+        "[poke]\nfresh = \"1m\"\n# more\nfresh = \"2m\"\n",
+        &["line 4: `poke.fresh` stands twice, first at line 2: merge them into one"],
+    );
+    check_mistakes(
+        "[roles.mayor]\n# agent = \"claude\"\n[roles.crew]\n\n[ roles . \"mayor\" ] # mine\nagent = \"codex\"\n",
+        &["line 5: `roles.mayor` stands twice, first at line 1: merge them into one"],
+    );
+    check_mistakes(
+        "roles.mayor.agent = \"codex\"\n[roles.mayor]\n",
+        &["line 2: `roles.mayor` stands twice, first at line 1: merge them into one"],
+    );
+    check_mistakes(
+        "roles.mayor = { run = \"never\",\nrun = \"always\" }\n",
+        &["line 2: duplicate key"],
+    );
 }
 
 /// Covers F67: how a screen is read is data; one field of a preset can be changed by itself.
@@ -155,7 +173,38 @@ fn a_value_says_where_it_comes_from() {
     assert_eq!(found("tmux.user_config"), None);
     let error = config.get("poke.bse").unwrap_err().to_string();
     assert_eq!(error, "`poke.bse` is not a key; did you mean `poke.base`?");
-    assert!(config.get("poke").is_err() && config.get("").is_err());
+    assert!(config.get("").is_err());
+}
+
+#[test]
+fn a_mistyped_word_inside_a_path_leads_to_the_whole_key() {
+    let config = Config::default();
+    let said = |key: &str| config.get(key).unwrap_err().to_string();
+    let cases = [
+        ("roles.mayr.agent", "; did you mean `roles.mayor.agent`?"),
+        ("role.mayr.agnt", "; did you mean `roles.mayor.agent`?"),
+        ("poke.fresh.now", "; did you mean `poke.fresh`?"),
+        ("roles.mayor.colour", ""),
+    ];
+    for (key, meant) in cases {
+        assert_eq!(said(key), format!("`{key}` is not a key{meant}"));
+    }
+}
+
+#[test]
+fn a_table_names_its_keys_and_shows_their_values() {
+    let config = Config::default();
+    assert_eq!(
+        config.get("roles.mayor").unwrap_err().to_string(),
+        "`roles.mayor` is a table, not a key; its keys are roles.mayor.agent, roles.mayor.run, roles.mayor.poke"
+    );
+    let keys = |table: &str| -> Vec<String> {
+        let values = config.table(table).into_iter();
+        values.map(|one| one.key).collect()
+    };
+    assert_eq!(keys("daemon"), ["daemon.heartbeat"]);
+    assert_eq!(keys("roles.mayor").len(), 3);
+    assert_eq!(keys("agents.nobody"), [""; 0]);
 }
 
 #[track_caller]
@@ -189,8 +238,41 @@ fn a_value_is_set_and_every_comment_stays() {
 }
 
 #[test]
+fn a_value_goes_below_its_commented_default_and_a_table_to_the_end() {
+    let before = "# why\n# poke.fresh = \"2m\"\n\n# [agents.claude]\n";
+    check_set(
+        before,
+        "poke.fresh",
+        "90s",
+        "# why\n# poke.fresh = \"2m\"\npoke.fresh = \"90s\"\n\n# [agents.claude]\n",
+    );
+    check_set(
+        before,
+        "agents.mine.submit",
+        "C-m",
+        &format!("{before}\n[agents.mine]\nsubmit = \"C-m\"\n"),
+    );
+    check_set(
+        "# poke.fresh = \"2m\"\n[poke]\nbase = \"3m\"\n",
+        "poke.fresh",
+        "90s",
+        "# poke.fresh = \"2m\"\n[poke]\nbase = \"3m\"\nfresh = \"90s\"\n",
+    );
+}
+
+/// What README shows is added to the file of a new town as it is.
+#[test]
+fn a_table_can_be_added_to_the_file_of_a_new_town() {
+    let added = "[roles.mayor]\nagent = \"codex\"\n[agents.claude]\nsettle = \"1s\"\n[poke]\nfresh = \"1m\"\n";
+    let config = Config::check(&format!("{}\n{added}", template())).unwrap();
+    assert_eq!(config.role(Role::Mayor).agent.name, "codex");
+}
+
+#[test]
 fn a_value_can_be_set_in_the_file_of_a_new_town() {
     let (_directory, paths) = paths(&template());
+    set(&paths, "roles.refinery.agent", "codex").unwrap();
+    set(&paths, "roles.refinery.agent", "gemini").unwrap();
     set(&paths, "roles.refinery.agent", "codex").unwrap();
     set(&paths, "agents.mine.env.KEY", "true").unwrap();
     let config = Config::load(&paths.town_toml()).unwrap();
