@@ -22,6 +22,7 @@ pub mod outcome;
 pub mod plan;
 pub mod policy;
 pub mod screen;
+pub mod shell;
 pub mod snapshot;
 pub mod theme;
 pub mod time;

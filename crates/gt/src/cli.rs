@@ -183,6 +183,7 @@ pub(crate) enum Config {
         /// Such as `roles.mayor.agent`.
         key: String,
         /// The value, in TOML or as plain text.
+        #[arg(allow_hyphen_values = true)]
         value: String,
     },
     /// Check town.toml; a mistake is named with its line and key.

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use gt_api::request::Request;
 use gt_core::observed::chain;
+use gt_core::shell::word;
 use gt_host::config::{self, ConfigError, Effective, Mistake, Origin, Value};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -57,23 +58,28 @@ pub(crate) fn reload(context: &Context) -> CliResult {
     client.ask(Request::Reload).map(drop)
 }
 
+/// Prints a key's value, or what holds in a table as `gt config show` does.
 fn get(context: &Context, key: &str) -> CliResult {
-    match context
-        .config()?
-        .get(key)
-        .map_err(|error| refused(&error))?
-    {
-        Some(effective) => {
+    let config = context.config()?;
+    match config.get(key) {
+        Ok(Some(effective)) => {
             printer::data(effective.value);
             Ok(())
         }
-        None => Err(CliError::failed(format!("`{key}` has no value"))
+        Ok(None) => Err(CliError::failed(format!("`{key}` has no value"))
             .hint(format!("`gt config set {key} VALUE` gives it one"))),
+        Err(error) => match config.table(key) {
+            values if values.is_empty() => Err(refused(&error)),
+            values => {
+                printer::text(&listing(&values));
+                Ok(())
+            }
+        },
     }
 }
 
 fn set(context: &Context, key: &str, value: &str) -> CliResult {
-    config::set(context.paths(), key, value).map_err(|error| refused(&error))?;
+    config::set(context.paths(), key, value).map_err(|error| not_set(&error))?;
     let now = context
         .config()?
         .get(key)
@@ -209,13 +215,38 @@ fn origin(origin: Origin) -> &'static str {
     }
 }
 
+/// A refused value, with one that is taken.
+fn not_set(error: &ConfigError) -> CliError {
+    let ConfigError::BadValue { key, .. } = error else {
+        return refused(error);
+    };
+    let error = match key.ends_with(".agent") {
+        true => refused(error).hint(
+            "a program that is no preset needs a command first, such as \
+             `gt config set agents.NAME.command '[\"PROGRAM\"]'`",
+        ),
+        false => refused(error).hint(format!("`gt config get {key}` prints what holds now")),
+    };
+    match config::Config::default().get(key) {
+        Ok(Some(default)) => {
+            let value = in_toml(&default.value);
+            let value = value.trim_matches('"');
+            error.hint(format!(
+                "the default is set by `gt config set {key} {}`",
+                word(value)
+            ))
+        }
+        _ => error,
+    }
+}
+
 fn refused(error: &ConfigError) -> CliError {
     let message = format!(
         "the configuration was not read or changed: {}",
         chain(error)
     );
     match error {
-        ConfigError::UnknownKey { .. } => {
+        ConfigError::UnknownKey { .. } | ConfigError::Table { .. } => {
             CliError::new(Kind::Usage, chain(error)).hint("`gt config show` lists every key")
         }
         ConfigError::BadValue { .. } => CliError::new(Kind::Usage, chain(error)),
@@ -312,6 +343,31 @@ mod tests {
             values(again.effective()),
             values(config::Config::default().effective())
         );
+    }
+
+    #[test]
+    fn a_refused_value_is_told_with_a_command_that_works() {
+        let town = TestTown::new();
+        let said = |key, value| set(&town.context, key, value).unwrap_err().to_string();
+        insta::assert_snapshot!(said("restart.budget", "-1"), @"
+        error: `restart.budget` takes a whole number of 1 or more
+        hint: `gt config get restart.budget` prints what holds now
+        hint: the default is set by `gt config set restart.budget 8`
+        ");
+        insta::assert_snapshot!(said("roles.mayor.agent", "codx"), @"
+        error: `roles.mayor.agent` names `codx`, which is neither a preset nor in [agents] (there are aider, amp, claude, codex, copilot, cursor, gemini, generic, opencode); did you mean `codex`?
+        hint: a program that is no preset needs a command first, such as `gt config set agents.NAME.command '[\"PROGRAM\"]'`
+        hint: the default is set by `gt config set roles.mayor.agent claude`
+        ");
+        insta::assert_snapshot!(said("agents.claude.command", "[]"), @"
+        error: `agents.claude.command` takes a list of the program and its arguments, such as [\"claude\"]
+        hint: `gt config get agents.claude.command` prints what holds now
+        hint: the default is set by `gt config set agents.claude.command '[\"claude\", \"--dangerously-skip-permissions\"]'`
+        ");
+        insta::assert_snapshot!(said("roles.mayor", "codex"), @"
+        error: `roles.mayor` is a table, not a key; its keys are roles.mayor.agent, roles.mayor.run, roles.mayor.poke
+        hint: `gt config show` lists every key
+        ");
     }
 
     #[test]
