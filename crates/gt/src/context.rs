@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use gt_core::agent_id::AgentIdError;
 use gt_core::nearest::nearest;
 use gt_core::{AgentId, RigName, Roll};
 use gt_host::agent_environment::Captured;
@@ -136,12 +137,9 @@ impl Context {
     /// The agent that `text` names.
     pub(crate) fn agent(&self, text: &str) -> CliResult<AgentId> {
         let discovery = self.discovery();
-        discovery.roll.resolve(text).map_err(|error| {
-            let agents = discovery.roll.agents().iter();
-            let known: Vec<String> = agents.map(ToString::to_string).collect();
-            let error = CliError::new(Kind::Usage, gt_core::observed::chain(&error));
-            let error = did_you_mean(error, text, &known).hint("`gt agents` lists them");
-            but_for_registry(error, &discovery)
+        let found = discovery.roll.resolve(text);
+        found.map_err(|error| {
+            but_for_registry(no_agent(text, &error, &discovery.roll, &[]), &discovery)
         })
     }
 
@@ -200,6 +198,29 @@ impl Context {
     pub(crate) fn gt() -> CliResult<PathBuf> {
         std::env::current_exe().doing("find this program's own file")
     }
+}
+
+/// The error for a text that names no agent, nor one of the `others`: often its rig is not there.
+pub(crate) fn no_agent(text: &str, error: &AgentIdError, roll: &Roll, others: &[&str]) -> CliError {
+    let name = text.trim_end_matches('/');
+    let agents = roll.agents().iter().map(ToString::to_string);
+    let known: Vec<String> = agents
+        .chain(others.iter().map(|&other| other.to_owned()))
+        .collect();
+    let is_alike = nearest(name, known.iter().map(String::as_str)).is_some();
+    if let Some(rig) = unknown_rig(text, roll).filter(|_| !is_alike) {
+        return no_rig(rig, roll.rigs().iter().map(RigName::as_str));
+    }
+    let error = CliError::new(Kind::Usage, gt_core::observed::chain(error));
+    did_you_mean(error, name, &known).hint("`gt agents` lists them")
+}
+
+/// The rig in an agent's or a rig's address, if there is none of that name.
+fn unknown_rig<'a>(text: &'a str, roll: &Roll) -> Option<&'a str> {
+    let (rig, _) = text.split_once('/')?;
+    let is_known = AgentId::from_canonical(rig).is_ok()
+        || roll.rigs().iter().any(|known| known.as_str() == rig);
+    (!is_known).then_some(rig)
 }
 
 /// The error for a rig that the town does not have.

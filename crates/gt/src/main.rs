@@ -16,7 +16,8 @@ mod wait;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::error::{ContextKind, ContextValue};
+use clap::{CommandFactory as _, Parser as _};
 
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
@@ -35,11 +36,34 @@ fn simulate_agent(arguments: Vec<OsString>) -> ExitCode {
     ExitCode::from(u8::try_from(code).unwrap_or(u8::MAX))
 }
 
+/// The parser's error without a suggestion that no help text shows.
+fn without_hidden(mut error: clap::Error) -> clap::Error {
+    let Some(ContextValue::Strings(mut names)) = error.remove(ContextKind::SuggestedSubcommand)
+    else {
+        return error;
+    };
+    let gt = cli::Cli::command();
+    let families = std::iter::once(&gt).chain(gt.get_subcommands());
+    let hidden: Vec<&str> = families
+        .flat_map(clap::Command::get_subcommands)
+        .filter(|verb| verb.is_hide_set())
+        .map(clap::Command::get_name)
+        .collect();
+    names.retain(|name| !hidden.contains(&name.as_str()));
+    if !names.is_empty() {
+        error.insert(
+            ContextKind::SuggestedSubcommand,
+            ContextValue::Strings(names),
+        );
+    }
+    error
+}
+
 fn run(arguments: Vec<OsString>) -> ExitCode {
     clap_complete::CompleteEnv::with_factory(commands::util::command_with_live_names).complete();
     let parsed = match cli::Cli::understand_hot(&arguments) {
         Some(cli) => Ok(cli),
-        None => cli::Cli::try_parse_from(arguments),
+        None => cli::Cli::try_parse_from(arguments).map_err(without_hidden),
     };
     let cli = match parsed {
         Ok(cli) => cli,

@@ -3,13 +3,13 @@
 //! Invariant: the sender is who runs the command, as proven, and an agent changes only its own
 //! mail. What others wrote reaches a terminal only through [`text`].
 
+use gt_core::Roll;
 use gt_core::address::Address;
 use gt_core::mail::Message;
-use gt_core::{Roll, observed};
 use gt_store::{Store, StoreError};
 
 use crate::cli::Mail;
-use crate::context::{Context, did_you_mean};
+use crate::context::{Context, no_agent};
 use crate::error::{CliError, CliResult, Doing as _, Kind};
 
 mod check;
@@ -90,12 +90,8 @@ fn mailbox(context: &Context, given: Option<&str>) -> CliResult<String> {
 
 fn resolve(address: &str, roll: &Roll) -> CliResult<Address> {
     Address::resolve(address, roll).map_err(|error| {
-        let agents = roll.agents().iter().map(ToString::to_string);
-        let known: Vec<String> = agents.chain(["overseer".to_owned()]).collect();
-        let error = CliError::new(Kind::Usage, observed::chain(&error));
-        did_you_mean(error, address, &known).hint(
-            "`gt agents` lists the agents; `overseer` is the person, `RIG/` everyone in a rig",
-        )
+        no_agent(address, &error, roll, &["overseer"])
+            .hint("`overseer` is the person, `RIG/` everyone in a rig")
     })
 }
 

@@ -3,6 +3,8 @@
 mod add;
 mod look;
 
+pub(super) use look::shown;
+
 use std::path::Path;
 use std::time::Duration;
 
@@ -72,7 +74,10 @@ fn list(context: &Context, json: Json) -> CliResult {
 /// Takes the rig out of the registry, if nothing of it runs. Its files stay.
 fn remove(context: &Context, name: &str) -> CliResult {
     let paths = context.paths();
-    let name = valid(name)?;
+    let name = RigName::new(name).map_err(|_| {
+        let rigs = context.roll().rigs().to_vec();
+        no_rig(name, rigs.iter().map(RigName::as_str))
+    })?;
     rig::show(paths, &name).map_err(|error| refused(&error))?;
     let seats = holder::list_state_files(paths).doing("look for agents of the rig")?;
     let running = running(&name, seats);
@@ -190,10 +195,6 @@ fn words(names: &[String]) -> String {
         return "-".to_owned();
     }
     names.join(" ")
-}
-
-fn valid(name: &str) -> CliResult<RigName> {
-    RigName::new(name).map_err(|error| CliError::new(Kind::Usage, chain(&error)))
 }
 
 /// Has the daemon read the registry; it reads it at its start if none runs.

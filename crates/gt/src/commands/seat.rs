@@ -7,6 +7,8 @@ use std::time::Duration;
 use gt_api::request::{Missing, Reach};
 use gt_core::intent::{Desire, Intent};
 use gt_core::lifecycle::{Action, Request};
+use gt_core::observed::chain;
+use gt_core::shell::word;
 use gt_core::{AgentId, RigName, WorkerName};
 use gt_host::heartbeat_file::{self, Touch};
 use gt_host::identity::Caller;
@@ -15,9 +17,10 @@ use jiff::SignedDuration;
 
 use crate::cli::{Crew, CrewMember, DeaconCommand, Json, RigSeat, Seat};
 use crate::client::Client;
+use crate::commands::rig::shown;
 use crate::commands::{attach, daemon, status};
-use crate::context::Context;
-use crate::error::{CliError, CliResult, Doing as _};
+use crate::context::{Context, did_you_mean};
+use crate::error::{CliError, CliResult, Doing as _, Kind};
 use crate::printer;
 
 /// How long an agent may take to start or stop before the command gives up waiting: the grace
@@ -81,8 +84,34 @@ fn crew_member(context: &Context, member: &CrewMember) -> CliResult<AgentId> {
         (None, Some((rig, name))) => (context.rig(rig)?, name.trim_start_matches("crew/")),
         (None, None) => (context.rig_here()?, member.name.as_str()),
     };
-    let name = WorkerName::new(name).doing("read the workspace's name")?;
-    context.agent(&AgentId::Crew(rig, name).to_string())
+    let name = WorkerName::new(name)
+        .map_err(|error| CliError::new(Kind::Usage, chain(&error)))
+        .map_err(|error| error.hint("`gt crew list` lists the workspaces"))?;
+    let agent = AgentId::Crew(rig.clone(), name.clone());
+    match context.roll().agents().contains(&agent) {
+        true => Ok(agent),
+        false => Err(no_workspace(context, &rig, &name)),
+    }
+}
+
+/// A workspace is what lies in the rig's `crew` directory; a person makes one.
+fn no_workspace(context: &Context, rig: &RigName, name: &WorkerName) -> CliError {
+    let roll = context.roll();
+    let workers = roll.agents().iter().filter_map(|agent| match agent {
+        AgentId::Crew(of, worker) if of == rig => Some(worker.to_string()),
+        _ => None,
+    });
+    let known: Vec<String> = workers.collect();
+    let message = format!("no crew workspace `{name}` in rig `{rig}`");
+    let error = did_you_mean(CliError::new(Kind::Usage, message), name.as_str(), &known);
+    let url = gt_host::rig::show(context.paths(), rig).map(|rig| shown(&rig.git_url));
+    let url = url.unwrap_or_else(|_| "URL".to_owned());
+    let place = context.paths().root().join(format!("{rig}/crew/{name}"));
+    error.hint("`gt crew list` lists them").hint(format!(
+        "`git clone {} {}` makes it",
+        word(&url),
+        word(&place.to_string_lossy())
+    ))
 }
 
 fn list_crew(context: &Context, json: Json) -> CliResult {
@@ -233,7 +262,7 @@ fn heartbeat(context: &Context, action: &[String]) -> CliResult {
     } = caller
     else {
         return Err(CliError::new(
-            crate::error::Kind::Refused,
+            Kind::Refused,
             format!(
                 "the heartbeat is the deacon's own; this is {}",
                 caller.actor()

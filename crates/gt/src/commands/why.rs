@@ -2,18 +2,22 @@
 
 use gt_api::request::{Request, Response};
 use gt_api::view::Why;
+use gt_core::AgentId;
 
 use crate::cli::Json;
 use crate::client::{Client, unexpected};
-use crate::commands::status::word;
+use crate::commands::status::{self, word};
 use crate::context::Context;
-use crate::error::CliResult;
+use crate::error::{CliError, CliResult, Kind};
 use crate::printer;
 
 /// Explains one agent.
 pub(crate) fn why(context: &Context, agent: &str, json: Json) -> CliResult {
     let agent = context.agent(agent)?;
-    let why = match Client::require(context.paths())?.ask(Request::Why { agent })? {
+    let Some(mut client) = Client::connect(context.paths())? else {
+        return Err(unexplained(context, &agent));
+    };
+    let why = match client.ask(Request::Why { agent })? {
         Response::Why(why) => *why,
         other => return Err(unexpected(&other)),
     };
@@ -23,6 +27,26 @@ pub(crate) fn why(context: &Context, agent: &str, json: Json) -> CliResult {
         printer::text(&render(&why));
     }
     Ok(())
+}
+
+/// What can be told without the daemon, which alone decides: what is wanted, what is seen.
+fn unexplained(context: &Context, agent: &AgentId) -> CliError {
+    let seen = status::look(context).ok();
+    let seen = seen.and_then(|seen| {
+        let mut agents = seen.agents.into_iter();
+        agents.find(|view| view.id == agent.to_string())
+    });
+    let message = match seen {
+        Some(view) => format!(
+            "the town's daemon does not run, so nothing is done about {agent}: it is {} ({}), wanted {}",
+            word(view.state),
+            view.evidence.join(", "),
+            view.intent
+        ),
+        None => format!("the town's daemon does not run, so nothing is done about {agent}"),
+    };
+    CliError::new(Kind::DaemonNotRunning, message)
+        .hint("`gt up` starts it, and every agent that is wanted; `gt events` shows what happened")
 }
 
 fn render(why: &Why) -> String {

@@ -10,6 +10,7 @@ mod lifecycle;
 mod messages;
 mod original_town;
 mod poke;
+mod refusals;
 mod robustness;
 mod seeing;
 mod supervision;

@@ -19,7 +19,7 @@ fn repository(town: &TestTown) -> PathBuf {
     place
 }
 
-fn git(directory: &Path, arguments: &[&str]) {
+pub(crate) fn git(directory: &Path, arguments: &[&str]) {
     let named = ["-c", "user.name=t", "-c", "user.email=t@example.invalid"];
     gt_host::command::Program::new("git", directory, std::time::Duration::from_secs(30))
         .args(named)

@@ -243,7 +243,24 @@ mod tests {
             &mayor(),
             "error: no agent `mayor2` in this town\n\
              hint: did you mean `mayor`?\n\
-             hint: `gt agents` lists the agents; `overseer` is the person, `RIG/` everyone in a rig",
+             hint: `gt agents` lists them\n\
+             hint: `overseer` is the person, `RIG/` everyone in a rig",
+        );
+        check_recipients(
+            "gaz/",
+            &mayor(),
+            "error: no rig `gaz` in this town\n\
+             hint: did you mean `gas`?\n\
+             hint: `gt rig list` lists them\n\
+             hint: `overseer` is the person, `RIG/` everyone in a rig",
+        );
+        check_recipients(
+            "mayr/",
+            &mayor(),
+            "error: no agent `mayr/` in this town\n\
+             hint: did you mean `mayor`?\n\
+             hint: `gt agents` lists them\n\
+             hint: `overseer` is the person, `RIG/` everyone in a rig",
         );
         check_recipients(
             "daemon",

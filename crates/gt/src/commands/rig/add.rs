@@ -4,13 +4,14 @@ use std::io::IsTerminal as _;
 use std::path::Path;
 use std::time::Duration;
 
-use gt_core::WorkerName;
 use gt_core::observed::chain;
+use gt_core::shell::word;
+use gt_core::{RigName, WorkerName};
 use gt_host::git::{Git, GitUrl};
 use gt_host::rig::{self, AddRig, Added, Prefix, Step};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{refused, relative, tell_daemon, valid};
+use super::{refused, relative, tell_daemon};
 use crate::context::Context;
 use crate::error::{CliError, CliResult, Doing as _, Kind};
 use crate::printer;
@@ -28,7 +29,10 @@ pub(super) fn add(
 ) -> CliResult {
     let here = std::env::current_dir().doing("read the current directory")?;
     let request = AddRig {
-        name: valid(name)?,
+        name: RigName::new(name).map_err(|error| {
+            let name = proposed(name, url);
+            usage(&error).hint(format!("for example `gt rig add {name} {}`", word(url)))
+        })?,
         url: GitUrl::new(url, &here).map_err(|error| usage(&error))?,
         prefix: prefix
             .map(Prefix::new)
@@ -48,6 +52,29 @@ pub(super) fn add(
         printer::talk(line);
     }
     tell_daemon(context)
+}
+
+/// A good name that is like what was asked for, or like the repository's.
+fn proposed(asked: &str, url: &str) -> RigName {
+    let repository = url.trim_end_matches('/').rsplit(['/', ':']).next();
+    let repository = repository.map_or("", |name| name.trim_end_matches(".git"));
+    [asked, repository, &format!("my-{asked}")]
+        .into_iter()
+        .find_map(|text| RigName::new(&tidied(text)).ok())
+        .unwrap_or_else(|| RigName::new("toys").expect("a plain word is a name"))
+}
+
+/// The text with `-` for what no name holds.
+fn tidied(text: &str) -> String {
+    let plain = |c: char| {
+        if c.is_ascii_alphanumeric() || c == '_' {
+            c
+        } else {
+            '-'
+        }
+    };
+    let tidied: String = text.chars().map(plain).collect();
+    tidied.trim_matches(['-', '_']).to_owned()
 }
 
 fn usage(error: &dyn std::error::Error) -> CliError {
@@ -117,9 +144,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_bad_name_leads_to_a_good_one() {
+        let check = |asked: &str, url: &str, expect: &str| {
+            assert_eq!(proposed(asked, url).as_str(), expect, "{asked}");
+        };
+        check("my rig", "/x/api.git", "my-rig");
+        check("-x", "/x/api.git", "x");
+        check("mayor", "https://example.org/api.git/", "api");
+        check("mayor", "git@example.org:api", "api");
+        check("mayor", "/x/mayor", "my-mayor");
+        check("", "", "my");
+    }
+
+    #[test]
     fn success_names_place_commit_prefix_and_who_shares_it() {
         let request = AddRig {
-            name: gt_core::RigName::new("api").unwrap(),
+            name: RigName::new("api").unwrap(),
             url: GitUrl::new("https://me:secret@example.org/api", "/".as_ref()).unwrap(),
             prefix: None,
             crew: WorkerName::new("main").unwrap(),

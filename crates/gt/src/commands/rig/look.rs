@@ -101,7 +101,7 @@ fn workers(roll: &Roll, rig: &RigName, kind: fn(&AgentId) -> bool) -> Vec<String
 }
 
 /// A URL without its password. One that is no URL was written by hand, and is shown escaped.
-fn shown(url: &str) -> String {
+pub(in crate::commands) fn shown(url: &str) -> String {
     GitUrl::new(url, Path::new(""))
         .map_or_else(|_| url.escape_default().to_string(), |url| url.to_string())
 }
