@@ -1,13 +1,16 @@
 //! A town on disk: finding it, opening it, making it. Its private directories are in
-//! [`town::private`], its file system in [`town::filesystem`].
+//! [`town::private`], its file system in [`town::filesystem`], who else's it may be in
+//! [`town::stranger`].
 //!
 //! [`town::private`]: private
 //! [`town::filesystem`]: filesystem
+//! [`town::stranger`]: stranger
 
 mod file;
 pub mod filesystem;
 mod install;
 pub mod private;
+pub mod stranger;
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -14,6 +14,7 @@ use gt_host::paths::TownPaths;
 use gt_host::registry::{self, Discovery, Problem};
 use gt_host::roster::{self, TownRoster};
 use gt_host::tmux::Server;
+use gt_host::town::stranger::{Closed, closed_on_the_way};
 use gt_host::town::{Town, private};
 use gt_host::wake::{self, Wake};
 use gt_store::Store;
@@ -36,7 +37,12 @@ impl Context {
             Some(path) => path.to_owned(),
             None => std::env::current_dir().doing("read the current directory")?,
         };
-        let town = Town::around(&start).map_err(|error| not_in_a_town(&error))?;
+        let town = Town::around(&start).map_err(|error| {
+            closed_on_the_way(&start).map_or_else(|| not_in_a_town(&error), another_users)
+        })?;
+        if let Some(closed) = closed_on_the_way(&town.paths().private()) {
+            return Err(another_users(closed));
+        }
         town.agrees_with(environment::variable(environment::GT_TOWN).as_deref())
             .map_err(|error| CliError::new(Kind::Refused, gt_core::observed::chain(&error)))?;
         Ok(Self { town })
@@ -247,7 +253,41 @@ pub(crate) fn did_you_mean(error: CliError, text: &str, known: &[String]) -> Cli
     }
 }
 
+/// The error for a town that another user keeps: nothing of it can be seen or changed.
+fn another_users(closed: Closed) -> CliError {
+    let error = CliError::new(
+        Kind::Refused,
+        format!("the town is another user's: {closed}"),
+    );
+    let error = match &closed.owner {
+        Some(owner) => error.hint(format!("run it as its owner, with `sudo -u {owner} gt …`")),
+        None => error,
+    };
+    error.hint("a town of your own is made by `gt install ~/town`")
+}
+
 fn not_in_a_town(error: &gt_host::town::TownError) -> CliError {
     CliError::new(Kind::NotInATown, gt_core::observed::chain(error))
         .hint("go to a town, name one with `--town DIR`, or make one with `gt install DIR`")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_users_town_is_told_with_whose_it_is_and_what_to_do() {
+        let error = another_users(Closed {
+            path: "/srv/town/.gt".into(),
+            uid: 1000,
+            owner: Some("ann".to_owned()),
+        });
+        let said = error.to_string();
+        assert!(
+            said.contains("`/srv/town/.gt` belongs to user ann (1000)"),
+            "{said}"
+        );
+        assert!(said.contains("`sudo -u ann gt …`"), "{said}");
+        assert_eq!(error.kind, Kind::Refused);
+    }
 }
