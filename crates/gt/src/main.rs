@@ -68,8 +68,10 @@ fn run(arguments: Vec<OsString>) -> ExitCode {
     let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => {
-            // A broken pipe is the reader's good right; the exit code stands.
-            let _ = error.print();
+            let printed = error.print();
+            if !error.use_stderr() {
+                printer::until_the_reader_leaves(printed);
+            }
             return ExitCode::from(
                 u8::try_from(error.exit_code()).unwrap_or(gt_api::exit_code::USAGE),
             );

@@ -5,6 +5,8 @@ use std::io::Write as _;
 
 use serde::Serialize;
 
+use crate::error::CliError;
+
 /// Prints a line of data.
 pub(crate) fn data(line: impl Display) {
     until_the_reader_leaves(writeln!(anstream::stdout().lock(), "{line}"));
@@ -21,12 +23,17 @@ pub(crate) fn text(text: &str) {
     until_the_reader_leaves(stdout.lock().write_all(printed.as_bytes()));
 }
 
-/// A reader that went away, as in `gt events --follow | head -1`, has what it wanted: there is
-/// nothing left to do.
-fn until_the_reader_leaves(written: std::io::Result<()>) {
-    if written.is_err_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe) {
+/// Ends the program where its output cannot be written. A reader that went away, as in
+/// `gt events --follow | head -1`, has what it wanted; a full disk has not.
+pub(crate) fn until_the_reader_leaves(written: std::io::Result<()>) {
+    let Err(error) = written.and_then(|()| std::io::stdout().flush()) else {
+        return;
+    };
+    if error.kind() == std::io::ErrorKind::BrokenPipe {
         std::process::exit(i32::from(gt_api::exit_code::DONE));
     }
+    talk(CliError::failed("cannot write to standard output").caused_by(error));
+    std::process::exit(i32::from(gt_api::exit_code::FAILED));
 }
 
 /// Says something to the person: progress, results of verbs without data, warnings.

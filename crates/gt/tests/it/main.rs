@@ -9,6 +9,7 @@ mod identity;
 mod lifecycle;
 mod messages;
 mod original_town;
+mod output;
 mod poke;
 mod refusals;
 mod robustness;
