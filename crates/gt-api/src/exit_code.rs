@@ -12,3 +12,5 @@ pub const NOT_IN_A_TOWN: u8 = 3;
 pub const DAEMON_NOT_RUNNING: u8 = 4;
 /// Refused, since it would be unsafe.
 pub const REFUSED: u8 = 5;
+/// A signal such as Ctrl-C ended it, as a shell counts.
+pub const INTERRUPTED: u8 = 130;

@@ -12,6 +12,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::clock;
+use crate::interrupt::Interrupt;
 
 /// What to run.
 #[derive(Debug, Clone)]
@@ -21,6 +22,7 @@ pub struct Program {
     directory: PathBuf,
     environment: Vec<(OsString, Option<OsString>)>,
     deadline: Duration,
+    interrupt: Option<Interrupt>,
 }
 
 /// What a program that ended printed.
@@ -56,6 +58,12 @@ pub enum CommandError {
         /// How long it had.
         deadline: Duration,
     },
+    /// We were told to end meanwhile, and it was killed with its process group.
+    #[error("`{program}` was interrupted")]
+    Interrupted {
+        /// Which program and arguments.
+        program: String,
+    },
     /// Its output could not be read.
     #[error("cannot read the output of `{program}`")]
     Output {
@@ -86,7 +94,15 @@ impl Program {
             directory: directory.to_owned(),
             environment: Vec::new(),
             deadline,
+            interrupt: None,
         }
+    }
+
+    /// Ends it with [`CommandError::Interrupted`] when the signal comes, or has come.
+    #[must_use]
+    pub fn interrupted_by(mut self, interrupt: Option<&Interrupt>) -> Self {
+        self.interrupt = interrupt.cloned();
+        self
     }
 
     /// Adds arguments.
@@ -143,9 +159,9 @@ impl Program {
     /// [`CommandError`] when it cannot be started, read or does not end in time.
     pub fn run(&self) -> Result<Output, CommandError> {
         let mut child = self.spawn()?;
-        let result = collect(&mut child, self.deadline);
-        match result {
-            Ok(Some((stdout, stderr))) => {
+        let collected = collect(&mut child, self.deadline, self.interrupt.as_ref());
+        match collected {
+            Ok(Collected::Whole(stdout, stderr)) => {
                 let status = child.wait().map_err(|source| CommandError::Output {
                     program: self.line(),
                     source,
@@ -159,11 +175,17 @@ impl Program {
                     stderr: String::from_utf8_lossy(&stderr).into_owned(),
                 })
             }
-            Ok(None) => {
+            Ok(Collected::TimedOut) => {
                 end(&mut child);
                 Err(CommandError::TimedOut {
                     program: self.line(),
                     deadline: self.deadline,
+                })
+            }
+            Ok(Collected::Interrupted) => {
+                end(&mut child);
+                Err(CommandError::Interrupted {
+                    program: self.line(),
                 })
             }
             Err(source) => {
@@ -231,8 +253,18 @@ fn end(child: &mut Child) {
     let _ = child.wait();
 }
 
-/// Both outputs to their end; none when the deadline passed first.
-fn collect(child: &mut Child, deadline: Duration) -> std::io::Result<Option<(Vec<u8>, Vec<u8>)>> {
+/// What came of waiting for both outputs' end.
+enum Collected {
+    Whole(Vec<u8>, Vec<u8>),
+    TimedOut,
+    Interrupted,
+}
+
+fn collect(
+    child: &mut Child,
+    deadline: Duration,
+    interrupt: Option<&Interrupt>,
+) -> std::io::Result<Collected> {
     let mut stdout = child.stdout.take().expect("stdout was piped");
     let mut stderr = child.stderr.take().expect("stderr was piped");
     for descriptor in [stdout.as_fd(), stderr.as_fd()] {
@@ -244,24 +276,33 @@ fn collect(child: &mut Child, deadline: Duration) -> std::io::Result<Option<(Vec
     while out_open || err_open {
         let left = until.saturating_sub(clock::monotonic());
         if left.is_zero() {
-            return Ok(None);
+            return Ok(Collected::TimedOut);
         }
-        let mut waiting = Vec::with_capacity(2);
+        let mut waiting = Vec::with_capacity(3);
         if out_open {
             waiting.push(PollFd::new(&stdout, PollFlags::IN));
         }
         if err_open {
             waiting.push(PollFd::new(&stderr, PollFlags::IN));
         }
+        if let Some(interrupt) = interrupt {
+            waiting.push(PollFd::new(interrupt, PollFlags::IN));
+        }
         let timeout = rustix::event::Timespec::try_from(left).map_err(std::io::Error::other)?;
         match poll(&mut waiting, Some(&timeout)) {
             Err(rustix::io::Errno::INTR) => continue,
             other => other?,
         };
+        let is_last_ready = waiting
+            .last()
+            .is_some_and(|last| !last.revents().is_empty());
+        if interrupt.is_some() && is_last_ready {
+            return Ok(Collected::Interrupted);
+        }
         out_open = out_open && read_available(&mut stdout, &mut out)?;
         err_open = err_open && read_available(&mut stderr, &mut err)?;
     }
-    Ok(Some((out, err)))
+    Ok(Collected::Whole(out, err))
 }
 
 /// Reads what is there; whether more may come.

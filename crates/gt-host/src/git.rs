@@ -11,8 +11,11 @@ use std::time::Duration;
 pub use status::Change;
 pub use url::{GitUrl, GitUrlError};
 
+use gt_core::mail::printable_line;
+
 use crate::command::{CommandError, Output, Program};
 use crate::environment;
+use crate::interrupt::Interrupt;
 
 /// For what reads or changes a repository on this machine: long enough for a large one on a slow
 /// disk, short enough that a hang is noticed by whoever waits.
@@ -74,15 +77,25 @@ pub enum GitError {
         directory: PathBuf,
     },
     /// The remote refused us, and nobody may be asked for a password.
-    #[error("`git {operation}` was refused: {stderr}")]
+    #[error("`git {operation}` was refused:{stderr}")]
     Authentication {
         /// The subcommand.
         operation: String,
         /// What git said, without passwords.
         stderr: String,
     },
+    /// A clone could not be made.
+    #[error("`git clone` of `{url}` ended with {code}:{stderr}")]
+    Clone {
+        /// What was to be cloned, without a password.
+        url: String,
+        /// git's exit code.
+        code: i32,
+        /// What git said, without passwords.
+        stderr: String,
+    },
     /// Any other failure.
-    #[error("`git {operation}` in `{}` ended with {code}: {stderr}", directory.display())]
+    #[error("`git {operation}` in `{}` ended with {code}:{stderr}", directory.display())]
     Failed {
         /// The subcommand.
         operation: String,
@@ -113,6 +126,7 @@ pub enum GitError {
 #[derive(Debug, Clone, Default)]
 pub struct Git {
     environment: Vec<(OsString, OsString)>,
+    interrupt: Option<Interrupt>,
 }
 
 impl Git {
@@ -126,6 +140,13 @@ impl Git {
     pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
         self.environment
             .push((name.as_ref().to_owned(), value.as_ref().to_owned()));
+        self
+    }
+
+    /// Ends what is run when the signal comes.
+    #[must_use]
+    pub fn interrupted_by(mut self, interrupt: Interrupt) -> Self {
+        self.interrupt = Some(interrupt);
         self
     }
 
@@ -159,7 +180,10 @@ impl Git {
             url.as_str().as_ref(),
             into.as_os_str(),
         ];
-        self.run(above, REMOTE, &arguments).map(drop)
+        let cloned = self.run(above, REMOTE, &arguments);
+        cloned
+            .map(drop)
+            .map_err(|error| not_cloned(error, url, into))
     }
 
     /// Makes a second clone of `url` from the clone `first` on this machine, with the same
@@ -170,6 +194,11 @@ impl Git {
     /// # Errors
     /// [`GitError`].
     pub fn clone_local(&self, first: &Path, url: &GitUrl, into: &Path) -> Result<(), GitError> {
+        self.copy(first, url, into)
+            .map_err(|error| not_cloned(error, url, into))
+    }
+
+    fn copy(&self, first: &Path, url: &GitUrl, into: &Path) -> Result<(), GitError> {
         let arguments: [&OsStr; 8] = [
             "clone".as_ref(),
             "--quiet".as_ref(),
@@ -313,7 +342,8 @@ impl Git {
             .args(["-c", "core.hooksPath=/dev/null"])
             .env("GIT_TERMINAL_PROMPT", "0")
             .env("GIT_OPTIONAL_LOCKS", "0")
-            .env("LC_ALL", "C");
+            .env("LC_ALL", "C")
+            .interrupted_by(self.interrupt.as_ref());
         self.environment
             .iter()
             .fold(program, |program, (name, value)| program.env(name, value))
@@ -342,6 +372,7 @@ fn without_arguments(error: CommandError) -> CommandError {
     let program = "git".to_owned();
     match error {
         CommandError::TimedOut { deadline, .. } => CommandError::TimedOut { program, deadline },
+        CommandError::Interrupted { .. } => CommandError::Interrupted { program },
         CommandError::Output { source, .. } => CommandError::Output { program, source },
         CommandError::Failed { code, stderr, .. } => CommandError::Failed {
             program,
@@ -349,6 +380,18 @@ fn without_arguments(error: CommandError) -> CommandError {
             stderr,
         },
         start @ CommandError::Start { .. } => start,
+    }
+}
+
+/// The failure in the words of who asked for the clone, who does not know where it is made.
+fn not_cloned(error: GitError, url: &GitUrl, into: &Path) -> GitError {
+    match error {
+        GitError::Failed { code, stderr, .. } => GitError::Clone {
+            url: url.to_string(),
+            code,
+            stderr: stderr.replace(&into.display().to_string(), "the clone"),
+        },
+        error => error,
     }
 }
 
@@ -375,12 +418,14 @@ fn failure(operation: &str, directory: &Path, output: &Output) -> GitError {
     }
 }
 
-/// The end of what git said, where its reason stands, on one line and without control characters.
+/// The end of what git said, where its reason stands, each line indented below the message that it
+/// belongs to and without control characters.
 fn last_lines(stderr: &str) -> String {
     const LINES: usize = 6;
     let lines: Vec<&str> = stderr.trim().lines().collect();
-    let end = lines[lines.len().saturating_sub(LINES)..].join(" | ");
-    end.chars().filter(|letter| !letter.is_control()).collect()
+    let end = lines[lines.len().saturating_sub(LINES)..].iter();
+    end.map(|line| format!("\n    {}", printable_line(line)))
+        .collect()
 }
 
 fn text(output: &Output) -> String {

@@ -16,6 +16,7 @@ pub mod gotime;
 pub mod heartbeat_file;
 pub mod holder;
 pub mod identity;
+pub mod interrupt;
 pub mod json_file;
 pub mod keepalive;
 pub mod lock;

@@ -1,6 +1,7 @@
 //! Rigs: adding one, listing, removing from the registry, and the facts that are shown of one.
 
 mod add;
+mod building;
 mod prefix;
 
 use std::path::{Path, PathBuf};
@@ -10,6 +11,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 pub use add::{AddRig, Added, Step, add};
+pub use building::{clear_leftovers, leftovers};
 pub use prefix::{Prefix, PrefixError};
 
 use crate::git::GitError;
@@ -40,9 +42,16 @@ pub enum RigError {
         /// What.
         path: PathBuf,
     },
+    /// A person ended it, and what was made is gone.
+    #[error("interrupted")]
+    Interrupted,
     /// A clone could not be made or read.
-    #[error("cannot make the clone `{}`", clone.display())]
+    #[error("cannot make the clone `{}` of rig `{rig}`", clone.display())]
     Clone {
+        /// The rig.
+        rig: RigName,
+        /// What was to be cloned, as given.
+        url: String,
         /// Relative to the rig.
         clone: PathBuf,
         /// Why.

@@ -21,6 +21,8 @@ pub(crate) enum Kind {
     DaemonSilent,
     /// Refused, since it would be unsafe.
     Refused,
+    /// A person ended it.
+    Interrupted,
     /// Nothing to say: a command whose exit code is its answer, such as `gt mail check`.
     Answer,
 }
@@ -74,6 +76,7 @@ impl CliError {
             Kind::NotInATown => exit_code::NOT_IN_A_TOWN,
             Kind::DaemonNotRunning => exit_code::DAEMON_NOT_RUNNING,
             Kind::Refused => exit_code::REFUSED,
+            Kind::Interrupted => exit_code::INTERRUPTED,
         })
     }
 }

@@ -3,7 +3,6 @@
 //!
 //! Nothing of ours is written into a clone's tree (M22): it is clean from birth.
 
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use gt_core::{RigName, WorkerName};
@@ -11,14 +10,13 @@ use jiff::Timestamp;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use serde_json::json;
 
+use super::building::{self, Building};
 use super::{Prefix, RigError, rig_directory};
-use crate::git::{Git, GitUrl};
+use crate::command::CommandError;
+use crate::git::{Git, GitError, GitUrl};
 use crate::json_file;
 use crate::paths::TownPaths;
 use crate::registry::{Registry, RegistryError, RigEntry};
-
-/// Permissions of the rig's directory, as the original's.
-const OPEN: u32 = 0o755;
 
 /// What to add.
 #[derive(Debug, Clone)]
@@ -81,11 +79,8 @@ pub fn add(
         .prefix
         .clone()
         .unwrap_or_else(|| Prefix::of(&request.name));
-    let building = tempfile::Builder::new()
-        .prefix(&format!(".gt-adding-{}-", request.name))
-        .permissions(std::fs::Permissions::from_mode(OPEN))
-        .tempdir_in(paths.root())
-        .map_err(RigError::Io)?;
+    building::clear_leftovers(paths).map_err(RigError::Io)?;
+    let building = Building::new(paths, &request.name).map_err(RigError::Io)?;
     let head = make_clones(building.path(), request, git, progress)?;
     write_files(building.path(), request, &prefix)?;
     progress(Step::Registering);
@@ -133,7 +128,9 @@ fn make_clones(
     progress(Step::Cloning {
         clone: first.clone(),
     });
-    make_clone(rig, &first, |into| git.clone_remote(&request.url, into))?;
+    make_clone(rig, &first, request, |into| {
+        git.clone_remote(&request.url, into)
+    })?;
     let head = verify(rig, &first, request, git)?;
     for clone in [
         PathBuf::from("mayor/rig"),
@@ -142,7 +139,7 @@ fn make_clones(
         progress(Step::Copying {
             clone: clone.clone(),
         });
-        make_clone(rig, &clone, |into| {
+        make_clone(rig, &clone, request, |into| {
             git.clone_local(&rig.join(&first), &request.url, into)
         })?;
         if verify(rig, &clone, request, git)? != head {
@@ -156,24 +153,34 @@ fn make_clones(
 fn make_clone(
     rig: &Path,
     clone: &Path,
-    make: impl FnOnce(&Path) -> Result<(), crate::git::GitError>,
+    request: &AddRig,
+    make: impl FnOnce(&Path) -> Result<(), GitError>,
 ) -> Result<(), RigError> {
     let into = rig.join(clone);
     if let Some(above) = into.parent() {
         fs_err::create_dir_all(above).map_err(RigError::Io)?;
     }
-    make(&into).map_err(|source| RigError::Clone {
-        clone: clone.to_owned(),
-        source: Box::new(source),
-    })
+    make(&into).map_err(|source| no_clone(clone, request, source))
+}
+
+fn no_clone(clone: &Path, request: &AddRig, source: GitError) -> RigError {
+    match source {
+        GitError::Run {
+            source: CommandError::Interrupted { .. },
+            ..
+        } => RigError::Interrupted,
+        source => RigError::Clone {
+            rig: request.name.clone(),
+            url: request.url.to_string(),
+            clone: clone.to_owned(),
+            source: Box::new(source),
+        },
+    }
 }
 
 /// The commit of a clone that has one and comes from the right place.
 fn verify(rig: &Path, clone: &Path, request: &AddRig, git: &Git) -> Result<String, RigError> {
-    let failed = |source| RigError::Clone {
-        clone: clone.to_owned(),
-        source: Box::new(source),
-    };
+    let failed = |source| no_clone(clone, request, source);
     let directory = rig.join(clone);
     let origin = git.origin(&directory).map_err(failed)?;
     if origin != request.url.as_str() {

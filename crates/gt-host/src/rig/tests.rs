@@ -176,7 +176,7 @@ fn a_failed_clone_leaves_nothing() {
     world.url = GitUrl::new("/no/such/repository", Path::new("/")).unwrap();
     let error = chain(&world.add(&world.request("gas")).unwrap_err());
     assert!(
-        error.starts_with("cannot make the clone `refinery/rig`: `git clone`"),
+        error.starts_with("cannot make the clone `refinery/rig` of rig `gas`: `git clone` of `/no/such/repository` ended with 128:\n    fatal: "),
         "{error}"
     );
     assert!(error.contains("does not exist"), "{error}");

@@ -154,6 +154,7 @@ impl TmuxError {
                 deadline,
             },
             error @ (CommandError::Start { .. }
+            | CommandError::Interrupted { .. }
             | CommandError::Output { .. }
             | CommandError::Failed { .. }) => Self::Run {
                 socket: server.socket.clone(),

@@ -38,6 +38,7 @@ const EXAMINATIONS: &[Examination] = &[
     only(files::space),
     mended(files::private, files::make_private),
     only(files::sockets),
+    mended(files::leftovers, files::clear_leftovers),
     only(store::integrity),
     only(store::writable),
     mended(daemon::pid_file, daemon::remove_pid_file),

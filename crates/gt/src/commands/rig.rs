@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use gt_api::view;
 use gt_core::observed::{Observed, chain};
+use gt_core::shell::word;
 use gt_core::{AgentId, RigName};
 use gt_host::holder::client::Client as HolderClient;
 use gt_host::holder::protocol::{Phase, Report};
@@ -222,9 +223,14 @@ fn refused(error: &RigError) -> CliError {
         RigError::Registry(_) => {
             CliError::failed(message).hint("`gt doctor` looks at the registry")
         }
-        RigError::Clone { .. } | RigError::NoCommits { .. } | RigError::WrongClone { .. } => {
-            CliError::failed(message)
-                .hint("nothing was added; try the URL with `git ls-remote URL`")
+        RigError::Interrupted => CliError::new(Kind::Interrupted, "interrupted; nothing was added"),
+        RigError::Clone { url, .. } | RigError::NoCommits { url } => CliError::failed(message)
+            .hint(format!(
+                "nothing was added; `git ls-remote {}` tries the URL",
+                word(url)
+            )),
+        RigError::WrongClone { .. } => {
+            CliError::failed(message).hint("nothing was added; `gt rig add` again may do")
         }
         RigError::Io(_) | RigError::File(_) => CliError::failed(message),
     }

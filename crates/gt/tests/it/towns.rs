@@ -1,10 +1,12 @@
 //! Towns and rigs are made, examined and changed with the commands for it.
 
 use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
 
 use gt_api::view::{Check, CheckResult, Rig};
 use gt_host::pid_file;
-use gt_testkit::town::TestTown;
+use gt_host::process::{self, Signal};
+use gt_testkit::town::{TestTown, is_gone, signal};
 
 use crate::town;
 
@@ -89,9 +91,94 @@ fn a_rig_that_cannot_be_cloned_leaves_nothing_behind() {
         .gt(&["rig", "add", "api", &nowhere.to_string_lossy()])
         .code(1);
     assert!(said.contains("hint: nothing was added"), "{said}");
+    let expect = format!(
+        "rig `api`: `git clone` of `{}` ended with 128:\n    fatal: ",
+        nowhere.display()
+    );
+    assert!(said.contains(&expect), "{said}");
+    assert!(!said.contains(".gt-adding"), "{said}");
     assert!(!town.root().join("api").exists());
     assert_eq!(town.gt(&["rig", "add", "../api", "/x"]).code, 2);
     assert_eq!(town.gt(&["rig", "add", "api", "ext::sh"]).code, 2);
+}
+
+/// A git that waits for ever, as one does at a remote that does not answer.
+fn waiting_git(town: &TestTown) -> PathBuf {
+    let bin = town.beside().join("bin");
+    fs_err::create_dir(&bin).unwrap();
+    let git = bin.join("git");
+    fs_err::write(&git, "#!/bin/sh\nexec sleep 600\n").unwrap();
+    let all = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    fs_err::set_permissions(git, all).unwrap();
+    bin
+}
+
+fn half_made(town: &TestTown) -> Vec<PathBuf> {
+    let entries = fs_err::read_dir(town.root()).unwrap();
+    let paths = entries.map(|entry| entry.unwrap().path());
+    let name = |path: &PathBuf| path.file_name().unwrap().to_string_lossy().into_owned();
+    paths
+        .filter(|path| name(path).starts_with(".gt-adding-"))
+        .collect()
+}
+
+/// Starts `gt rig add` and waits until it has begun.
+fn half_added(town: &TestTown, bin: &Path) -> Child {
+    let path = format!("{}:/usr/bin:/bin", bin.display());
+    let child = town
+        .command(town.root())
+        .args(["rig", "add", "api", "https://example.invalid/api"])
+        .env("PATH", path)
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    town.wait_for("a clone that waits", || {
+        let begun = half_made(town)
+            .iter()
+            .any(|rig| rig.join("refinery").exists());
+        begun.then_some(())
+    });
+    child
+}
+
+#[test]
+fn a_rig_whose_adding_is_interrupted_leaves_nothing_behind() {
+    let town = town("");
+    let bin = waiting_git(&town);
+    for signal in [Signal::INT, Signal::TERM] {
+        let child = half_added(&town, &bin);
+        gt_testkit::town::signal(child.id(), signal);
+        let output = child.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(130), "{said}");
+        assert!(
+            said.ends_with("error: interrupted; nothing was added\n"),
+            "{said}"
+        );
+        assert_eq!(half_made(&town), Vec::<PathBuf>::new());
+    }
+}
+
+/// What a killed `gt rig add` left stays while its git lives, and goes with the next one.
+#[test]
+fn what_a_killed_adding_left_goes_once_nobody_works_in_it() {
+    let town = town("");
+    let bin = waiting_git(&town);
+    let mut child = half_added(&town, &bin);
+    let git = process::table().unwrap();
+    let git = git.iter().find(|one| one.parent == child.id()).unwrap().id;
+    signal(child.id(), Signal::KILL);
+    child.wait().unwrap();
+    assert_eq!(half_made(&town).len(), 1);
+    checks(&town, &["--fix"]);
+    assert_eq!(half_made(&town).len(), 1, "its git lives");
+    signal(git.pid, Signal::KILL);
+    town.wait_for("an end of the git", || is_gone(git.pid).then_some(()));
+    let (_, found) = checks(&town, &[]);
+    assert_eq!(result(&found, "leftovers"), CheckResult::Warning);
+    let (_, mended) = checks(&town, &["--fix"]);
+    assert_eq!(result(&mended, "leftovers"), CheckResult::Ok);
+    assert_eq!(half_made(&town), Vec::<PathBuf>::new());
 }
 
 /// Covers F36: the doctor of a running town finds nothing wrong, and that of a stopped one

@@ -10,6 +10,7 @@ use gt_core::observed::chain;
 use gt_host::config::{Config, ConfigError};
 use gt_host::paths::{MAX_SOCKET_PATH, TownPaths};
 use gt_host::registry::{self, Problem};
+use gt_host::rig;
 use gt_host::town::{TownFile, filesystem, private};
 
 use super::{error, ok, unseen, warning};
@@ -118,6 +119,26 @@ pub(super) fn private(context: &Context) -> Option<Check> {
     }
     let hint = "`gt doctor --fix` closes what is yours";
     Some(error(NAME, lines.join("\n"), hint))
+}
+
+/// Rigs half made, whose `gt rig add` was killed. None, for most towns, is no line.
+pub(super) fn leftovers(context: &Context) -> Option<Check> {
+    const NAME: &str = "leftovers";
+    let left = match rig::leftovers(context.paths()) {
+        Ok(left) => left,
+        Err(problem) => return Some(unseen(NAME, problem)),
+    };
+    if left.is_empty() {
+        return Some(ok(NAME, "no rig is half made"));
+    }
+    let lines = left.iter().map(|path| format!("`{}`", path.display()));
+    let lines = lines.collect::<Vec<_>>().join("\n");
+    let message = format!("left by a `gt rig add` that was killed:\n{lines}");
+    Some(warning(NAME, message, "`gt doctor --fix` removes it"))
+}
+
+pub(super) fn clear_leftovers(context: &Context) -> CliResult {
+    rig::clear_leftovers(context.paths()).doing("remove what was left")
 }
 
 /// Closes what is ours. Another user's is an error that names it.

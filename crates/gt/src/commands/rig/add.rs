@@ -8,6 +8,7 @@ use gt_core::observed::chain;
 use gt_core::shell::word;
 use gt_core::{RigName, WorkerName};
 use gt_host::git::{Git, GitUrl};
+use gt_host::interrupt::Interrupt;
 use gt_host::rig::{self, AddRig, Added, Prefix, Step};
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -42,8 +43,10 @@ pub(super) fn add(
         now: gt_host::clock::now(),
     };
     let paths = context.paths();
+    let interrupt = Interrupt::watch().doing("watch for Ctrl-C")?;
+    let git = Git::new().interrupted_by(interrupt);
     let mut progress = Progress::start();
-    let added = rig::add(paths, &request, &Git::new(), &mut |step| {
+    let added = rig::add(paths, &request, &git, &mut |step| {
         progress.tell(words(&step, &request));
     });
     progress.end();

@@ -1,0 +1,62 @@
+//! A person's Ctrl-C, or a service manager's TERM, while something is half done: it ends the
+//! program that is waited for, and leaves the clean-up to who started it.
+
+use std::io::{self, PipeReader};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
+
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Readable from the first such signal on. A second one ends this process at once.
+#[derive(Debug, Clone)]
+pub struct Interrupt(Arc<PipeReader>);
+
+/// How a shell names a process that Ctrl-C ended.
+const BY_SIGNAL: i32 = 130;
+
+impl Interrupt {
+    /// Takes INT, TERM and HUP over, for the rest of this process's life.
+    ///
+    /// # Errors
+    /// When the system gives no handler, descriptor or thread.
+    pub fn watch() -> io::Result<Self> {
+        let (reader, writer) = io::pipe()?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_io()
+            .build()?;
+        let mut signals = {
+            let _inside = runtime.enter();
+            [
+                signal(SignalKind::interrupt())?,
+                signal(SignalKind::terminate())?,
+                signal(SignalKind::hangup())?,
+            ]
+        };
+        std::thread::Builder::new()
+            .name("interrupt".to_owned())
+            .spawn(move || {
+                let [interrupt, terminate, hangup] = &mut signals;
+                let mut next = || {
+                    runtime.block_on(async {
+                        tokio::select! {
+                            _ = interrupt.recv() => {}
+                            _ = terminate.recv() => {}
+                            _ = hangup.recv() => {}
+                        }
+                    });
+                };
+                next();
+                drop(writer);
+                next();
+                std::process::exit(BY_SIGNAL);
+            })?;
+        Ok(Self(Arc::new(reader)))
+    }
+}
+
+/// Ready when the signal has come.
+impl AsFd for Interrupt {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
