@@ -6,7 +6,6 @@ use std::time::Duration;
 use gt_core::agent_id::AgentIdError;
 use gt_core::nearest::nearest;
 use gt_core::{AgentId, RigName, Roll};
-use gt_host::agent_environment::Captured;
 use gt_host::config::{Config, TmuxSocket};
 use gt_host::environment;
 use gt_host::identity::Caller;
@@ -14,8 +13,8 @@ use gt_host::paths::TownPaths;
 use gt_host::registry::{self, Discovery, Problem};
 use gt_host::roster::{self, TownRoster};
 use gt_host::tmux::Server;
+use gt_host::town::Town;
 use gt_host::town::stranger::{Closed, closed_on_the_way};
-use gt_host::town::{Town, private};
 use gt_host::wake::{self, Wake};
 use gt_store::Store;
 
@@ -121,23 +120,6 @@ impl Context {
     pub(crate) fn owns_tmux(&self) -> bool {
         self.config()
             .map_or(true, |config| config.tmux_socket == TmuxSocket::Town)
-    }
-
-    /// Keeps what agents may have of this environment, if a person runs the command.
-    pub(crate) fn capture_environment(&self) -> CliResult {
-        private::secure(self.paths()).doing("secure the town's private directory")?;
-        if self.caller()? != Caller::Overseer && self.has_captured_environment() {
-            return Ok(());
-        }
-        let config = self.config()?;
-        Captured::take(environment::all(), &config, gt_host::clock::now())
-            .write(self.paths())
-            .doing("keep the environment for the agents")
-    }
-
-    /// Whether a person's environment was captured before.
-    pub(crate) fn has_captured_environment(&self) -> bool {
-        self.paths().captured_environment().exists()
     }
 
     /// The agent that `text` names.

@@ -3,6 +3,7 @@
 //! What must be small or quick branches off before arguments are parsed: holders live by the
 //! hundred, and agents' hooks run `gt` at every turn.
 
+mod capture;
 mod cli;
 mod client;
 mod commands;

@@ -15,6 +15,7 @@ use gt_host::identity::Caller;
 use gt_host::{clock, holder};
 use jiff::SignedDuration;
 
+use crate::capture;
 use crate::cli::{Crew, CrewMember, DeaconCommand, Json, RigSeat, Seat};
 use crate::client::Client;
 use crate::commands::rig::shown;
@@ -152,8 +153,8 @@ pub(crate) fn start(context: &Context, agent: &AgentId) -> CliResult {
     if context.paths().down_file().exists() {
         return Err(CliError::failed("the town is down").hint("`gt up` brings it up"));
     }
-    if !context.has_captured_environment() {
-        context.capture_environment()?;
+    if !capture::is_captured(context) {
+        capture::capture(context)?;
     }
     wish(context, agent, Desire::Up, "start")?;
     daemon::start(context)?;

@@ -12,6 +12,7 @@ use gt_core::policy::Run;
 use gt_host::clock;
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::capture;
 use crate::cli::Up;
 use crate::client::Client;
 use crate::commands::{daemon, status};
@@ -29,7 +30,7 @@ pub(crate) fn up(context: &Context, arguments: &Up) -> CliResult {
         .iter()
         .map(|text| context.agent(text))
         .collect::<CliResult<Vec<AgentId>>>()?;
-    context.capture_environment()?;
+    capture::capture(context)?;
     want(context, &named)?;
     allow(context)?;
     let pid = daemon::start(context)?;

@@ -436,3 +436,38 @@ fn a_read_only_town_ends_nothing_and_down_works() {
     town.gt(&["up"]).ok();
     town.wait_for_run("mayor", None);
 }
+
+/// A `gt up` from a timer, with hardly any environment, does not take the agents' programs away.
+#[test]
+fn a_poor_environment_does_not_replace_one_that_finds_the_agents_programs() {
+    let town = town("[roles.mayor]\nagent = \"mine\"\n[agents.mine]\ncommand = [\"my-agent\"]\n");
+    let bin = town.beside().join("bin");
+    fs_err::create_dir(&bin).unwrap();
+    fs_err::write(bin.join("my-agent"), "#!/bin/sh\nexec sleep 600\n").unwrap();
+    let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    fs_err::set_permissions(bin.join("my-agent"), executable).unwrap();
+    let up = |path: &str, variable: &str| {
+        let mut command = town.command(town.root());
+        command.args(["up", "--quiet"]).env("PATH", path);
+        let output = command.env("LC_TIME", variable).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{said}");
+        let captured = town.paths().captured_environment();
+        (said, fs_err::read_to_string(captured).unwrap())
+    };
+    let usual = environment::variable("PATH").unwrap();
+    let rich = format!("{}:{usual}", bin.display());
+    let (said, first) = up(&rich, "first");
+    assert!(first.contains("first"), "{said}");
+    let (said, second) = up(&usual, "second");
+    assert!(
+        said.contains("warning: `my-agent` is not found on this PATH"),
+        "{said}"
+    );
+    assert_eq!(second, first);
+    let (said, third) = up(&rich, "third");
+    assert!(
+        third.contains("third") && !said.contains("warning"),
+        "{said}"
+    );
+}

@@ -35,11 +35,18 @@ pub(super) fn programs(context: &Context) -> Option<Check> {
         .unwrap_or_default();
     let wanted = roster.seats.iter().filter(|seat| seat.run != Run::Never);
     let found = wanted.map(|seat| (seat, roster::launch_readiness(seat, &path)));
-    Some(programs_of(found.collect()))
+    let own = environment::variable("PATH").unwrap_or_default();
+    let is_ready =
+        |seat: &SeatSpec| roster::launch_readiness(seat, &own) == Observed::Known(Ok(()));
+    Some(programs_of(found.collect(), is_ready))
 }
 
-/// One line a reason, with all it keeps from starting.
-fn programs_of(seats: Vec<(&SeatSpec, Observed<Result<(), String>>)>) -> Check {
+/// One line a reason, with all it keeps from starting. `is_ready_here` tells whether this shell's
+/// own PATH would do.
+fn programs_of(
+    seats: Vec<(&SeatSpec, Observed<Result<(), String>>)>,
+    is_ready_here: impl Fn(&SeatSpec) -> bool,
+) -> Check {
     const NAME: &str = "agent programs";
     let count = seats.len();
     let mut reasons: BTreeMap<String, Vec<&SeatSpec>> = BTreeMap::new();
@@ -60,8 +67,16 @@ fn programs_of(seats: Vec<(&SeatSpec, Observed<Result<(), String>>)>) -> Check {
         format!("{}: {reason}", agents.join(", "))
     });
     let message = lines.collect::<Vec<_>>().join("\n");
-    let hint = "install it, or name another with `gt config set roles.ROLE.agent AGENT`; a new PATH \
-                is taken by `gt up`";
+    let hint = match reasons.values().flatten().all(|seat| is_ready_here(seat)) {
+        true => {
+            "your PATH has it, the captured one has not: `gt up` takes yours, `gt daemon restart` \
+                 gives it to the next runs"
+        }
+        false => {
+            "install it, or name another with `gt config set roles.ROLE.agent AGENT`; if another \
+                  shell finds it, `gt up` and `gt daemon restart` there"
+        }
+    };
     let is_wanted = |seat: &&SeatSpec| seat.run == Run::Always;
     if reasons.values().flatten().any(is_wanted) {
         return error(NAME, message, hint);
@@ -109,7 +124,7 @@ fn environment_of(differences: &[Difference]) -> Check {
     warning(
         NAME,
         format!("yours is not what agents get: {}", words.join(", ")),
-        "`gt up` captures yours; agents get it at their next start",
+        "`gt up` takes yours, `gt daemon restart` gives it to the next runs",
     )
 }
 

@@ -69,7 +69,7 @@ fn a_missing_program_is_an_error_only_for_an_agent_that_always_runs() {
     let missing = || Observed::Known(Err("the program `x` is not found".to_owned()));
     let of = |readiness: fn() -> Observed<Result<(), String>>, run: Run| {
         let seats = roster.seats.iter().filter(|seat| seat.run == run);
-        programs_of(seats.map(|seat| (seat, readiness())).collect())
+        programs_of(seats.map(|seat| (seat, readiness())).collect(), |_| false)
     };
     let always = of(missing, Run::Always);
     assert_eq!(always.result, CheckResult::Error);
@@ -83,4 +83,18 @@ fn a_missing_program_is_an_error_only_for_an_agent_that_always_runs() {
     );
     let unknown = of(|| Observed::unknown("EACCES"), Run::Always);
     assert_ne!(unknown.result, CheckResult::Ok, "unknown is not found");
+}
+
+#[test]
+fn a_program_that_this_shell_finds_is_only_a_matter_of_taking_its_path() {
+    let town = crate::commands::test_town::TestTown::new();
+    let roster = town.context.roster().unwrap();
+    let hint = |is_ready_here: bool| {
+        let missing = || Observed::Known(Err("the program `x` is not found".to_owned()));
+        let seats = roster.seats.iter().map(|seat| (seat, missing()));
+        let check = programs_of(seats.collect(), |_| is_ready_here);
+        check.hint.unwrap()
+    };
+    assert!(hint(true).starts_with("your PATH has it"));
+    assert!(hint(false).starts_with("install it"));
 }
