@@ -26,7 +26,7 @@ use crate::clockwork::Clockwork;
 use crate::event::Event;
 use crate::log::Log;
 use crate::refresh::Refresh;
-use crate::run::Remembered;
+use crate::remembered::{FirstReading, Remembered};
 use crate::seat::Seat;
 use crate::store_thread::StoreThread;
 use crate::terminal::{Listing, Terminal};
@@ -75,8 +75,8 @@ pub(crate) struct Daemon {
     pub(crate) links: u64,
     pub(crate) store_reading: Refresh,
     pub(crate) tmux_reading: Refresh,
-    /// What the store knows of agents that had no seat yet.
-    pub(crate) remembered: Remembered,
+    /// What the store knows of agents that had no seat yet; none until it was read once.
+    pub(crate) remembered: Option<Remembered>,
     pub(crate) ending: bool,
 }
 
@@ -172,9 +172,15 @@ impl Daemon {
 
     pub(crate) fn spawn_store_reading(&self) {
         let hands = Rc::clone(&self.hands);
+        let is_first = self.remembered.is_none();
         tokio::task::spawn_local(async move {
-            let rows = hands.store.run(|store| store.read_town()).await;
-            hands.tell(Event::Rows(rows.into())).await;
+            let event = if is_first {
+                let reading = hands.store.run(|store| FirstReading::of(store)).await;
+                Event::FirstRows(reading.map(Box::new).into())
+            } else {
+                Event::Rows(hands.store.run(|store| store.read_town()).await.into())
+            };
+            hands.tell(event).await;
         });
     }
 

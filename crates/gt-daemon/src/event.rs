@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 
 use crate::act::Outcome;
 use crate::link::{Link, LinkError, LinkId};
+use crate::remembered::FirstReading;
 use crate::terminal::Listing;
 
 impl Event {
@@ -26,6 +27,7 @@ impl Event {
             | Self::Reload
             | Self::Terminate
             | Self::Rows(_)
+            | Self::FirstRows(_)
             | Self::StoreWritable(_)
             | Self::LookAtTmux
             | Self::Panes(_)
@@ -55,6 +57,8 @@ pub(crate) enum Event {
     Terminate,
     /// The store was read.
     Rows(Observed<TownRows>),
+    /// The store was read for the first time, which failed when the daemon began.
+    FirstRows(Observed<Box<FirstReading>>),
     /// Writes to the store fail, or go through again.
     StoreWritable(Result<(), Reason>),
     /// tmux could not be looked at a while ago.

@@ -74,14 +74,14 @@ fn back_off(seen: &Seen<'_>, ended_at: Timestamp, recent: u32) -> Gate {
 
 /// Opens the circuit, so that no wish of before closes it again.
 pub(super) fn open_circuit(seen: &Seen<'_>, because: String) -> Verdict {
-    let wish_at = seen.facts.intent.as_ref().map(|intent| intent.at);
+    let wish_at = seen.facts.wish().map(|intent| intent.at);
     seen.act(Action::OpenCircuit { wish_at }, because)
 }
 
 /// Whether a person asked for the agent since the circuit opened, and so has seen it: that wish
 /// gives a new budget, and no more than that.
 pub(super) fn is_pardoned(seen: &Seen<'_>) -> bool {
-    let (Some(circuit), Some(intent)) = (&seen.facts.memory.circuit, &seen.facts.intent) else {
+    let (Some(circuit), Some(intent)) = (&seen.facts.memory.circuit, seen.facts.wish()) else {
         return false;
     };
     intent.desire == Desire::Up && is_person(&intent.actor) && circuit.wish_at != Some(intent.at)

@@ -148,7 +148,7 @@ fn a_wish_from_before_the_circuit_gives_no_new_budget() {
         at(-4 * MINUTE),
     );
     let opened = seen.set(|facts| {
-        let wish_at = facts.intent.as_ref().map(|intent| intent.at);
+        let wish_at = facts.wish().map(|intent| intent.at);
         facts.memory.open_circuit(at(-5 * MINUTE), wish_at);
     });
     check!(
