@@ -18,6 +18,7 @@ pub mod holder;
 pub mod identity;
 pub mod json_file;
 pub mod keepalive;
+pub mod local_socket;
 pub mod lock;
 pub mod paths;
 pub mod pid_file;
