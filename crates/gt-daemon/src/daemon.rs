@@ -1,6 +1,8 @@
 //! The state of the loop: all that the daemon knows, owned by one task.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::mem::Discriminant;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
@@ -41,6 +43,16 @@ pub(crate) struct Hands {
     /// The binary that holders and agents run.
     pub(crate) gt: PathBuf,
     pub(crate) boot_id: String,
+    /// What the loop will be told after a while.
+    pub(crate) news: RefCell<Vec<News>>,
+}
+
+/// Something that the loop will be told after a while.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct News {
+    pause: Duration,
+    kind: Discriminant<Event>,
+    agent: Option<AgentId>,
 }
 
 /// The loop's state.
@@ -225,10 +237,21 @@ impl Hands {
         self.tell_after(SOON, event);
     }
 
+    /// One of a kind at a time: whoever asks again meanwhile is told by the same.
     fn tell_after(self: &Rc<Self>, pause: Duration, event: Event) {
+        let news = News {
+            pause,
+            kind: std::mem::discriminant(&event),
+            agent: event.agent().cloned(),
+        };
+        if self.news.borrow().contains(&news) {
+            return;
+        }
+        self.news.borrow_mut().push(news.clone());
         let hands = Rc::clone(self);
         tokio::task::spawn_local(async move {
             tokio::time::sleep(pause).await;
+            hands.news.borrow_mut().retain(|pending| *pending != news);
             hands.tell(event).await;
         });
     }

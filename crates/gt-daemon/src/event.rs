@@ -14,6 +14,20 @@ use crate::remembered::FirstReading;
 use crate::terminal::Listing;
 
 impl Event {
+    /// Whom it is about, if it is about one agent.
+    pub(crate) fn agent(&self) -> Option<&AgentId> {
+        match self {
+            Self::HolderReady(agent)
+            | Self::HolderLate(agent)
+            | Self::LostRun(agent, ..)
+            | Self::Linked(agent, _)
+            | Self::Holder(agent, _)
+            | Self::HolderLost(agent, _)
+            | Self::Acted(agent, _) => Some(agent),
+            _ => None,
+        }
+    }
+
     /// Whether it can change a fact: a question that is answered from what is known needs no
     /// decision, and its answer shall not wait for one.
     pub(crate) fn stirs(&self) -> bool {

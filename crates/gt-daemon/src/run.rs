@@ -1,5 +1,6 @@
 //! The daemon from its lock to its end.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -178,6 +179,7 @@ fn begin(town: Town, gt: PathBuf, events: &mpsc::Sender<Event>) -> Result<Daemon
         boot_id: process::boot_id().map_err(doing("read the boot id"))?,
         town,
         gt,
+        news: RefCell::default(),
     };
     let mut daemon = Daemon {
         policy: config.policy.clone(),

@@ -9,7 +9,7 @@ use crate::intent::Desire;
 use crate::memory::Circuit;
 use crate::plan::Action;
 use crate::policy::RestartPolicy;
-use crate::time::{after, age, elapsed};
+use crate::time::{after, age, elapsed, short};
 
 /// What the gate says to a restart.
 #[derive(Debug, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub(super) fn admits(seen: &Seen<'_>) -> Gate {
     let recent = recent_attempts(seen);
     if recent >= policy.budget {
         return Gate::Exhausted {
-            because: format!("restarted {recent} times within {:?}", policy.window),
+            because: format!("restarted {recent} times within {}", short(policy.window)),
         };
     }
     Gate::Pass
@@ -66,8 +66,9 @@ fn back_off(seen: &Seen<'_>, ended_at: Timestamp, recent: u32) -> Gate {
     Gate::Hold {
         until: after(seen.now(), delay.saturating_sub(waited)),
         because: format!(
-            "restart back-off ({recent} restarts within {:?})",
-            policy.window
+            "restart back-off ({recent} {} within {})",
+            if recent == 1 { "restart" } else { "restarts" },
+            short(policy.window)
         ),
     }
 }
@@ -96,7 +97,7 @@ fn half_open(seen: &Seen<'_>, circuit: &Circuit) -> Gate {
     Gate::Hold {
         until: after(seen.now(), pause.saturating_sub(waited)),
         because: format!(
-            "crash loop: circuit open since {}, next try later",
+            "crash loop: the circuit is open since {:.3}",
             circuit.opened_at
         ),
     }

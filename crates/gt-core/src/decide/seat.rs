@@ -15,7 +15,7 @@ use crate::observed::Observed;
 use crate::plan::{Action, StopPurpose};
 use crate::policy::Run;
 use crate::snapshot::{AgentFacts, End, Holder, Pane, Snapshot};
-use crate::time::{after, age};
+use crate::time::{after, age, short};
 
 /// What is wanted of an agent, all things considered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -168,7 +168,10 @@ fn running(seen: &Seen<'_>, incarnation: IncarnationId, since: Timestamp) -> Ver
         let window = seen.policy.restart.window;
         let ran = age(since, seen.snapshot.epoch, seen.now());
         if ran >= window {
-            return seen.act(Action::CloseCircuit, format!("it has run for {window:?}"));
+            return seen.act(
+                Action::CloseCircuit,
+                format!("it has run for {}", short(window)),
+            );
         }
     }
     match decide_poke(seen, incarnation, since) {
