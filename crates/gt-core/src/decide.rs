@@ -15,6 +15,7 @@ use jiff::Timestamp;
 
 use crate::agent_id::{AgentId, Role};
 use crate::lifecycle::Request;
+use crate::observed::Observed;
 use crate::plan::{Action, Plan, Step, Waiting};
 use crate::policy::Policy;
 use crate::snapshot::{AgentFacts, RequestFacts, Snapshot};
@@ -171,6 +172,10 @@ fn decide_agent(seen: &Seen<'_>) -> Verdict {
             since: Some(in_flight.since),
             until: None,
         };
+    }
+    if let (Observed::Unknown(reason), false) = (&seen.facts.intent, seen.snapshot.down) {
+        // It may be one to stop, or one that was told to wait for a person.
+        return seen.wait(format!("what is wished of it: {reason}"));
     }
     let seat = seat::decide_seat(seen);
     let requests = request::decide_requests(seen);

@@ -84,8 +84,12 @@ impl fmt::Display for PokeResult {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Delivered => f.write_str("delivered"),
+            Self::NotTyped {
+                screen: Screen::Prompt,
+                ..
+            } => f.write_str("pasted at its empty prompt, which did not show it"),
             Self::NotTyped { screen, .. } => write!(f, "not typed, the screen showed {screen}"),
-            Self::NotTried => f.write_str("not tried, or answered"),
+            Self::NotTried => f.write_str("no answer is waited for"),
         }
     }
 }

@@ -43,8 +43,8 @@ impl AgentMemory {
         self.attempts.clear();
     }
 
-    /// A poke was tried. A screen that was not a prompt and has not changed since the last try is
-    /// as good as an unanswered poke: a frozen program shows no prompt. Nothing counts across
+    /// A poke was tried. A screen at work, or a prompt that does not show what was pasted, that has
+    /// not changed since the last try is as good as an unanswered poke: so looks a frozen program. Nothing counts across
     /// `epoch`. A dialog explains the silence so far: it waits for a person, not the other way
     /// round, and whoever answers it gets the whole patience anew.
     pub fn remember_poke(
@@ -65,7 +65,7 @@ impl AgentMemory {
                 ..
             } => 0,
             PokeResult::NotTyped {
-                screen: Screen::Busy,
+                screen: Screen::Busy | Screen::Prompt,
                 ..
             } => misses.saturating_add(u32::from(frozen)),
             PokeResult::NotTyped { .. } | PokeResult::Delivered | PokeResult::NotTried => misses,

@@ -43,8 +43,8 @@ pub struct AgentFacts {
     pub poke: Poke,
     /// Its program has a `ready` pattern, so that something can be typed at all.
     pub can_type: bool,
-    /// The stored wish; none follows `run`.
-    pub intent: Option<Intent>,
+    /// The stored wish; none follows `run`. Unknown until the store was read once.
+    pub intent: Observed<Option<Intent>>,
     /// Whether a successor could be started now; the text names what lacks.
     pub launch: Observed<Result<(), String>>,
     /// Its pane in tmux.
@@ -65,6 +65,13 @@ pub struct AgentFacts {
     pub failure: Option<Failure>,
     /// An id for its next run.
     pub fresh: IncarnationId,
+}
+
+impl AgentFacts {
+    /// The stored wish, if there is known to be one.
+    pub fn wish(&self) -> Option<&Intent> {
+        self.intent.known()?.as_ref()
+    }
 }
 
 /// A pane of the town's tmux server.

@@ -27,6 +27,31 @@ pub fn after(time: Timestamp, delay: Duration) -> Timestamp {
         .unwrap_or(Timestamp::MAX)
 }
 
+/// A length of time as town.toml has it: `1h30m`; `1.5s` is `1s500ms`.
+pub fn short(duration: Duration) -> String {
+    let shown = [
+        ("h", 3_600_000_000_000),
+        ("m", 60_000_000_000),
+        ("s", 1_000_000_000),
+        ("ms", 1_000_000),
+        ("us", 1_000),
+        ("ns", 1),
+    ];
+    let mut left = duration.as_nanos();
+    let mut text = String::new();
+    for (unit, nanoseconds) in shown {
+        if left >= nanoseconds {
+            text.push_str(&format!("{}{unit}", left / nanoseconds));
+            left %= nanoseconds;
+        }
+    }
+    if text.is_empty() {
+        "0s".to_owned()
+    } else {
+        text
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

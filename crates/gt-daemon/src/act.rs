@@ -11,7 +11,7 @@ use gt_core::incarnation::{Exit, Incarnation, IncarnationId, ProcessId};
 use gt_core::memory::{AgentMemory, Cause};
 use gt_core::observed::chain;
 use gt_core::plan::{Action, ActionKind, RequestEnd, Step, StopPurpose};
-use gt_core::snapshot::Pane;
+use gt_core::snapshot::{Begun, InFlight, Pane};
 use gt_host::holder::kill_set;
 use gt_host::holder::protocol::{Answer, Refusal, Request, Start};
 use gt_host::roster::SeatSpec;
@@ -49,6 +49,11 @@ pub(crate) enum Outcome {
         incarnation: IncarnationId,
         errno: i32,
         at: Timestamp,
+    },
+    /// Nothing spares the silent run: it is to be stopped.
+    Silent {
+        incarnation: IncarnationId,
+        because: String,
     },
     /// The run is gone, but these processes.
     Stopped(Vec<ProcessId>),
@@ -424,34 +429,63 @@ fn age_out(directory: &Path, agent: &str) {
     }
 }
 
-/// Writes who, why and on what evidence, then stops.
+/// Stops a run. For its silence it is looked at once more: the loop hears what spares it, or that
+/// nothing does.
 fn begin_stop(daemon: &mut Daemon, step: &Step, incarnation: IncarnationId, purpose: StopPurpose) {
-    daemon.note(EventKind::Stopped, Some(&step.agent), step.because.clone());
-    let grace = daemon.policy.restart.stop_grace;
-    let seat = daemon
-        .seats
-        .get_mut(&step.agent)
-        .expect("a step names a seat");
-    seat.stopping = Some(purpose);
-    let link = seat.link.clone();
-    let spec = seat.spec.clone();
-    let pane = seat.pane.known().cloned().flatten();
+    if purpose != StopPurpose::Unresponsive {
+        stop_run(
+            daemon,
+            &step.agent,
+            incarnation,
+            purpose,
+            step.because.clone(),
+        );
+        return;
+    }
+    let seat = &daemon.seats[&step.agent];
+    let (spec, pane) = (seat.spec.clone(), seat.pane.known().cloned().flatten());
     let misses = seat.memory.misses;
     let quiet = daemon.policy.attached_quiet;
+    let because = step.because.clone();
     let hands = Rc::clone(&daemon.hands);
-    let kind = step.action.kind();
-    spawn(hands, step.agent.clone(), kind, move |hands| async move {
-        if purpose == StopPurpose::Unresponsive
-            && let Some(tried) = poke::look_before_stop(&hands, &spec, pane, quiet).await?
-        {
-            return Ok(Outcome::Poked {
+    let look = async move |hands: Rc<Hands>| {
+        let spared = poke::look_before_stop(&hands, &spec, pane, quiet).await?;
+        Ok(match spared {
+            None => Outcome::Silent {
+                incarnation,
+                because,
+            },
+            Some(tried) => Outcome::Poked {
                 incarnation,
                 misses,
                 tried,
                 at: clock::now(),
-            });
-        }
-        stop(link, incarnation, grace).await
+            },
+        })
+    };
+    spawn(hands, step.agent.clone(), ActionKind::Stop, look);
+}
+
+/// Writes who, why and on what evidence, then stops.
+pub(crate) fn stop_run(
+    daemon: &mut Daemon,
+    agent: &AgentId,
+    incarnation: IncarnationId,
+    purpose: StopPurpose,
+    because: String,
+) {
+    daemon.note(EventKind::Stopped, Some(agent), because);
+    let grace = daemon.policy.restart.stop_grace;
+    let seat = daemon.seats.get_mut(agent).expect("a stop names a seat");
+    seat.stopping = Some(purpose);
+    seat.in_flight.get_or_insert(InFlight {
+        what: Begun::Action(ActionKind::Stop),
+        since: clock::now(),
+    });
+    let link = seat.link.clone();
+    let hands = Rc::clone(&daemon.hands);
+    spawn(hands, agent.clone(), ActionKind::Stop, move |_| {
+        stop(link, incarnation, grace)
     });
 }
 

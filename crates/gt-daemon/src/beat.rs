@@ -37,6 +37,7 @@ impl Daemon {
         };
         match &step.action {
             Action::ForgetPokes => {
+                seat.shown = None;
                 self.remember(step, EventKind::PokeAnswered, AgentMemory::forget_pokes);
             }
             Action::OpenCircuit { wish_at } => {

@@ -1,6 +1,8 @@
 //! The state of the loop: all that the daemon knows, owned by one task.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::mem::Discriminant;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
@@ -26,7 +28,7 @@ use crate::clockwork::Clockwork;
 use crate::event::Event;
 use crate::log::Log;
 use crate::refresh::Refresh;
-use crate::run::Remembered;
+use crate::remembered::{FirstReading, Remembered};
 use crate::seat::Seat;
 use crate::store_thread::StoreThread;
 use crate::terminal::{Listing, Terminal};
@@ -41,6 +43,16 @@ pub(crate) struct Hands {
     /// The binary that holders and agents run.
     pub(crate) gt: PathBuf,
     pub(crate) boot_id: String,
+    /// What the loop will be told after a while.
+    pub(crate) news: RefCell<Vec<News>>,
+}
+
+/// Something that the loop will be told after a while.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct News {
+    pause: Duration,
+    kind: Discriminant<Event>,
+    agent: Option<AgentId>,
 }
 
 /// The loop's state.
@@ -75,8 +87,8 @@ pub(crate) struct Daemon {
     pub(crate) links: u64,
     pub(crate) store_reading: Refresh,
     pub(crate) tmux_reading: Refresh,
-    /// What the store knows of agents that had no seat yet.
-    pub(crate) remembered: Remembered,
+    /// What the store knows of agents that had no seat yet; none until it was read once.
+    pub(crate) remembered: Option<Remembered>,
     pub(crate) ending: bool,
 }
 
@@ -172,9 +184,15 @@ impl Daemon {
 
     pub(crate) fn spawn_store_reading(&self) {
         let hands = Rc::clone(&self.hands);
+        let is_first = self.remembered.is_none();
         tokio::task::spawn_local(async move {
-            let rows = hands.store.run(|store| store.read_town()).await;
-            hands.tell(Event::Rows(rows.into())).await;
+            let event = if is_first {
+                let reading = hands.store.run(|store| FirstReading::of(store)).await;
+                Event::FirstRows(reading.map(Box::new).into())
+            } else {
+                Event::Rows(hands.store.run(|store| store.read_town()).await.into())
+            };
+            hands.tell(event).await;
         });
     }
 
@@ -219,10 +237,21 @@ impl Hands {
         self.tell_after(SOON, event);
     }
 
+    /// One of a kind at a time: whoever asks again meanwhile is told by the same.
     fn tell_after(self: &Rc<Self>, pause: Duration, event: Event) {
+        let news = News {
+            pause,
+            kind: std::mem::discriminant(&event),
+            agent: event.agent().cloned(),
+        };
+        if self.news.borrow().contains(&news) {
+            return;
+        }
+        self.news.borrow_mut().push(news.clone());
         let hands = Rc::clone(self);
         tokio::task::spawn_local(async move {
             tokio::time::sleep(pause).await;
+            hands.news.borrow_mut().retain(|pending| *pending != news);
             hands.tell(event).await;
         });
     }

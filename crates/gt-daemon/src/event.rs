@@ -10,9 +10,24 @@ use tokio::sync::oneshot;
 
 use crate::act::Outcome;
 use crate::link::{Link, LinkError, LinkId};
+use crate::remembered::FirstReading;
 use crate::terminal::Listing;
 
 impl Event {
+    /// Whom it is about, if it is about one agent.
+    pub(crate) fn agent(&self) -> Option<&AgentId> {
+        match self {
+            Self::HolderReady(agent)
+            | Self::HolderLate(agent)
+            | Self::LostRun(agent, ..)
+            | Self::Linked(agent, _)
+            | Self::Holder(agent, _)
+            | Self::HolderLost(agent, _)
+            | Self::Acted(agent, _) => Some(agent),
+            _ => None,
+        }
+    }
+
     /// Whether it can change a fact: a question that is answered from what is known needs no
     /// decision, and its answer shall not wait for one.
     pub(crate) fn stirs(&self) -> bool {
@@ -26,6 +41,7 @@ impl Event {
             | Self::Reload
             | Self::Terminate
             | Self::Rows(_)
+            | Self::FirstRows(_)
             | Self::StoreWritable(_)
             | Self::LookAtTmux
             | Self::Panes(_)
@@ -55,6 +71,8 @@ pub(crate) enum Event {
     Terminate,
     /// The store was read.
     Rows(Observed<TownRows>),
+    /// The store was read for the first time, which failed when the daemon began.
+    FirstRows(Observed<Box<FirstReading>>),
     /// Writes to the store fail, or go through again.
     StoreWritable(Result<(), Reason>),
     /// tmux could not be looked at a while ago.

@@ -30,6 +30,10 @@ impl Daemon {
             Event::Reload => self.reload(),
             Event::Terminate => self.ending = true,
             Event::Rows(rows) => self.take_rows(rows),
+            Event::FirstRows(reading) => {
+                let rows = reading.map(|reading| self.remember_all(*reading));
+                self.take_rows(rows);
+            }
             Event::StoreWritable(writable) => self.take_writable(writable),
             Event::LookAtTmux => self.look_at_tmux(),
             Event::Panes(listing) => self.take_listing(listing),

@@ -17,6 +17,7 @@ mod observe;
 mod poke;
 mod refresh;
 mod reload;
+mod remembered;
 mod run;
 mod seat;
 mod server;

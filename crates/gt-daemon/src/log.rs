@@ -21,10 +21,20 @@ pub(crate) struct Log {
     repeats: u32,
 }
 
+/// Opens a log of the owner's alone: what agents and people do is nobody else's.
+fn open(path: &Path) -> io::Result<File> {
+    use fs_err::os::unix::fs::OpenOptionsExt as _;
+    OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .open(path)
+}
+
 impl Log {
     /// Opens the log for appending.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
-        let file = OpenOptions::new().create(true).append(true).open(path)?;
+        let file = open(path)?;
         let size = file.metadata()?.len();
         Ok(Self {
             path: path.to_owned(),
@@ -75,10 +85,7 @@ impl Log {
 
     fn rotate(&mut self) -> io::Result<()> {
         fs_err::rename(&self.path, self.path.with_extension("log.1"))?;
-        self.file = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(&self.path)?;
+        self.file = open(&self.path)?;
         self.size = 0;
         Ok(())
     }

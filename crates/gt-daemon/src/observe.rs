@@ -3,7 +3,7 @@
 use gt_core::AgentId;
 use gt_core::address::Address;
 use gt_core::incarnation::IncarnationId;
-use gt_core::intent::Desire;
+use gt_core::intent::{Desire, Intent};
 use gt_core::observed::Observed;
 use gt_core::policy::Run;
 use gt_core::snapshot::{AgentFacts, Holder, Owed, RequestFacts, Snapshot};
@@ -38,10 +38,7 @@ impl Daemon {
             run: spec.run,
             poke: spec.poke,
             can_type: spec.preset.screen.can_type(),
-            intent: self
-                .rows
-                .as_ref()
-                .and_then(|rows| rows.intents.get(&spec.agent).cloned()),
+            intent: self.wish(&spec.agent),
             launch: self.launch(seat, down),
             pane: seat.pane.clone(),
             holder: seat.holder.clone(),
@@ -80,6 +77,15 @@ impl Daemon {
         };
         let pending = seat.memory.poke.is_some() || self.has_request(agent);
         ((wanted && !down) || pending) && seat.in_flight.is_none()
+    }
+
+    /// The stored wish for an agent.
+    fn wish(&self, agent: &AgentId) -> Observed<Option<Intent>> {
+        match (&self.rows, &self.store_trouble) {
+            (Some(rows), _) => Observed::Known(rows.intents.get(agent).cloned()),
+            (None, Some(reason)) => Observed::Unknown(reason.clone()),
+            (None, None) => Observed::unknown("the store was not read yet"),
+        }
     }
 
     /// Whether it owes something, or may do so.

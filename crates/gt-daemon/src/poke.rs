@@ -127,6 +127,12 @@ pub(crate) async fn look_before_stop(
     Ok(None)
 }
 
+/// Whether a draft is nothing but this text, however often: what a program that stood still was
+/// given, it draws all at once when it goes on.
+fn is_all_of(draft: &str, text: &str) -> bool {
+    !text.is_empty() && draft.contains(text) && draft.split(text).all(|rest| rest.trim().is_empty())
+}
+
 /// Whether somebody is at the terminal; when that cannot be said, somebody is.
 async fn person_at(hands: &Hands, message: &Message) -> bool {
     match hands.terminal.people().await {
@@ -151,7 +157,13 @@ impl Typing<'_> {
             if let Some(refused) = self.refused(&[Screen::Prompt]).await? {
                 return Ok(refused);
             }
+            let before = self.look().await?;
             self.paste(text).await?;
+            if !self.is_shown(text, &before).await? {
+                // Its file stays: what is drawn late is known by it at the next try.
+                let shown = self.look().await?;
+                return Ok(Tried::not_typed(self.rules(), &shown));
+            }
             tokio::time::sleep(self.spec.preset.settle).await;
         }
         let submit = &Key::Named(self.spec.preset.submit.clone());
@@ -183,12 +195,32 @@ impl Typing<'_> {
         Ok((!is_wanted).then(|| Tried::not_typed(self.rules(), &shown)))
     }
 
+    /// Whether the program draws what was pasted. Enter at a prompt that still is empty would bring
+    /// nothing, and look as if it had.
+    async fn is_shown(&self, text: &str, before: &Capture) -> Result<bool, Failure> {
+        /// As much of the text as no program cuts or wraps.
+        const START: usize = 12;
+        let start: String = text.chars().take(START).collect();
+        let count = |capture: &Capture| capture.text.matches(&start).count();
+        let drawn = count(before);
+        self.comes_true(|capture| {
+            // A `ready` pattern without a `draft` group takes a full input row for an empty one.
+            self.rules().read(capture) != Screen::Prompt || count(capture) > drawn
+        })
+        .await
+    }
+
     /// After Enter the input row must become empty or the program busy: the text is gone from it.
     async fn was_taken(&self) -> Result<bool, Failure> {
+        self.comes_true(|capture| self.rules().read(capture) != Screen::Draft)
+            .await
+    }
+
+    /// Looks until the screen is as wanted, or the time for it is over.
+    async fn comes_true(&self, wanted: impl Fn(&Capture) -> bool) -> Result<bool, Failure> {
         let until = clock::monotonic() + TAKEN;
         while clock::monotonic() < until {
-            let screen = self.rules().read(&self.look().await?);
-            if screen != Screen::Draft {
+            if wanted(&self.look().await?) {
                 return Ok(true);
             }
             tokio::time::sleep(LOOK).await;
@@ -207,7 +239,7 @@ impl Typing<'_> {
             return Ok(false);
         };
         let draft = self.rules().draft(&self.look().await?);
-        Ok(draft.as_deref() == Some(pasted.trim()))
+        Ok(draft.is_some_and(|draft| is_all_of(&draft, pasted.trim())))
     }
 
     async fn paste(&self, text: &str) -> Result<(), Failure> {

@@ -79,7 +79,9 @@ impl Daemon {
     fn add_seat(&mut self, spec: roster::SeatSpec) {
         let agent = spec.agent.clone();
         let mut seat = Seat::new(spec);
-        self.remembered.give_to(&mut seat);
+        if let Some(remembered) = &mut self.remembered {
+            remembered.give_to(&mut seat);
+        }
         self.seats.insert(agent.clone(), seat);
         self.connect(&agent);
         self.look_at_tmux();

@@ -1,5 +1,6 @@
 //! The daemon from its lock to its end.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -7,10 +8,8 @@ use std::time::Duration;
 
 use gt_core::AgentId;
 use gt_core::event::EventKind;
-use gt_core::incarnation::Exit;
 use gt_core::observed::Observed;
 use gt_core::plan::Plan;
-use gt_core::snapshot::{End, LastEnd};
 use gt_core::time::elapsed;
 use gt_host::agent_environment::Captured;
 use gt_host::clock::{self, Moment};
@@ -29,7 +28,7 @@ use crate::daemon::{Daemon, Hands};
 use crate::event::Event;
 use crate::log::Log;
 use crate::refresh::Refresh;
-use crate::seat::Seat;
+use crate::remembered::FirstReading;
 use crate::store_thread::StoreThread;
 use crate::terminal::Terminal;
 use crate::{server, sources};
@@ -168,8 +167,7 @@ fn begin(town: Town, gt: PathBuf, events: &mpsc::Sender<Event>) -> Result<Daemon
         source: std::io::Error::other(error),
     })?;
     let store = Store::open(&paths.store(), STORE_BUSY).map_err(DaemonError::Store)?;
-    let remembered = Remembered::read(&store).map_err(DaemonError::Store)?;
-    let rows = first_rows(&store).map_err(DaemonError::Store)?;
+    let reading = FirstReading::of(&store).into();
     tmux::probe(TMUX_DEADLINE).map_err(DaemonError::Tmux)?;
     let tmux = connect_tmux(&paths, &config, &gt).map_err(doing("write the tmux configuration"))?;
     let now = clock::now();
@@ -181,6 +179,7 @@ fn begin(town: Town, gt: PathBuf, events: &mpsc::Sender<Event>) -> Result<Daemon
         boot_id: process::boot_id().map_err(doing("read the boot id"))?,
         town,
         gt,
+        news: RefCell::default(),
     };
     let mut daemon = Daemon {
         policy: config.policy.clone(),
@@ -190,7 +189,7 @@ fn begin(town: Town, gt: PathBuf, events: &mpsc::Sender<Event>) -> Result<Daemon
         discovery: None,
         seats: BTreeMap::new(),
         clockwork: Clockwork::new(Moment::now()),
-        rows: Some(rows),
+        rows: None,
         store_trouble: None,
         store_writing: None,
         listing: Observed::unknown("not looked at yet"),
@@ -204,19 +203,22 @@ fn begin(town: Town, gt: PathBuf, events: &mpsc::Sender<Event>) -> Result<Daemon
         links: 0,
         store_reading: Refresh::default(),
         tmux_reading: Refresh::default(),
-        remembered,
+        remembered: None,
         ending: false,
     };
+    match reading {
+        // Its mail is met by the next reading, which acts on it.
+        Observed::Known(reading) => {
+            daemon.rows = Some(TownRows {
+                lifecycle_mail: Vec::new(),
+                ..daemon.remember_all(reading)
+            });
+        }
+        // What lives is adopted all the same, and nothing is started or ended.
+        Observed::Unknown(reason) => daemon.store_trouble = Some(reason),
+    }
     daemon.read_roster();
     Ok(daemon)
-}
-
-/// What others wrote, before the first beat: a wish that was not read yet is not the absence of one.
-/// Mail is met by the first reading in the loop, which acts on it.
-fn first_rows(store: &Store) -> Result<TownRows, StoreError> {
-    let mut rows = store.read_town()?;
-    rows.lifecycle_mail.clear();
-    Ok(rows)
 }
 
 fn connect_tmux(
@@ -247,50 +249,6 @@ fn first_state(paths: &gt_host::paths::TownPaths, now: Timestamp) -> DaemonState
         started_at: Some(now),
         last_heartbeat: None,
         heartbeat_count: before.heartbeat_count,
-    }
-}
-
-/// What the store remembers of the agents from before this daemon.
-#[derive(Debug)]
-pub(crate) struct Remembered {
-    memories: BTreeMap<AgentId, gt_core::memory::AgentMemory>,
-    ends: BTreeMap<AgentId, gt_store::Ended>,
-    starts: BTreeMap<AgentId, u32>,
-}
-
-impl Remembered {
-    fn read(store: &Store) -> Result<Self, StoreError> {
-        Ok(Self {
-            memories: store.memories()?,
-            ends: store.last_ends()?,
-            starts: store.starts()?,
-        })
-    }
-
-    /// Tells a new seat what is known of its agent, before anything is observed of it.
-    pub(crate) fn give_to(&mut self, seat: &mut Seat) {
-        let agent = &seat.spec.agent;
-        seat.memory = self.memories.remove(agent).unwrap_or_default();
-        seat.restarts = self.starts.get(agent).copied().unwrap_or(0);
-        seat.last_end = self.ends.remove(agent).and_then(|ended| {
-            let how = end_from_word(&ended.how, ended.exit)?;
-            Some(LastEnd {
-                incarnation: ended.id,
-                at: ended.at,
-                how,
-            })
-        });
-    }
-}
-
-fn end_from_word(word: &str, exit: Option<Exit>) -> Option<End> {
-    match (word, exit) {
-        ("exited", Some(exit)) => Some(End::Exited(exit)),
-        ("lost", _) => Some(End::Lost),
-        ("requested", _) => Some(End::Requested),
-        ("unresponsive", _) => Some(End::Unresponsive),
-        ("dismissed", _) => Some(End::Dismissed),
-        _ => None,
     }
 }
 

@@ -118,6 +118,7 @@ impl Seat {
                 self.last_end = None;
                 self.stopping = None;
                 self.activity = None;
+                self.shown = None;
             }
             Answer::Stopping { incarnation } => {
                 self.holder = Observed::Known(Holder::Stopping {

@@ -22,7 +22,7 @@ use gt_core::nearest::nearest;
 use gt_core::policy::{Poke, PokePolicy, Policy, RestartPolicy, Run};
 use gt_core::screen::ScreenState;
 
-pub use duration::{format as format_duration, parse as parse_duration};
+pub use duration::parse as parse_duration;
 pub use entries::Mistake;
 pub use key::{Fallback, KEYS, Key};
 pub use kind::{Kind, Value};

@@ -19,6 +19,7 @@ pub mod identity;
 pub mod interrupt;
 pub mod json_file;
 pub mod keepalive;
+pub mod local_socket;
 pub mod lock;
 pub mod paths;
 pub mod pid_file;

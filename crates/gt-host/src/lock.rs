@@ -97,6 +97,14 @@ pub fn is_held(path: &Path) -> Observed<bool> {
     }
 }
 
+/// The pid that the holder of the lock wrote inside; none when nobody is known to hold it.
+pub fn holder(path: &Path) -> Option<u32> {
+    let mut file = File::open(path).ok()?;
+    let pid = written_pid(&mut file);
+    // Looked at last: a pid that was read before the lock was lost names nobody.
+    pid.filter(|_| is_held(path) == Observed::Known(true))
+}
+
 fn open(path: &Path) -> io::Result<File> {
     use std::os::unix::fs::OpenOptionsExt as _;
     File::options()
@@ -166,8 +174,10 @@ mod tests {
         assert_eq!(is_held(&path), Observed::Known(false), "no file, no holder");
         let lock = Lock::acquire(&path, Duration::ZERO).unwrap();
         assert_eq!(is_held(&path), Observed::Known(true));
+        assert_eq!(holder(&path), Some(std::process::id()));
         drop(lock);
         assert_eq!(is_held(&path), Observed::Known(false));
+        assert_eq!(holder(&path), None);
     }
 
     /// Covers D15: what cannot be looked at is unknown, not "nobody".

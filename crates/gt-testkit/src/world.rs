@@ -123,9 +123,7 @@ impl World {
     fn beat(&mut self) -> Result<i64, Violation> {
         self.end_actions_in_flight()?;
         self.check_processes()?;
-        let Some(snapshot) = self.observe() else {
-            return Ok(self.tick_ms);
-        };
+        let snapshot = self.observe();
         let plan = decide(&snapshot, &self.policy);
         self.journal.write_plan(snapshot.now, &plan);
         self.check_plan(&snapshot, &plan)?;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use gt_api::request::{Envelope, Missing, Reach, Request, Response};
 use gt_core::AgentId;
+use gt_host::local_socket::connect_within;
 use gt_host::paths::TownPaths;
 
 use crate::error::{CliError, CliResult, Doing as _, Kind};
@@ -26,7 +27,7 @@ impl Client {
     /// Connects; none when no daemon listens.
     pub(crate) fn connect(paths: &TownPaths) -> CliResult<Option<Self>> {
         let socket = paths.daemon_socket();
-        match UnixStream::connect(&socket) {
+        match connect_within(&socket, ANSWER) {
             Ok(stream) => Ok(Some(Self { stream })),
             Err(error)
                 if matches!(
@@ -36,6 +37,7 @@ impl Client {
             {
                 Ok(None)
             }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Err(silent(ANSWER)),
             Err(error) => {
                 Err(error).doing(format!("connect to the daemon at `{}`", socket.display()))
             }
@@ -88,7 +90,7 @@ impl Client {
         line.push('\n');
         self.stream
             .write_all(line.as_bytes())
-            .doing("ask the daemon")?;
+            .map_err(|error| unanswered(error, ANSWER))?;
         let mut answer = String::new();
         BufReader::with_capacity(READ, &self.stream)
             .read_line(&mut answer)
@@ -106,14 +108,15 @@ impl Client {
 /// Why there is no answer: none came in time, or the connection failed.
 fn unanswered(error: Error, deadline: Duration) -> CliError {
     match error.kind() {
-        ErrorKind::WouldBlock | ErrorKind::TimedOut => {
-            let message = format!("the daemon runs and did not answer within {deadline:?}");
-            CliError::new(Kind::DaemonSilent, message).hint(
-                "`gt doctor` looks at it; `gt daemon restart` replaces it and keeps the agents",
-            )
-        }
-        _ => CliError::failed("cannot read the daemon's answer").caused_by(error),
+        ErrorKind::WouldBlock | ErrorKind::TimedOut => silent(deadline),
+        _ => CliError::failed("cannot talk to the daemon").caused_by(error),
     }
+}
+
+fn silent(deadline: Duration) -> CliError {
+    let message = format!("the daemon runs and did not answer within {deadline:?}");
+    CliError::new(Kind::DaemonSilent, message)
+        .hint("`gt doctor` looks at it; `gt daemon restart` replaces it and keeps the agents")
 }
 
 /// An answer to another question.

@@ -9,7 +9,7 @@ use crate::intent::Desire;
 use crate::memory::Circuit;
 use crate::plan::Action;
 use crate::policy::RestartPolicy;
-use crate::time::{after, age, elapsed};
+use crate::time::{after, age, elapsed, short};
 
 /// What the gate says to a restart.
 #[derive(Debug, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub(super) fn admits(seen: &Seen<'_>) -> Gate {
     let recent = recent_attempts(seen);
     if recent >= policy.budget {
         return Gate::Exhausted {
-            because: format!("restarted {recent} times within {:?}", policy.window),
+            because: format!("restarted {recent} times within {}", short(policy.window)),
         };
     }
     Gate::Pass
@@ -66,22 +66,23 @@ fn back_off(seen: &Seen<'_>, ended_at: Timestamp, recent: u32) -> Gate {
     Gate::Hold {
         until: after(seen.now(), delay.saturating_sub(waited)),
         because: format!(
-            "restart back-off ({recent} restarts within {:?})",
-            policy.window
+            "restart back-off ({recent} {} within {})",
+            if recent == 1 { "restart" } else { "restarts" },
+            short(policy.window)
         ),
     }
 }
 
 /// Opens the circuit, so that no wish of before closes it again.
 pub(super) fn open_circuit(seen: &Seen<'_>, because: String) -> Verdict {
-    let wish_at = seen.facts.intent.as_ref().map(|intent| intent.at);
+    let wish_at = seen.facts.wish().map(|intent| intent.at);
     seen.act(Action::OpenCircuit { wish_at }, because)
 }
 
 /// Whether a person asked for the agent since the circuit opened, and so has seen it: that wish
 /// gives a new budget, and no more than that.
 pub(super) fn is_pardoned(seen: &Seen<'_>) -> bool {
-    let (Some(circuit), Some(intent)) = (&seen.facts.memory.circuit, &seen.facts.intent) else {
+    let (Some(circuit), Some(intent)) = (&seen.facts.memory.circuit, seen.facts.wish()) else {
         return false;
     };
     intent.desire == Desire::Up && is_person(&intent.actor) && circuit.wish_at != Some(intent.at)
@@ -96,7 +97,7 @@ fn half_open(seen: &Seen<'_>, circuit: &Circuit) -> Gate {
     Gate::Hold {
         until: after(seen.now(), pause.saturating_sub(waited)),
         because: format!(
-            "crash loop: circuit open since {}, next try later",
+            "crash loop: the circuit is open since {:.3}",
             circuit.opened_at
         ),
     }

@@ -15,7 +15,7 @@ use crate::plan::{Action, StopPurpose};
 use crate::policy::Poke;
 use crate::screen::Screen;
 use crate::snapshot::{Owed, Pane};
-use crate::time::{after, age};
+use crate::time::{after, age, short};
 
 /// What is typed to wake an agent: the original's words, and what it owes.
 pub fn poke_text(agent: &AgentId, unread: u32) -> String {
@@ -51,7 +51,11 @@ pub(super) fn decide_poke(
     let idle = idle(seen, since);
     if idle < seen.policy.poke.fresh {
         let stale_at = after(seen.now(), seen.policy.poke.fresh.saturating_sub(idle));
-        return seen.wait_until("its activity to grow stale", stale_at);
+        let on = format!(
+            "{} of quiet, before it is woken",
+            short(seen.policy.poke.fresh)
+        );
+        return seen.wait_until(on, stale_at);
     }
     let misses = misses(seen, last.as_ref(), idle >= seen.policy.poke.very_stale);
     if let Some(verdict) = last.and_then(|poke| not_due(seen, &poke)) {
@@ -176,6 +180,10 @@ fn not_due(seen: &Seen<'_>, last: &LastPoke) -> Option<Verdict> {
                 screen: Screen::Draft,
                 ..
             } => "the half-typed line at its prompt",
+            PokeResult::NotTyped {
+                screen: Screen::Prompt,
+                ..
+            } => "its prompt to show what is pasted",
             PokeResult::NotTyped { .. } => "its empty prompt",
             PokeResult::NotTried => "the next try of a poke",
         };

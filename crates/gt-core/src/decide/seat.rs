@@ -15,7 +15,7 @@ use crate::observed::Observed;
 use crate::plan::{Action, StopPurpose};
 use crate::policy::Run;
 use crate::snapshot::{AgentFacts, End, Holder, Pane, Snapshot};
-use crate::time::{after, age};
+use crate::time::{after, age, short};
 
 /// What is wanted of an agent, all things considered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +34,9 @@ pub enum Goal {
 pub fn goal(snapshot: &Snapshot, facts: &AgentFacts) -> Goal {
     if snapshot.down {
         return Goal::Down("the town is down".to_owned());
+    }
+    if let Observed::Unknown(reason) = &facts.intent {
+        return Goal::Unknown(format!("what is wished of it ({reason})"));
     }
     if let Some(intent) = followed(facts) {
         let why = format!(
@@ -65,8 +68,7 @@ pub fn goal(snapshot: &Snapshot, facts: &AgentFacts) -> Goal {
 /// The stored wish, unless it is one to stop a crew by somebody who may not.
 fn followed(facts: &AgentFacts) -> Option<&Intent> {
     facts
-        .intent
-        .as_ref()
+        .wish()
         .filter(|intent| intent.desire == Desire::Up || may_stop(&intent.actor, &facts.id))
 }
 
@@ -140,7 +142,7 @@ fn escalate_once(seen: &Seen<'_>, because: String) -> Verdict {
 
 /// Whether a person wants it down: that alone is never frozen.
 fn wished_by_person(seen: &Seen<'_>) -> bool {
-    let intent = seen.facts.intent.as_ref();
+    let intent = seen.facts.wish();
     seen.snapshot.down || intent.is_some_and(|intent| is_person(&intent.actor))
 }
 
@@ -166,7 +168,10 @@ fn running(seen: &Seen<'_>, incarnation: IncarnationId, since: Timestamp) -> Ver
         let window = seen.policy.restart.window;
         let ran = age(since, seen.snapshot.epoch, seen.now());
         if ran >= window {
-            return seen.act(Action::CloseCircuit, format!("it has run for {window:?}"));
+            return seen.act(
+                Action::CloseCircuit,
+                format!("it has run for {}", short(window)),
+            );
         }
     }
     match decide_poke(seen, incarnation, since) {

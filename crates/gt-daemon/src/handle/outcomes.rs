@@ -5,12 +5,12 @@ use gt_core::event::EventKind;
 use gt_core::incarnation::{IncarnationId, ProcessId};
 use gt_core::memory::PokeResult;
 use gt_core::observed::Observed;
-use gt_core::plan::ActionKind;
-use gt_core::screen::Reading;
+use gt_core::plan::{ActionKind, StopPurpose};
+use gt_core::screen::{Reading, Screen};
 use gt_core::snapshot::{Begun, Holder};
 use gt_host::clock;
 
-use crate::act::{Outcome, not_started};
+use crate::act::{self, Outcome, not_started};
 use crate::daemon::Daemon;
 use crate::event::Event;
 use crate::poke::Tried;
@@ -21,7 +21,8 @@ impl Daemon {
             return;
         };
         let what = seat.in_flight.take().map(|in_flight| in_flight.what);
-        if !matches!(outcome, Outcome::Failed { .. } | Outcome::SessionCreated(_)) {
+        let is_half_way = matches!(outcome, Outcome::SessionCreated(_) | Outcome::Silent { .. });
+        if !is_half_way && !matches!(outcome, Outcome::Failed { .. }) {
             seat.failure
                 .take_if(|failure| Some(Begun::Action(failure.what)) == what);
         }
@@ -64,6 +65,16 @@ impl Daemon {
                     self.store_end(end, None);
                 }
             }
+            Outcome::Silent {
+                incarnation,
+                because,
+            } => {
+                let runs = seat.running().map(|(run, ..)| run);
+                // One that ended by itself meanwhile needs no stop.
+                if runs == Some(incarnation) {
+                    act::stop_run(self, agent, incarnation, StopPurpose::Unresponsive, because);
+                }
+            }
             Outcome::Stopped(survivors) => self.take_stop(agent, &survivors),
             Outcome::Poked {
                 incarnation,
@@ -75,13 +86,8 @@ impl Daemon {
                 seat.memory
                     .remember_poke(at, epoch, incarnation, misses, result);
                 seat.shown.clone_from(&shown);
-                let spared = seat.stopping.take().is_some();
                 self.save_memory(agent);
                 self.note_poke(agent, misses, result, shown.as_ref());
-                if spared {
-                    // It may have ended by itself meanwhile: what its holder says counts.
-                    self.ask_holder(agent);
-                }
             }
             Outcome::RequestWritten => {
                 seat.in_flight = Some(awaits_store());
@@ -164,9 +170,14 @@ impl Daemon {
         match result {
             PokeResult::Delivered => self.note(EventKind::NudgeDelivered, Some(agent), "heartbeat"),
             PokeResult::NotTyped { screen, .. } => {
-                let mut text = format!("nothing was typed: its screen shows {screen}");
-                if let Some(reading) = shown {
-                    text.push_str(&format!(" ({}: {reading})", reading.state));
+                let mut text = match screen {
+                    Screen::Prompt => "its empty prompt did not show what was pasted".to_owned(),
+                    _ => format!("nothing was typed: its screen shows {screen}"),
+                };
+                // Never the line itself: it may be what a person has not sent.
+                if let Some(Reading { state, rule, .. }) = shown {
+                    let rule = rule.as_deref().unwrap_or("no pattern");
+                    text.push_str(&format!(" ({state}, by `{rule}`)"));
                 }
                 self.note(EventKind::NudgeRefused, Some(agent), text);
             }

@@ -1,4 +1,5 @@
-//! Lengths of time as people and Go write them: `300ms`, `1h30m`, `1.5h`.
+//! Lengths of time as people and Go write them: `300ms`, `1h30m`, `1.5h`. [`gt_core::time::short`]
+//! writes them.
 
 use std::time::Duration;
 
@@ -48,38 +49,15 @@ fn scaled(number: &str, nanoseconds: u64) -> Option<Duration> {
     ))
 }
 
-/// Writes a length of time so that [`parse`] reads it back: `1h30m`, `1.5s` as `1s500ms`.
-pub fn format(duration: Duration) -> String {
-    let shown = [
-        ("h", 3_600_000_000_000),
-        ("m", 60_000_000_000),
-        ("s", 1_000_000_000),
-        ("ms", 1_000_000),
-        ("us", 1_000),
-        ("ns", 1),
-    ];
-    let mut left = duration.as_nanos();
-    let mut text = String::new();
-    for (unit, nanoseconds) in shown {
-        if left >= nanoseconds {
-            text.push_str(&format!("{}{unit}", left / nanoseconds));
-            left %= nanoseconds;
-        }
-    }
-    if text.is_empty() {
-        "0s".to_owned()
-    } else {
-        text
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use gt_core::time::short;
+
     use super::*;
 
     #[track_caller]
     fn check(text: &str, expect: Option<&str>) {
-        assert_eq!(parse(text).map(format).as_deref(), expect, "{text:?}");
+        assert_eq!(parse(text).map(short).as_deref(), expect, "{text:?}");
     }
 
     #[test]

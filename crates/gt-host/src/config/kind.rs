@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use gt_core::screen::check_pattern;
+use gt_core::time::short;
 use serde_json::json;
 
 use super::duration;
@@ -107,7 +108,7 @@ impl Kind {
     fn read_duration(self, text: &str, least: Duration) -> Result<Value, String> {
         let duration = duration::parse(text).ok_or_else(|| self.wanted())?;
         if duration < least {
-            return Err(format!("must be {} or more", duration::format(least)));
+            return Err(format!("must be {} or more", short(least)));
         }
         Ok(Value::Duration(duration))
     }
@@ -214,7 +215,7 @@ impl Value {
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Duration(time) => f.write_str(&duration::format(*time)),
+            Self::Duration(time) => f.write_str(&short(*time)),
             Self::Factor(number) => write!(f, "{number}"),
             Self::Count(number) => write!(f, "{number}"),
             Self::Size(bytes) => f.write_str(&format_size(*bytes)),

@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use gt_core::{IncarnationId, ProcessId};
-use rustix::net::sockopt::{Timeout, set_socket_timeout, socket_peercred};
-use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
+use rustix::net::sockopt::socket_peercred;
 
 use super::protocol::{self, Answer, MAX_LINE, ProtocolError, Refusal, Report, Request};
 use crate::clock;
+use crate::local_socket::connect_within;
 
 /// Why a holder did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -90,7 +90,7 @@ impl Client {
             socket: socket.to_owned(),
             source,
         };
-        let stream = match open(socket, deadline) {
+        let stream = match connect_within(socket, left(deadline).unwrap_or_default()) {
             Ok(stream) => stream,
             Err(error) => {
                 return Err(match error.kind() {
@@ -267,23 +267,6 @@ impl Client {
             },
         }
     }
-}
-
-/// Connects within the deadline: a holder that does not take connections (it may be stopped)
-/// would otherwise hold the command up for ever once its queue is full.
-fn open(socket: &Path, deadline: Duration) -> io::Result<UnixStream> {
-    let left = left(deadline).ok_or(io::ErrorKind::WouldBlock)?;
-    let address = SocketAddrUnix::new(socket)?;
-    let stream = socket_with(
-        AddressFamily::UNIX,
-        SocketType::STREAM,
-        SocketFlags::CLOEXEC,
-        None,
-    )?;
-    set_socket_timeout(&stream, Timeout::Send, Some(left))?;
-    // With a timeout set, a stop and continue of this process interrupts the call.
-    rustix::io::retry_on_intr(|| connect(&stream, &address))?;
-    Ok(UnixStream::from(stream))
 }
 
 /// The time until the deadline; none when it passed.

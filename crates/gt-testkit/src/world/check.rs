@@ -80,12 +80,24 @@ impl World {
                 purpose,
             } => self.check_stop(snapshot, facts, *incarnation, *purpose),
             Action::Sweep { .. } => self.check_sweep(snapshot, facts),
+            Action::CreateSession | Action::Start { .. } => self.check_start(facts),
             Action::TakeRequest {
                 request,
                 incarnation,
             } => self.check_concerned(snapshot, facts, *request, *incarnation),
             _ => Ok(()),
         }
+    }
+
+    /// What somebody who may have stopped stays so, however little of the store could be read.
+    fn check_start(&self, facts: &AgentFacts) -> Result<(), Violation> {
+        let place = self.place(&facts.id);
+        let wish = place.and_then(|place| self.store.rows.intents[place].as_ref());
+        let stopped =
+            wish.is_some_and(|wish| wish.desire != Desire::Up && may_stop(facts, &wish.actor));
+        self.unless(!stopped, SAFE, || {
+            format!("{} is started although it was told to stop", facts.id)
+        })
     }
 
     fn check_stop(
@@ -125,8 +137,7 @@ impl World {
     fn check_frozen(&self, snapshot: &Snapshot, facts: &AgentFacts) -> Result<(), Violation> {
         let by_person = snapshot.down
             || facts
-                .intent
-                .as_ref()
+                .wish()
                 .is_some_and(|intent| intent.actor == "overseer" && intent.desire != Desire::Up);
         self.unless(snapshot.frozen.is_none() || by_person, SAFE, || {
             format!("{} is ended while the town is frozen", facts.id)
@@ -136,7 +147,7 @@ impl World {
     /// Somebody who may wants it down.
     fn check_wish(&self, snapshot: &Snapshot, facts: &AgentFacts) -> Result<(), Violation> {
         let wished = snapshot.down
-            || facts.intent.as_ref().is_some_and(|intent| {
+            || facts.wish().is_some_and(|intent| {
                 intent.desire != Desire::Up && may_stop(facts, &intent.actor)
             });
         self.unless(wished, SAFE, || {
@@ -279,9 +290,7 @@ impl World {
         if done.is_empty() {
             return Ok(());
         }
-        let Some(snapshot) = self.observe() else {
-            return Ok(());
-        };
+        let snapshot = self.observe();
         let plan = decide(&snapshot, &self.policy);
         let again = plan
             .steps

@@ -10,29 +10,29 @@ use super::seat::Seat;
 use super::store::Rows;
 
 impl World {
-    /// The snapshot of a beat; none while a daemon that has just started cannot read who is in
-    /// the town.
-    pub(super) fn observe(&mut self) -> Option<Snapshot> {
-        self.daemon.read(&mut self.store)?;
+    /// The snapshot of a beat. A daemon that has just started and cannot read the store knows who
+    /// is in the town, and nobody's wishes.
+    pub(super) fn observe(&mut self) -> Snapshot {
+        self.daemon.read(&mut self.store);
         let fresh: Vec<IncarnationId> = (0..self.size())
             .map(|_| IncarnationId(self.fresh_id()))
             .collect();
-        let rows = self.daemon.copy.as_ref()?;
+        let rows = self.daemon.copy.as_ref();
         let agents = (0..self.seats.len())
             .map(|seat| self.observe_seat(seat, rows, fresh[seat]))
             .collect();
         let frozen = self.store.health == StoreHealth::Broken;
-        Some(Snapshot {
+        Snapshot {
             now: self.clock.now(),
             epoch: self.daemon.epoch,
             down: self.down,
             frozen: frozen.then(|| Reason("the store is broken".to_owned())),
             agents,
-            requests: rows.requests.clone(),
-        })
+            requests: rows.map_or_else(Vec::new, |rows| rows.requests.clone()),
+        }
     }
 
-    fn observe_seat(&self, place: usize, rows: &Rows, fresh: IncarnationId) -> AgentFacts {
+    fn observe_seat(&self, place: usize, rows: Option<&Rows>, fresh: IncarnationId) -> AgentFacts {
         let seat = &self.seats[place];
         let begun = self.daemon.in_flight[place].as_ref();
         AgentFacts {
@@ -40,7 +40,10 @@ impl World {
             run: seat.run_when,
             poke: seat.poke,
             can_type: true,
-            intent: rows.intents[place].clone(),
+            intent: rows.map_or_else(
+                || Observed::unknown("the store is broken"),
+                |rows| Observed::Known(rows.intents[place].clone()),
+            ),
             launch: observe_launch(seat),
             pane: if self.tmux_answers {
                 Observed::Known(seat.seen_pane())

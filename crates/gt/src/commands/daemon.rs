@@ -7,14 +7,15 @@ use std::time::Duration;
 
 use gt_api::request::{Request, Response};
 use gt_core::observed::Observed;
-use gt_host::lock;
 use gt_host::paths::TownPaths;
+use gt_host::process::Signal;
+use gt_host::{lock, process};
 
 use crate::cli::{Daemon, Json};
 use crate::client::{Client, unexpected};
 use crate::commands::{service, status};
 use crate::context::Context;
-use crate::error::{CliError, CliResult, Doing as _};
+use crate::error::{CliError, CliResult, Doing as _, Kind};
 use crate::{printer, wait};
 
 /// How long a daemon may take to answer after its start: it opens the store and connects to every
@@ -39,7 +40,7 @@ pub(crate) fn daemon(context: &Context, verb: Daemon) -> CliResult {
             Ok(())
         }
         Daemon::Stop => {
-            Client::require(context.paths())?;
+            require_any(context.paths())?;
             stop(context)?;
             printer::talk("daemon stopped; the agents go on");
             Ok(())
@@ -121,20 +122,62 @@ fn answering(paths: &TownPaths) -> CliResult<Option<u32>> {
     }
 }
 
-/// Ends the daemon if one runs, and makes sure of it: its lock is free.
+/// Ends the daemon if one runs, and makes sure of it: its lock is free. One that does not do as it
+/// is asked is killed, which it is made for: what it does, it does at most once, and what it knows
+/// is stored.
 pub(crate) fn stop(context: &Context) -> CliResult {
-    let paths = context.paths();
-    if let Some(mut client) = Client::connect(paths)? {
-        client.ask(Request::Stop)?;
+    let lock = context.paths().daemon_lock();
+    match ask_to_end(context.paths()) {
+        Ok(()) if is_free_within(&lock, END) => return Ok(()),
+        Err(error) if error.kind != Kind::DaemonSilent => return Err(error),
+        Ok(()) | Err(_) => {}
     }
-    let free =
-        || matches!(lock::is_held(&paths.daemon_lock()), Observed::Known(false)).then_some(());
-    wait::until(END, free).ok_or_else(|| {
-        CliError::failed(format!(
-            "the daemon did not end within {END:?}: its lock is still held"
-        ))
-        .hint("`gt daemon logs` shows what it is doing; `gt doctor` looks at its lock and pid file")
-    })
+    for (name, patience) in [(Signal::TERM, Duration::from_secs(2)), (Signal::KILL, END)] {
+        signal_holder(&lock, name)?;
+        if is_free_within(&lock, patience) {
+            printer::talk("the daemon did not answer and was ended by a signal");
+            return Ok(());
+        }
+    }
+    Err(
+        CliError::failed("the daemon cannot be ended: its lock is still held")
+            .hint("`gt daemon logs` shows what it did; `gt doctor` looks at its lock and pid file"),
+    )
+}
+
+/// There has to be a daemon, in whatever state.
+fn require_any(paths: &TownPaths) -> CliResult {
+    match lock::is_held(&paths.daemon_lock()) {
+        Observed::Known(true) => Ok(()),
+        Observed::Known(false) | Observed::Unknown(_) => Client::require(paths).map(drop),
+    }
+}
+
+fn ask_to_end(paths: &TownPaths) -> CliResult {
+    match Client::connect(paths)? {
+        Some(mut client) => client.ask(Request::Stop).map(drop),
+        None => Ok(()),
+    }
+}
+
+fn is_free_within(lock: &Path, patience: Duration) -> bool {
+    let free = || (lock::is_held(lock) == Observed::Known(false)).then_some(());
+    wait::until(patience, free).is_some()
+}
+
+/// Signals whoever holds the lock, and nobody if nobody does.
+fn signal_holder(lock: &Path, signal: Signal) -> CliResult {
+    let Some(pid) = lock::holder(lock) else {
+        return Ok(());
+    };
+    let found = process::identify(pid).doing("look at the daemon's process")?;
+    // The pid is of a process that held the lock after it was written, or of nobody.
+    let Some(found) = found.filter(|_| lock::holder(lock) == Some(pid)) else {
+        return Ok(());
+    };
+    process::signal(found, signal)
+        .map(drop)
+        .doing(format!("signal the daemon (pid {pid})"))
 }
 
 fn show(context: &Context, json: Json) -> CliResult {

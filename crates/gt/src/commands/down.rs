@@ -50,8 +50,9 @@ pub(crate) fn down(context: &Context, arguments: &Down) -> CliResult {
     let tmux = probe_tmux(context);
     stop_agents(context, &agents, arguments, tmux, &mut left);
     end_tmux(context, &agents, tmux, &mut left);
-    if let Err(error) = daemon::stop(context) {
-        left.push(error.to_string());
+    match daemon::stop(context) {
+        Ok(()) => remove_tmux_socket(context),
+        Err(error) => left.push(error.to_string()),
     }
     if left.is_empty() {
         if !arguments.quiet {
@@ -247,12 +248,20 @@ fn end_tmux(context: &Context, agents: &[AgentId], tmux: Tmux, left: &mut Left) 
     }
 }
 
-/// Ends the server, and removes the socket that one which was killed leaves behind.
 fn end_server(server: &Server, left: &mut Left) {
-    match server.kill() {
+    if let Err(error) = server.kill() {
+        left.push(chain(&error));
+    }
+}
+
+/// Removes the socket that a killed server leaves behind, once no daemon is there that could make
+/// another.
+fn remove_tmux_socket(context: &Context) {
+    let paths = context.paths();
+    let server = Server::new(&paths.tmux_socket(), &paths.tmux_config(), TMUX);
+    if context.owns_tmux() && matches!(server.process(), Ok(None)) {
         // It may be gone already; one that stays is replaced by the next server.
-        Ok(()) => drop(fs_err::remove_file(server.socket())),
-        Err(error) => left.push(chain(&error)),
+        let _ = fs_err::remove_file(server.socket());
     }
 }
 

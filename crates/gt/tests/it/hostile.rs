@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use gt_api::view::State;
 use gt_core::AgentId;
 use gt_core::lifecycle::{Action, Request};
 use gt_host::clock;
@@ -215,6 +216,38 @@ fn a_damaged_store_freezes_what_destroys_and_nothing_else() {
     );
     town.gt(&["down", "--wait", "2"]).ok();
     assert_eq!(town.marked(), []);
+}
+
+/// Covers F1, F16, F20: a daemon that begins with a row that it cannot read adopts what runs, starts
+/// and ends nothing, since nobody's wish is known, and says so; it goes on once the row is mended.
+#[test]
+fn a_daemon_that_cannot_read_the_wishes_adopts_and_waits() {
+    let town = town("");
+    town.gt(&["up"]).ok();
+    let mayor = town.wait_for_run("mayor", None);
+    town.wait_for_run("deacon", None);
+    town.gt(&["deacon", "stop"]).ok();
+    town.gt(&["daemon", "stop"]).ok();
+    let garble = |from: &str, to: &str| {
+        let store = rusqlite::Connection::open(town.paths().store()).unwrap();
+        store
+            .execute_batch(&format!(
+                "PRAGMA ignore_check_constraints = ON; UPDATE intent SET desire = '{to}' WHERE desire = '{from}'"
+            ))
+            .unwrap();
+    };
+    garble("down", "perhaps");
+    town.gt(&["daemon", "start"]).ok();
+    wait_for_problem(&town, "perhaps");
+    let adopted = town.wait_for_run("mayor", None);
+    assert_eq!(adopted.pid, mayor.pid);
+    let waiting = town.agent("deacon").waiting.unwrap();
+    assert!(waiting.on.contains("what is wished of it"), "{waiting:?}");
+    garble("perhaps", "down");
+    wait_for_no_problem(&town);
+    assert_supervised(&town, "mayor");
+    assert_eq!(town.agent("deacon").state, State::Gone);
+    assert_eq!(town.starts("deacon"), 1);
 }
 
 /// Overwrites the whole store in place, as a bad disk does.

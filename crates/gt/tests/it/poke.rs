@@ -157,6 +157,22 @@ fn a_half_typed_line_is_left_as_it_is() {
     assert!(waiting.on.contains("half-typed line"), "{waiting:?}");
 }
 
+/// Covers F4, F62: a program that hangs at its empty prompt is never said to have been woken, and is
+/// restarted for its silence.
+#[test]
+fn a_program_that_hangs_at_its_prompt_was_not_woken() {
+    let town = town(&(pokes("100ms", "200ms") + "[restart]\nstop_grace = '200ms'\n"));
+    town.script("deacon", "first: /hang\n");
+    town.gt(&["up"]).ok();
+    town.wait_for("the restart of the hung deacon", || {
+        (town.starts("deacon") == 2).then_some(())
+    });
+    let story = town.story();
+    let before = story.split("pokes in a row unanswered").next().unwrap();
+    assert!(!before.contains("nudge_delivered"), "{story}");
+    assert!(before.contains("did not show what was pasted"), "{story}");
+}
+
 /// Covers D4, F3, F4, F5, F13: an agent that leaves its pokes unanswered is restarted through the
 /// gate, and a person's crew is not: the person is told, once. The idle one that owes nothing is
 /// left alone.

@@ -1,6 +1,8 @@
 //! Agents are brought up, restarted when they die, and survive their daemon.
 
+use gt_core::{Observed, ProcessId};
 use gt_host::process::{self, Signal};
+use gt_testkit::town::TestTown;
 
 use crate::town;
 
@@ -72,12 +74,37 @@ fn a_daemon_that_hangs_leaves_the_status_that_is_seen_without_it() {
     let town = town("");
     town.gt(&["up"]).ok();
     let mayor = town.wait_for_run("mayor", None);
-    let daemon = process::identify(town.daemon_pid()).unwrap().unwrap();
-    process::signal(daemon, Signal::STOP).unwrap();
+    let daemon = hang(&town);
     let status = town.gt(&["status"]).ok();
     process::signal(daemon, Signal::CONT).unwrap();
     assert!(status.contains("does not answer on its socket"), "{status}");
     assert!(status.contains(&mayor.pid.unwrap().to_string()), "{status}");
+}
+
+/// Covers F39, F73, D13: a daemon that hangs is replaced by one that works, and its agents never
+/// notice; `gt down` ends one that hangs, too.
+#[test]
+fn a_daemon_that_hangs_is_replaced() {
+    let town = town("");
+    town.gt(&["up"]).ok();
+    let mayor = town.wait_for_run("mayor", None);
+    let hung = hang(&town);
+    let restarted = town.gt(&["daemon", "restart"]);
+    assert!(restarted.stderr.contains("ended by a signal"));
+    restarted.ok();
+    assert_eq!(process::is_alive(hung), Observed::Known(false));
+    assert_eq!(town.wait_for_run("mayor", None).pid, mayor.pid);
+    let hung = hang(&town);
+    town.gt(&["down", "--wait", "1"]).ok();
+    assert_eq!(process::is_alive(hung), Observed::Known(false));
+    assert_eq!(town.marked(), []);
+}
+
+/// Stops the daemon's process.
+fn hang(town: &TestTown) -> ProcessId {
+    let daemon = process::identify(town.daemon_pid()).unwrap().unwrap();
+    process::signal(daemon, Signal::STOP).unwrap();
+    daemon
 }
 
 /// Covers F20, D20: a daemon that was killed comes back to agents that never noticed.

@@ -30,7 +30,7 @@ fn a_run_from_the_future_is_fresh_when_it_is_active() {
             .epoch(at(-10 * MINUTE))
             .running(1, at(HOUR))
             .active(at(-30)),
-        @"deacon: waiting on its activity to grow stale until 2026-01-01T12:01:30Z"
+        @"deacon: waiting on 2m of quiet, before it is woken until 2026-01-01T12:01:30Z"
     );
 }
 
@@ -59,7 +59,7 @@ fn nothing_is_a_miss_that_the_machine_slept_through() {
             .poked(at(-9 * HOUR), 2, PokeResult::Delivered)
             .epoch(at(-minutes * MINUTE))
     };
-    check!(slept(0), @"deacon: waiting on its activity to grow stale until 2026-01-01T12:02:00Z");
+    check!(slept(0), @"deacon: waiting on 2m of quiet, before it is woken until 2026-01-01T12:02:00Z");
     check!(slept(3), @"deacon: waiting on an answer to the last poke until 2026-01-01T12:08:15Z");
     check!(slept(20), @"deacon: poke (it owes 1 unread message and is not fresh)");
 }
@@ -70,7 +70,7 @@ fn a_restarted_daemon_does_not_poke_at_once() {
     let always = |facts: &mut crate::snapshot::AgentFacts| facts.poke = Poke::Always;
     check!(
         deacon().active(at(-HOUR)).set(always).epoch(at(0)),
-        @"deacon: waiting on its activity to grow stale until 2026-01-01T12:02:00Z"
+        @"deacon: waiting on 2m of quiet, before it is woken until 2026-01-01T12:02:00Z"
     );
     check!(
         deacon()
@@ -89,7 +89,7 @@ fn attempts_in_the_future_age_from_the_gap() {
     let eight = [HOUR; 8];
     check!(
         deacon().crashed(at(-1)).restarted(&eight).epoch(at(-MINUTE)),
-        @"deacon: open circuit (restarted 8 times within 600s)"
+        @"deacon: open circuit (restarted 8 times within 10m)"
     );
     check!(
         deacon().crashed(at(-1)).restarted(&eight).epoch(at(-11 * MINUTE)),

@@ -36,11 +36,11 @@ fn owed_mail_and_silence_are_poked() {
 fn a_fresh_run_is_not_poked() {
     check!(
         deacon().mail(1).active(at(-MINUTE)),
-        @"deacon: waiting on its activity to grow stale until 2026-01-01T12:01:00Z"
+        @"deacon: waiting on 2m of quiet, before it is woken until 2026-01-01T12:01:00Z"
     );
     check!(
         deacon().mail(1).running(1, at(-10)),
-        @"deacon: waiting on its activity to grow stale until 2026-01-01T12:01:50Z"
+        @"deacon: waiting on 2m of quiet, before it is woken until 2026-01-01T12:01:50Z"
     );
 }
 
@@ -236,22 +236,22 @@ fn a_dialog_ends_the_counting_of_misses() {
     assert_eq!(memory.misses, 0);
 }
 
-/// Covers F4: a program that is frozen shows no prompt, and is found by its screen standing still.
+/// Covers F4: a program that is frozen shows work, or a prompt that does not draw what is pasted, and
+/// is found by its screen standing still.
 #[test]
 fn a_screen_that_stands_still_is_a_miss_and_one_that_moves_is_none() {
-    let busy = |digest| PokeResult::NotTyped {
-        screen: Screen::Busy,
-        digest,
-    };
-    let mut memory = AgentMemory::default();
-    let mut misses_after = |second, epoch, result| {
-        memory.remember_poke(at(second), at(epoch), run(1), memory.misses, result);
-        memory.misses
-    };
-    assert_eq!(misses_after(0, -HOUR, busy(1)), 0);
-    assert_eq!(misses_after(300, -HOUR, busy(1)), 1);
-    assert_eq!(misses_after(600, -HOUR, busy(2)), 1);
-    assert_eq!(misses_after(900, 700, busy(2)), 1, "not across a gap");
+    for screen in [Screen::Busy, Screen::Prompt] {
+        let shown = |digest| PokeResult::NotTyped { screen, digest };
+        let mut memory = AgentMemory::default();
+        let mut misses_after = |second, epoch, result| {
+            memory.remember_poke(at(second), at(epoch), run(1), memory.misses, result);
+            memory.misses
+        };
+        assert_eq!(misses_after(0, -HOUR, shown(1)), 0);
+        assert_eq!(misses_after(300, -HOUR, shown(1)), 1);
+        assert_eq!(misses_after(600, -HOUR, shown(2)), 1);
+        assert_eq!(misses_after(900, 700, shown(2)), 1, "not across a gap");
+    }
 }
 
 /// Covers F21: the same for a screen.

@@ -162,11 +162,11 @@ fn a_waiting_request_hides_neither_the_way_down_nor_a_poke_nor_another_request()
 fn a_request_asks_the_gate_before_its_run_is_stopped() {
     check!(
         cycling().restarted(&[-MINUTE; 8]),
-        @"gas/witness: refuse request (restarted 8 times within 600s)"
+        @"gas/witness: refuse request (restarted 8 times within 10m)"
     );
     check!(
         cycling().circuit(at(-2 * HOUR), 1, at(-HOUR)),
-        @"gas/witness: close circuit (it has run for 600s)"
+        @"gas/witness: close circuit (it has run for 10m)"
     );
     check!(
         cycling().restarted(&[-MINUTE]),

@@ -31,7 +31,7 @@ fn a_dead_run_is_restarted_at_once_and_then_after_growing_pauses() {
     check!(deacon().crashed(at(0)), @"deacon: start (its run ended with exit code 1)");
     check!(
         deacon().crashed(at(0)).restarted(&[-60, -30]),
-        @"deacon: waiting on restart back-off (2 restarts within 600s) until 2026-01-01T12:00:02.134Z"
+        @"deacon: waiting on restart back-off (2 restarts within 10m) until 2026-01-01T12:00:02.134Z"
     );
     check!(
         deacon().crashed(at(-3)).restarted(&[-60, -30]),
@@ -45,7 +45,7 @@ fn a_dead_run_is_restarted_at_once_and_then_after_growing_pauses() {
 fn a_start_that_came_to_nothing_waits_from_its_own_attempt() {
     check!(
         deacon().crashed(at(-5 * MINUTE)).restarted(&[-4, -1]),
-        @"deacon: waiting on restart back-off (2 restarts within 600s) until 2026-01-01T12:00:01.134Z"
+        @"deacon: waiting on restart back-off (2 restarts within 10m) until 2026-01-01T12:00:01.134Z"
     );
 }
 
@@ -60,12 +60,12 @@ fn every_cause_of_a_restart_asks_the_same_gate() {
     ] {
         check!(
             deacon().ended(at(0), how).restarted(&[-60; 8]),
-            @"deacon: open circuit (restarted 8 times within 600s)"
+            @"deacon: open circuit (restarted 8 times within 10m)"
         );
     }
     check!(
         deacon().ended(at(0), End::Lost).holder(Holder::Gone).no_pane().restarted(&[-60; 8]),
-        @"deacon: open circuit (restarted 8 times within 600s)"
+        @"deacon: open circuit (restarted 8 times within 10m)"
     );
 }
 
@@ -89,12 +89,12 @@ fn an_open_circuit_is_half_open_after_growing_pauses() {
     };
     check!(
         open(0, -HOUR + 60),
-        @"deacon: waiting on crash loop: circuit open since 2025-12-28T18:00:00Z, next try later until 2026-01-01T12:01:00Z"
+        @"deacon: waiting on crash loop: the circuit is open since 2025-12-28T18:00:00.000Z until 2026-01-01T12:01:00Z"
     );
     check!(open(0, -HOUR), @"deacon: start (its run ended with exit code 1)");
     check!(
         open(1, -HOUR),
-        @"deacon: waiting on crash loop: circuit open since 2025-12-28T18:00:00Z, next try later until 2026-01-01T13:00:00Z"
+        @"deacon: waiting on crash loop: the circuit is open since 2025-12-28T18:00:00.000Z until 2026-01-01T13:00:00Z"
     );
     check!(open(1, -2 * HOUR), @"deacon: start (its run ended with exit code 1)");
     check!(open(40, -24 * HOUR), @"deacon: start (its run ended with exit code 1)");
@@ -112,7 +112,7 @@ fn a_run_that_lasts_closes_the_circuit() {
         open(-9 * MINUTE),
         @"deacon: waiting on its run to last before the circuit closes until 2026-01-01T12:01:00Z"
     );
-    check!(open(-10 * MINUTE), @"deacon: close circuit (it has run for 600s)");
+    check!(open(-10 * MINUTE), @"deacon: close circuit (it has run for 10m)");
     check!(
         open(-30 * MINUTE).mail(1).poked_run(2, at(-MINUTE), 1, PokeResult::Delivered),
         @"deacon: waiting on an answer to the last poke until 2026-01-01T12:06:30Z"
@@ -134,7 +134,7 @@ fn a_persons_wish_gives_a_broken_agent_one_new_budget() {
     );
     check!(
         broken().wish(Desire::Up, "mayor", at(-4 * MINUTE)),
-        @"deacon: waiting on crash loop: circuit open since 2026-01-01T11:55:00Z, next try later until 2026-01-01T12:55:00Z"
+        @"deacon: waiting on crash loop: the circuit is open since 2026-01-01T11:55:00.000Z until 2026-01-01T12:55:00Z"
     );
 }
 
@@ -148,12 +148,12 @@ fn a_wish_from_before_the_circuit_gives_no_new_budget() {
         at(-4 * MINUTE),
     );
     let opened = seen.set(|facts| {
-        let wish_at = facts.intent.as_ref().map(|intent| intent.at);
+        let wish_at = facts.wish().map(|intent| intent.at);
         facts.memory.open_circuit(at(-5 * MINUTE), wish_at);
     });
     check!(
         opened,
-        @"deacon: waiting on crash loop: circuit open since 2026-01-01T11:55:00Z, next try later until 2026-01-01T12:55:00Z"
+        @"deacon: waiting on crash loop: the circuit is open since 2026-01-01T11:55:00.000Z until 2026-01-01T12:55:00Z"
     );
 }
 

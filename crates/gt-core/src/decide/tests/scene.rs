@@ -76,7 +76,7 @@ impl Scene {
             run: run_when,
             poke: Poke::Owed,
             can_type: true,
-            intent: None,
+            intent: Observed::Known(None),
             launch: Observed::Known(Ok(())),
             pane: Observed::Known(Some(Pane {
                 session: "$1".to_owned(),
@@ -196,13 +196,17 @@ impl Scene {
 
     pub(super) fn wish(self, desire: Desire, actor: &str, stamp: Timestamp) -> Self {
         self.set(|facts| {
-            facts.intent = Some(Intent {
+            facts.intent = Observed::Known(Some(Intent {
                 desire,
                 actor: actor.to_owned(),
                 reason: "asked".to_owned(),
                 at: stamp,
-            });
+            }));
         })
+    }
+
+    pub(super) fn store_unread(self) -> Self {
+        self.set(|facts| facts.intent = Observed::unknown("the store was not read yet"))
     }
 
     pub(super) fn poked(self, stamp: Timestamp, misses: u32, result: PokeResult) -> Self {

@@ -1,7 +1,7 @@
 //! Unknown is not absent.
 
 use super::check;
-use super::scene::{HOUR, MINUTE, at, crew, deacon, witness};
+use super::scene::{HOUR, MINUTE, Scene, at, crew, deacon, witness};
 use crate::intent::Desire;
 use crate::lifecycle::Action as Asked;
 use crate::memory::PokeResult;
@@ -24,6 +24,27 @@ fn an_unknown_holder_is_neither_restarted_nor_killed() {
         @"deacon: waiting on its holder: no answer on its socket"
     );
     check!(crew().holder_hangs(), @"gas/crew/max: waiting on its holder: no answer on its socket");
+}
+
+/// A wish that was not read yet is not the absence of one: an agent that a person stopped is not
+/// started in a slow store's window, nor one poked that may have a dozen pokes behind it. The `down`
+/// file needs no store.
+#[test]
+fn nothing_is_done_before_the_wishes_were_read() {
+    let unread = |scene: Scene| scene.store_unread();
+    check!(
+        unread(deacon().holder(Holder::Gone).no_pane()),
+        @"deacon: waiting on what is wished of it: the store was not read yet"
+    );
+    check!(
+        unread(deacon().mail(1).active(at(-HOUR))),
+        @"deacon: waiting on what is wished of it: the store was not read yet"
+    );
+    check!(
+        unread(crew().crashed(at(-1))),
+        @"gas/crew/max: waiting on what is wished of it: the store was not read yet"
+    );
+    check!(unread(deacon().down()), @"deacon: stop (the town is down)");
 }
 
 /// Covers F1: a failing tmux is not an absent session.

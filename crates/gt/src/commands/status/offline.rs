@@ -113,7 +113,7 @@ fn daemon(context: &Context, problems: &mut Vec<String>) -> Daemon {
         }
     };
     if running {
-        problems.push("the daemon holds its lock and does not answer on its socket".to_owned());
+        problems.push("the daemon holds its lock and does not answer on its socket: `gt daemon restart` replaces it and keeps the agents".to_owned());
     }
     let state = DaemonState::read(&paths.daemon_state()).unwrap_or_else(|error| {
         problems.push(chain(&error));
