@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use gt_core::agent_id::AgentIdError;
 use gt_core::nearest::nearest;
+use gt_core::shell::word;
 use gt_core::{AgentId, RigName, Roll};
 use gt_host::config::{Config, TmuxSocket};
 use gt_host::environment;
@@ -16,7 +17,7 @@ use gt_host::tmux::Server;
 use gt_host::town::Town;
 use gt_host::town::stranger::{Closed, closed_on_the_way};
 use gt_host::wake::{self, Wake};
-use gt_store::Store;
+use gt_store::{Store, StoreError};
 
 use crate::error::{CliError, CliResult, Doing as _, Kind};
 
@@ -81,9 +82,11 @@ impl Context {
     }
 
     pub(crate) fn store(&self) -> CliResult<Store> {
-        Store::open(&self.paths().store(), STORE_BUSY)
-            .doing("open the town's store")
-            .map_err(|error| error.hint("`gt doctor` looks at the store"))
+        Store::open(&self.paths().store(), STORE_BUSY).map_err(|cause| {
+            let hints = store_hints(&cause);
+            let error = CliError::failed("cannot open the town's store").caused_by(cause);
+            hints.into_iter().fold(error, CliError::hint)
+        })
     }
 
     /// Everyone who has a place in the town; whoever is found on disk where the registry cannot be
@@ -186,6 +189,26 @@ impl Context {
     pub(crate) fn gt() -> CliResult<PathBuf> {
         std::env::current_exe().doing("find this program's own file")
     }
+}
+
+/// What to do about a store that does not open.
+pub(crate) fn store_hints(error: &StoreError) -> Vec<String> {
+    let (StoreError::Corrupt { path, .. } | StoreError::BadRow { path, .. }) = error else {
+        return vec!["`gt doctor` looks at the store".to_owned()];
+    };
+    let aside = path.with_file_name("damaged");
+    let (path, aside) = (path.to_string_lossy(), aside.to_string_lossy());
+    vec![
+        format!(
+            "`mkdir -p {aside} && mv {path}* {aside}` moves it away, `gt daemon restart` then \
+             begins a new one; a good copy can be put in its place before that",
+            aside = word(&aside),
+            path = word(&path),
+        ),
+        "what it held is lost with it: mail, what you wished of agents, the history; agents that \
+         run keep running"
+            .to_owned(),
+    ]
 }
 
 /// The error for a text that names no agent, nor one of the `others`: often its rig is not there.

@@ -146,7 +146,7 @@ fn lines(check: &Check) -> String {
         "{style}{word:<8}{style:#} {}: {message}{fixed}\n",
         check.name
     );
-    if let Some(hint) = &check.hint {
+    for hint in check.hint.iter().flat_map(|hint| hint.lines()) {
         text.push_str(&format!("         hint: {hint}\n"));
     }
     text

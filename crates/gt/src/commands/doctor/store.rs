@@ -8,7 +8,7 @@ use gt_host::paths::TownPaths;
 use gt_store::{Store, StoreError};
 
 use super::{error, ok, unseen, warning};
-use crate::context::Context;
+use crate::context::{Context, store_hints};
 
 /// How long to wait for who writes: each write is short.
 const BUSY: Duration = Duration::from_secs(5);
@@ -39,15 +39,12 @@ pub(super) fn integrity(context: &Context) -> Option<Check> {
             chain(&problem),
             "use the gt that wrote it, or a newer one",
         ),
-        Err(problem) => error(
-            NAME,
-            chain(&problem),
-            "`gt down`, keep a copy of .gt/town.db, and bring one back that works",
-        ),
+        Err(problem) => error(NAME, chain(&problem), store_hints(&problem).join("\n")),
     })
 }
 
-/// Found out by writing: one that can only be read answers every other question well.
+/// Found out by writing: one that can only be read answers every other question well. One that is
+/// no store that this gt reads is [`integrity`]'s finding.
 pub(super) fn writable(context: &Context) -> Option<Check> {
     const NAME: &str = "store writable";
     if !context.paths().store().exists() {
@@ -57,6 +54,9 @@ pub(super) fn writable(context: &Context) -> Option<Check> {
     let written = write(context.paths());
     Some(match written {
         Ok(()) => ok(NAME, "a trial write was stored"),
+        Err(StoreError::Corrupt { .. } | StoreError::BadRow { .. } | StoreError::Newer { .. }) => {
+            return None;
+        }
         Err(problem) => error(
             NAME,
             chain(&problem),

@@ -129,8 +129,17 @@ fn a_store_is_looked_at_without_being_made_and_a_damaged_one_is_an_error() {
     assert_eq!(look(&town, "store").result, CheckResult::Ok);
     assert_eq!(look(&town, "store writable").result, CheckResult::Ok);
     fs_err::write(town.context.paths().store(), "no database at all").unwrap();
-    assert_eq!(look(&town, "store").result, CheckResult::Error);
-    assert_eq!(look(&town, "store writable").result, CheckResult::Error);
+    let damaged = look(&town, "store");
+    assert_eq!(damaged.result, CheckResult::Error);
+    let hint = damaged.hint.unwrap();
+    assert!(
+        hint.contains("town.db* ") && hint.contains("`gt daemon restart`"),
+        "{hint}"
+    );
+    assert!(
+        store::writable(&town.context).is_none(),
+        "one cause is told once"
+    );
 }
 
 /// Covers D13, F36: a stale pid file is removed, and the process that has its number lives.
