@@ -157,7 +157,7 @@ impl From<&gt_core::event::Event> for Event {
     fn from(event: &gt_core::event::Event) -> Self {
         Self {
             seq: event.seq,
-            at: event.at.to_string(),
+            at: gt_core::time::stamp(event.at),
             kind: event.kind.clone(),
             agent: event.agent.as_ref().map(ToString::to_string),
             actor: event.actor.clone(),
@@ -204,7 +204,7 @@ impl From<&gt_core::mail::Message> for Message {
             to: message.to.clone(),
             subject: gt_core::mail::printable_line(&message.subject),
             body: gt_core::mail::printable(&message.body),
-            timestamp: message.sent_at.to_string(),
+            timestamp: gt_core::time::stamp(message.sent_at),
             read: message.read_at.is_some(),
             pinned: message.pinned,
             priority: format!("{:?}", message.priority).to_lowercase(),

@@ -119,7 +119,7 @@ impl fmt::Display for Pane {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} in session {}", self.pane, self.session)?;
         match self.attached {
-            Some(at) => write!(f, "; a person was active there at {at}"),
+            Some(at) => write!(f, "; a person was active there at {at:.3}"),
             None => Ok(()),
         }
     }
@@ -143,7 +143,7 @@ impl fmt::Display for Holder {
                 since,
             } => write!(
                 f,
-                "runs pid {} since {since}, run {incarnation}",
+                "runs pid {} since {since:.3}, run {incarnation}",
                 process.pid
             ),
             Self::Stopping { incarnation } => write!(f, "is stopping run {incarnation}"),

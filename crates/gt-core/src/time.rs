@@ -27,6 +27,28 @@ pub fn after(time: Timestamp, delay: Duration) -> Timestamp {
         .unwrap_or(Timestamp::MAX)
 }
 
+/// A time for programs: RFC 3339 with exactly three digits of a second, so that columns line up and
+/// texts sort.
+pub fn stamp(time: Timestamp) -> String {
+    format!("{time:.3}")
+}
+
+/// A time for people: RFC 3339 to the second.
+pub fn shown(time: Timestamp) -> String {
+    format!("{time:.0}")
+}
+
+/// A sentence, or a bare time, with each time in it as people read it.
+pub fn shown_in(text: &str) -> String {
+    let words = text.split_inclusive([' ', '\n']).map(|word| {
+        let time = word.trim_end_matches([',', ';', ':', ')', ' ', '\n']);
+        let end = &word[time.len()..];
+        time.parse()
+            .map_or_else(|_| word.to_owned(), |time| shown(time) + end)
+    });
+    words.collect()
+}
+
 /// A length of time as town.toml has it: `1h30m`; `1.5s` is `1s500ms`.
 pub fn short(duration: Duration) -> String {
     let shown = [
@@ -55,6 +77,27 @@ pub fn short(duration: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_time_has_the_same_form_whatever_its_digits() {
+        let time = |text: &str| text.parse::<Timestamp>().unwrap();
+        assert_eq!(
+            stamp(time("2025-12-20T10:00:00Z")),
+            "2025-12-20T10:00:00.000Z"
+        );
+        assert_eq!(
+            stamp(time("2025-12-20T10:00:00.120456789Z")),
+            "2025-12-20T10:00:00.120Z"
+        );
+        assert_eq!(
+            shown_in(
+                "since 2025-12-20T10:00:00.120456789Z, and
+  2025 is over"
+            ),
+            "since 2025-12-20T10:00:00Z, and
+  2025 is over"
+        );
+    }
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()

@@ -68,6 +68,17 @@ impl CliError {
         self
     }
 
+    /// It as part of a sentence, without its hints.
+    pub(crate) fn sentence(&self) -> String {
+        let mut text = self.message.clone();
+        let mut cause = self.source.as_deref().map(|error| error as &dyn Error);
+        while let Some(error) = cause {
+            text.push_str(&format!(": {error}"));
+            cause = error.source();
+        }
+        text
+    }
+
     /// The exit code that the manual documents.
     pub(crate) fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self.kind {

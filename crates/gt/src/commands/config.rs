@@ -93,7 +93,8 @@ fn set(context: &Context, key: &str, value: &str) -> CliResult {
     printer::talk(line(&now));
     reload(context).map_err(|error| {
         CliError::failed(format!(
-            "the value is set, and the daemon did not take it: {error}"
+            "the value is set, and the daemon did not take it: {}",
+            error.sentence()
         ))
         .hint("`gt daemon restart` makes it read its configuration, and keeps the agents")
     })

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use gt_api::request::{Request, Response};
 use gt_core::observed::Observed;
+use gt_core::time::shown_in;
 use gt_host::paths::TownPaths;
 use gt_host::process::Signal;
 use gt_host::{lock, process};
@@ -197,7 +198,7 @@ fn show(context: &Context, json: Json) -> CliResult {
         ("last heartbeat", &daemon.last_heartbeat),
     ] {
         if let Some(value) = value {
-            printer::data(format!("{what}: {value}"));
+            printer::data(format!("{what}: {}", shown_in(value)));
         }
     }
     if let Some(count) = daemon.heartbeat_count {

@@ -96,26 +96,13 @@ fn examine(context: &Context, examination: &Examination, fix: bool) -> Option<Ch
         check.message = format!(
             "{}; it could not be mended: {}",
             check.message,
-            cause(&error)
+            error.sentence()
         );
         return Some(check);
     }
     let mut check = (examination.look)(context)?;
     check.fixed = check.result == CheckResult::Ok;
     Some(check)
-}
-
-/// An error as part of a sentence.
-fn cause(error: &CliError) -> String {
-    let text = error.to_string();
-    let text = text.strip_prefix("error: ").unwrap_or(&text);
-    let words = text
-        .split('\n')
-        .map(|line| line.trim().trim_start_matches("cause: "));
-    words
-        .filter(|line| !line.starts_with("hint: "))
-        .collect::<Vec<_>>()
-        .join(": ")
 }
 
 /// What a person reads: what is not well, or all of it, and a line that sums up.

@@ -52,7 +52,7 @@ pub(crate) fn down(context: &Context, arguments: &Down) -> CliResult {
     end_tmux(context, &agents, tmux, &mut left);
     match daemon::stop(context) {
         Ok(()) => remove_tmux_socket(context),
-        Err(error) => left.push(error.to_string()),
+        Err(error) => left.push(error.sentence()),
     }
     if left.is_empty() {
         if !arguments.quiet {
@@ -105,7 +105,7 @@ fn stop_agents(
         return;
     }
     if let Err(error) = daemon::stop(context) {
-        left.push(error.to_string());
+        left.push(error.sentence());
     }
     for agent in agents {
         if let Err(why) = stop_by_holder(context, agent, arguments) {

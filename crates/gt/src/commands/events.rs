@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use gt_api::view::Event;
+use gt_core::time::shown_in;
 
 use crate::cli;
 use crate::context::Context;
@@ -56,10 +57,13 @@ fn line(event: &Event) -> String {
     let agent = event.agent.as_deref().unwrap_or("town");
     let what = match event.text.as_str() {
         "" => String::new(),
-        text => format!("{text} "),
+        text => format!("{} ", shown_in(text)),
     };
     format!(
         "{:>6}  {}  {:<17} {agent}  {what}({})",
-        event.seq, event.at, event.kind, event.actor
+        event.seq,
+        shown_in(&event.at),
+        event.kind,
+        event.actor
     )
 }

@@ -2,6 +2,7 @@
 //! left, and its new mail. An agent's hook runs it, so it is no sign of life.
 
 use gt_core::mail::{Message, printable};
+use gt_core::time::shown;
 use gt_host::identity::Caller;
 
 use super::handoff;
@@ -53,8 +54,8 @@ fn left_for_successor<'a>(unread: &'a [Message], address: &str) -> Option<&'a Me
 
 fn render(handoff: &Message) -> String {
     format!(
-        "## Hand-off from your predecessor, {:.0}\n\n{}\n\nOnce you have taken it over: `gt mail ack {}`\n",
-        handoff.sent_at,
+        "## Hand-off from your predecessor, {}\n\n{}\n\nOnce you have taken it over: `gt mail ack {}`\n",
+        shown(handoff.sent_at),
         printable(&handoff.body).trim_end(),
         short(handoff.id)
     )

@@ -202,7 +202,8 @@ fn words(names: &[String]) -> String {
 fn tell_daemon(context: &Context) -> CliResult {
     config::reload(context).map_err(|error| {
         CliError::failed(format!(
-            "the registry is written, and the daemon did not take it: {error}"
+            "the registry is written, and the daemon did not take it: {}",
+            error.sentence()
         ))
         .hint("`gt daemon restart` makes it read the registry, and keeps the agents")
     })

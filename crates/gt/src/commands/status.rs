@@ -1,12 +1,14 @@
 //! `gt status`: the town at a glance, from the daemon, or without one from what the store and the
 //! holders say.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 use gt_api::request::{Request, Response};
 use gt_api::view::{Agent, State, Status};
 use gt_core::observed::Observed;
+use gt_core::time::shown_in;
 use gt_host::lock;
 
 use crate::cli::Json;
@@ -40,7 +42,7 @@ struct Glance {
 /// The town as the daemon sees it, or as far as it can be seen without one.
 pub(crate) fn look(context: &Context) -> CliResult<Status> {
     match ask(context, Request::Status)? {
-        Some(Response::Status(status)) => Ok(*status),
+        Some(Response::Status(status)) => Ok(told_once(*status)),
         Some(other) => Err(unexpected(&other)),
         None => Ok(offline::look(context)),
     }
@@ -49,12 +51,21 @@ pub(crate) fn look(context: &Context) -> CliResult<Status> {
 fn glance(context: &Context) -> CliResult<Glance> {
     match ask(context, Request::Glance)? {
         Some(Response::Glance { status, resting }) => Ok(Glance {
-            status: *status,
+            status: told_once(*status),
             resting,
         }),
         Some(other) => Err(unexpected(&other)),
         None => Ok(offline::glance(context)),
     }
+}
+
+/// What several looks found wrong is one problem.
+fn told_once(mut status: Status) -> Status {
+    let mut told = HashSet::new();
+    status
+        .problems
+        .retain(|problem| told.insert(problem.clone()));
+    status
 }
 
 /// The daemon's answer; none without a daemon.
@@ -109,7 +120,9 @@ fn head(status: &Status) -> String {
         (false, _) => "not running; start the town with `gt up`".to_owned(),
     };
     let heartbeat = match (&daemon.last_heartbeat, daemon.heartbeat_count) {
-        (Some(at), Some(count)) => format!(", heartbeat {count} at {at}"),
+        (Some(at), Some(count)) if daemon.running => {
+            format!(", heartbeat {count} at {}", shown_in(at))
+        }
         _ => String::new(),
     };
     let down = if status.town.down { " (down)" } else { "" };
@@ -157,7 +170,7 @@ fn cells(agent: &Agent) -> [String; 6] {
         word(agent.state).to_owned(),
         number(agent.pid),
         number(agent.restarts),
-        waiting.map_or_else(String::new, |waiting| waiting.on.clone()),
+        waiting.map_or_else(String::new, |waiting| shown_in(&waiting.on)),
     ]
 }
 

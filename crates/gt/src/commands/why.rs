@@ -3,6 +3,7 @@
 use gt_api::request::{Request, Response};
 use gt_api::view::Why;
 use gt_core::AgentId;
+use gt_core::time::shown_in;
 
 use crate::cli::Json;
 use crate::client::{Client, unexpected};
@@ -71,5 +72,5 @@ fn render(why: &Why) -> String {
         }
     }));
     lines.push(String::new());
-    lines.join("\n")
+    shown_in(&lines.join("\n"))
 }

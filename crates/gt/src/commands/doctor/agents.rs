@@ -15,7 +15,7 @@ use gt_host::roster::{self, SeatSpec};
 use gt_host::tmux::{Forked, TmuxError, request};
 use gt_host::{environment, process};
 
-use super::{cause, error, ok, unseen, warning};
+use super::{error, ok, unseen, warning};
 use crate::context::Context;
 
 /// How long tmux may take for one answer.
@@ -26,7 +26,7 @@ pub(super) fn programs(context: &Context) -> Option<Check> {
     const NAME: &str = "agent programs";
     let roster = match context.roster() {
         Ok(roster) => roster,
-        Err(problem) => return Some(unseen(NAME, cause(&problem))),
+        Err(problem) => return Some(unseen(NAME, problem.sentence())),
     };
     let captured = Captured::read(context.paths()).ok().flatten();
     let captured = captured.and_then(|captured| Some(captured.variables.get("PATH")?.to_owned()));
@@ -68,13 +68,10 @@ fn programs_of(
     });
     let message = lines.collect::<Vec<_>>().join("\n");
     let hint = match reasons.values().flatten().all(|seat| is_ready_here(seat)) {
-        true => {
-            "your PATH has it, the captured one has not: `gt up` takes yours, `gt daemon restart` \
-                 gives it to the next runs"
-        }
+        true => "your PATH has it, the captured one has not: `gt up` takes yours for the next runs",
         false => {
             "install it, or name another with `gt config set roles.ROLE.agent AGENT`; if another \
-                  shell finds it, `gt up` and `gt daemon restart` there"
+             shell finds it, `gt up` there"
         }
     };
     let is_wanted = |seat: &&SeatSpec| seat.run == Run::Always;
@@ -99,7 +96,7 @@ pub(super) fn environment(context: &Context) -> Option<Check> {
     };
     let config = match context.config() {
         Ok(config) => config,
-        Err(problem) => return Some(unseen(NAME, cause(&problem))),
+        Err(problem) => return Some(unseen(NAME, problem.sentence())),
     };
     let now = Captured::take(environment::all(), &config, gt_host::clock::now());
     Some(environment_of(
@@ -124,7 +121,7 @@ fn environment_of(differences: &[Difference]) -> Check {
     warning(
         NAME,
         format!("yours is not what agents get: {}", words.join(", ")),
-        "`gt up` takes yours, `gt daemon restart` gives it to the next runs",
+        "`gt up` takes yours; agents get it at their next start",
     )
 }
 
@@ -133,7 +130,7 @@ pub(super) fn strays(context: &Context) -> Option<Check> {
     const NAME: &str = "strays";
     let roster = match context.roster() {
         Ok(roster) => roster,
-        Err(problem) => return Some(unseen(NAME, cause(&problem))),
+        Err(problem) => return Some(unseen(NAME, problem.sentence())),
     };
     let seats: Vec<AgentId> = roster.seats.into_iter().map(|seat| seat.agent).collect();
     let holders = match holder::list_state_files(context.paths()) {
@@ -168,7 +165,7 @@ fn holder((agent, report): (AgentId, Result<Report, StateError>)) -> Option<Hold
 fn sessions(context: &Context) -> Result<Vec<Session>, String> {
     let server = context
         .tmux_server(TMUX)
-        .map_err(|problem| cause(&problem))?;
+        .map_err(|problem| problem.sentence())?;
     match Forked::new(server).ask(request::list()) {
         Ok(rows) => Ok(rows
             .into_iter()

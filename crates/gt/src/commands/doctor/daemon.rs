@@ -5,12 +5,13 @@ use std::time::Duration;
 use gt_api::request::{Request, Response};
 use gt_api::view::Check;
 use gt_core::observed::{Observed, chain};
+use gt_core::time::shown;
 use gt_host::daemon_state::DaemonState;
 use gt_host::lock::{self, Lock};
 use gt_host::pid_file::{self, PidFileError};
 use gt_host::process;
 
-use super::{cause, error, ok, unseen, warning};
+use super::{error, ok, unseen, warning};
 use crate::client::Client;
 use crate::commands::daemon;
 use crate::context::Context;
@@ -43,11 +44,15 @@ pub(super) fn running(context: &Context) -> Option<Check> {
     let heartbeats = DaemonState::read(&paths.daemon_state()).map_or_else(
         |problem| chain(&problem),
         |state| match state.last_heartbeat {
-            Some(last) => format!("{} heartbeats, the last at {last}", state.heartbeat_count),
+            Some(last) => format!(
+                "{} heartbeats, the last at {}",
+                state.heartbeat_count,
+                shown(last)
+            ),
             None => "no heartbeat yet".to_owned(),
         },
     );
-    let answer = hello(context).map_err(|problem| cause(&problem));
+    let answer = hello(context).map_err(|problem| problem.sentence());
     Some(running_of(
         &held,
         &answer,

@@ -6,7 +6,7 @@ use std::path::Path;
 use gt_api::view::Check;
 use gt_host::environment::variable;
 
-use super::{cause, daemon, ok, unseen, warning};
+use super::{daemon, ok, unseen, warning};
 use crate::commands::service::Service;
 use crate::context::Context;
 
@@ -25,7 +25,7 @@ pub(super) fn service(context: &Context) -> Option<Check> {
         let daemon = daemon::hello(context).ok().flatten().map(|hello| hello.pid);
         let started = match service.main_process() {
             Ok(started) => started,
-            Err(problem) => return Some(unseen(NAME, cause(&problem))),
+            Err(problem) => return Some(unseen(NAME, problem.sentence())),
         };
         if let Some(beside) = beside(daemon, started) {
             return Some(beside);

@@ -5,6 +5,7 @@
 
 use comfy_table::{Table, presets};
 use gt_core::mail::{Message, Priority, printable, printable_line};
+use gt_core::time::shown;
 use uuid::Uuid;
 
 /// How many messages a reminder names: it costs context at every turn.
@@ -84,11 +85,11 @@ pub(super) fn message(message: &Message) -> String {
 
 fn letter(message: &Message, to: &str) -> String {
     let mut text = format!(
-        "Subject:  {}\nFrom:     {}\nTo:       {}\nDate:     {:.0}\nId:       {}\n",
+        "Subject:  {}\nFrom:     {}\nTo:       {}\nDate:     {}\nId:       {}\n",
         printable_line(&message.subject),
         printable_line(&message.from),
         printable_line(to),
-        message.sent_at,
+        shown(message.sent_at),
         message.id
     );
     let priority = priority(message.priority);

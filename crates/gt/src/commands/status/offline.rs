@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use gt_api::view::{Agent, Daemon, State, Status, Town};
 use gt_core::AgentId;
 use gt_core::observed::{Observed, chain};
+use gt_core::time::stamp;
 use gt_host::daemon_state::DaemonState;
 use gt_host::holder::StateError;
 use gt_host::holder::protocol::{Phase, Report};
@@ -51,7 +52,7 @@ impl Sight {
                 roster.seats
             }
             Err(error) => {
-                problems.push(error.to_string());
+                problems.push(format!("{}; `gt doctor` says what to do", error.sentence()));
                 Vec::new()
             }
         };
@@ -63,7 +64,7 @@ impl Sight {
                 None
             }
             Err(error) => {
-                problems.push(error.to_string());
+                problems.push(format!("{}; `gt doctor` says what to do", error.sentence()));
                 None
             }
         };
@@ -124,7 +125,7 @@ fn daemon(context: &Context, problems: &mut Vec<String>) -> Daemon {
         pid: None,
         version: None,
         started_at: None,
-        last_heartbeat: state.last_heartbeat.map(|at| at.to_string()),
+        last_heartbeat: state.last_heartbeat.map(stamp),
         heartbeat_count: u64::try_from(state.heartbeat_count).ok(),
     }
 }
@@ -177,9 +178,7 @@ fn agent(
             (None, None) => "unknown".to_owned(),
         },
         state: seen.state,
-        since: running
-            .and_then(|report| report.started_at)
-            .map(|at| at.to_string()),
+        since: running.and_then(|report| report.started_at).map(stamp),
         pid: running
             .and_then(|report| report.process)
             .map(|process| process.pid),
