@@ -50,7 +50,7 @@ fn verified(root: &Path) -> CliResult<Town> {
 }
 
 fn success(town: &Town, existed: bool) -> String {
-    let root = town.paths().root().display();
+    let root = town.paths().root().to_string_lossy();
     let done = if existed {
         "completed the town"
     } else {
@@ -58,8 +58,9 @@ fn success(town: &Town, existed: bool) -> String {
     };
     let name = town.name().escape_debug();
     format!(
-        "{done} `{name}` at {root}\nnext: `cd {root}`, `gt rig add NAME URL` for a repository, \
-         `gt up` to start it"
+        "{done} `{name}` at {root}\nnext: `cd {}`, `gt rig add NAME URL` for a repository, \
+         `gt up` to start it",
+        word(&root)
     )
 }
 
