@@ -25,6 +25,7 @@ use crate::daemon::{Daemon, Hands};
 use crate::event::Event;
 use crate::link::Link;
 use crate::poke::{self, Tried};
+use crate::reload::escalation_mail;
 use crate::terminal::{Owner, pane_id, session_id};
 
 /// How long the capture of a last screen may hold a restart up.
@@ -66,6 +67,12 @@ pub(crate) enum Outcome {
     },
     /// The request was written; the store will show it.
     RequestWritten,
+    /// A person has the mail that tells of it.
+    PersonTold {
+        because: String,
+        /// The circuit that is to be open from now on, and the wish that held.
+        circuit: Option<Option<Timestamp>>,
+    },
     /// It was not done.
     Failed { what: ActionKind, why: String },
 }
@@ -129,10 +136,19 @@ pub(crate) fn begin(daemon: &mut Daemon, step: &Step, now: Timestamp) {
             take_request(daemon, step, request, incarnation, now);
         }
         Action::CloseRequest { request, end } => close_request(daemon, step, request, end, now),
-        Action::ForgetPokes
-        | Action::OpenCircuit { .. }
-        | Action::CloseCircuit
-        | Action::Escalate => {
+        Action::OpenCircuit { wish_at } => {
+            let step = step.clone();
+            spawn(hands, agent, kind, move |hands| {
+                tell_person(hands, step, Some(wish_at))
+            });
+        }
+        Action::Escalate => {
+            let step = step.clone();
+            spawn(hands, agent, kind, move |hands| {
+                tell_person(hands, step, None)
+            });
+        }
+        Action::ForgetPokes | Action::CloseCircuit => {
             unreachable!("the beat does what only changes memory itself")
         }
     }
@@ -363,7 +379,7 @@ async fn record_start(hands: &Hands, run: &Run) {
     // The reading of the store that follows finds and shows the trouble.
     let _ = hands
         .store
-        .run(move |store| store.record_start(&incarnation, &memory, &event))
+        .write(move |store| store.record_start(&incarnation, &memory, &event))
         .await;
 }
 
@@ -531,7 +547,7 @@ fn take_request(daemon: &mut Daemon, step: &Step, id: Uuid, run: IncarnationId, 
         move |hands| async move {
             hands
                 .store
-                .run(move |store| store.take_request(id, run, now, &wish, &event))
+                .write(move |store| store.take_request(id, run, now, &wish, &event))
                 .await?;
             Ok(Outcome::RequestWritten)
         },
@@ -552,13 +568,8 @@ fn close_request(daemon: &mut Daemon, step: &Step, id: Uuid, end: RequestEnd, no
         move |hands| async move {
             hands
                 .store
-                .run(move |store| {
-                    let closed = store.close_request(id, now, end, &reason, &event)?;
-                    // Whoever closed it before has told its sender.
-                    match reply.filter(|_| closed) {
-                        Some(mail) => store.send(&mail).map(drop),
-                        None => Ok(()),
-                    }
+                .write(move |store| {
+                    store.close_request(id, now, end, &reason, &event, reply.as_ref())
                 })
                 .await?;
             Ok(Outcome::RequestWritten)
@@ -576,14 +587,26 @@ pub(crate) fn close_without_seat(daemon: &mut Daemon, id: Uuid, step: &Step) {
     let events = daemon.hands.events.clone();
     daemon.hands.store.post(move |store| {
         // It stays open on an error, and the next reading of the store finds it again.
-        let closed = store.close_request(id, now, RequestEnd::Refused, &reason, &event)?;
+        let end = RequestEnd::Refused;
+        store.close_request(id, now, end, &reason, &event, reply.as_ref())?;
         // A full queue has news enough to read the store for.
         let _ = events.try_send(Event::Changed);
-        match reply.filter(|_| closed) {
-            Some(mail) => store.send(&mail).map(drop),
-            None => Ok(()),
-        }
+        Ok(())
     });
+}
+
+/// Puts it into the overseer's mail that a person is needed. Only then is it remembered as told.
+async fn tell_person(
+    hands: Rc<Hands>,
+    step: Step,
+    circuit: Option<Option<Timestamp>>,
+) -> Result<Outcome, Failure> {
+    let mail = escalation_mail(&step, clock::now());
+    hands.store.write(move |store| store.send(&mail)).await?;
+    Ok(Outcome::PersonTold {
+        because: step.because,
+        circuit,
+    })
 }
 
 fn closing_event(step: &Step, end: RequestEnd) -> NewEvent {

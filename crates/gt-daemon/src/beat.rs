@@ -10,8 +10,8 @@ use gt_core::snapshot::{Begun, Holder, InFlight};
 use gt_core::{decide, plan};
 use gt_host::clock;
 
+use crate::act;
 use crate::daemon::{Daemon, Waiter};
-use crate::{act, reload};
 
 impl Daemon {
     /// Looks at everything that is known, decides, and begins what is to be done. Takes no
@@ -40,19 +40,8 @@ impl Daemon {
                 seat.shown = None;
                 self.remember(step, EventKind::PokeAnswered, AgentMemory::forget_pokes);
             }
-            Action::OpenCircuit { wish_at } => {
-                self.remember(step, EventKind::CircuitOpened, |memory| {
-                    memory.open_circuit(now, *wish_at);
-                });
-                self.tell_person(step);
-            }
             Action::CloseCircuit => {
                 self.remember(step, EventKind::CircuitClosed, AgentMemory::close_circuit);
-            }
-            Action::Escalate => {
-                seat.memory.remember_escalation(now);
-                self.save_memory(&step.agent);
-                self.tell_person(step);
             }
             Action::CreateSession
             | Action::RemoveSession { .. }
@@ -61,7 +50,9 @@ impl Daemon {
             | Action::Stop { .. }
             | Action::Poke { .. }
             | Action::TakeRequest { .. }
-            | Action::CloseRequest { .. } => {
+            | Action::CloseRequest { .. }
+            | Action::OpenCircuit { .. }
+            | Action::Escalate => {
                 seat.in_flight = Some(InFlight {
                     what: Begun::Action(step.action.kind()),
                     since: now,
@@ -79,16 +70,6 @@ impl Daemon {
         change(&mut seat.memory);
         self.save_memory(&step.agent);
         self.note(kind, Some(&step.agent), step.because.clone());
-    }
-
-    /// Puts it on record that a person is needed, and into the overseer's mail.
-    fn tell_person(&mut self, step: &Step) {
-        let because = step.because.clone();
-        self.note(EventKind::Escalation, Some(&step.agent), because);
-        let mail = reload::escalation_mail(step, clock::now());
-        self.hands
-            .store
-            .post(move |store| store.send(&mail).map(drop));
     }
 
     /// A request for an agent that is not in the town is closed without a seat.

@@ -187,10 +187,10 @@ impl Daemon {
         let is_first = self.remembered.is_none();
         tokio::task::spawn_local(async move {
             let event = if is_first {
-                let reading = hands.store.run(|store| FirstReading::of(store)).await;
+                let reading = hands.store.read(|store| FirstReading::of(store)).await;
                 Event::FirstRows(reading.map(Box::new).into())
             } else {
-                Event::Rows(hands.store.run(|store| store.read_town()).await.into())
+                Event::Rows(hands.store.read(|store| store.read_town()).await.into())
             };
             hands.tell(event).await;
         });

@@ -69,6 +69,7 @@ impl Daemon {
         self.seats.retain(|agent, seat| {
             let kept = listed.contains(agent) || seat.holder.known() != Some(&Holder::Gone);
             if !listed.contains(agent) {
+                seat.spec.is_listed = false;
                 seat.spec.run = gt_core::policy::Run::Never;
             }
             kept

@@ -267,6 +267,8 @@ impl Daemon {
                 Ok(None) => return,
                 Err(_) => Event::Tick,
             };
+            // Before anything is taken in: no news is judged across a jump that is not known of.
+            self.look_at_clocks();
             let stirred = self.handle_waiting(first, queue) || wait.is_zero();
             if self.ending {
                 return;
@@ -274,7 +276,6 @@ impl Daemon {
             if !stirred {
                 continue;
             }
-            self.look_at_clocks();
             if clock::monotonic() >= next_heartbeat {
                 next_heartbeat = clock::monotonic() + self.config.heartbeat;
                 self.heartbeat();
@@ -341,7 +342,7 @@ impl Daemon {
     /// Waits for the store's thread to have written what it was given, but not for a hung disk.
     async fn finish_writing(&self) {
         const PATIENCE: Duration = Duration::from_millis(80);
-        let written = self.hands.store.run(|_| Ok(()));
+        let written = self.hands.store.read(|_| Ok(()));
         // What is not written by then is in the log.
         let _ = tokio::time::timeout(PATIENCE, written).await;
     }

@@ -7,6 +7,7 @@ use gt_core::observed::Observed;
 use gt_core::plan::StopPurpose;
 use gt_core::screen::Reading;
 use gt_core::snapshot::{End, Failure, Holder, InFlight, LastEnd, Pane};
+use gt_host::clock;
 use gt_host::holder::protocol::{Answer, Phase, Report};
 use gt_host::roster::SeatSpec;
 use jiff::Timestamp;
@@ -96,7 +97,8 @@ impl Seat {
         self.reported_pane.clone_from(&report.pane);
         self.holder = holder_of(report);
         if let (Some(incarnation), Some(exit)) = (report.incarnation, report.exit) {
-            let at = report.exited_at.unwrap_or_default();
+            // A holder that does not say when it was has just said that it is so.
+            let at = report.exited_at.unwrap_or_else(clock::now);
             self.note_end(incarnation, at, self.end_of(End::Exited(exit)));
         }
     }
@@ -176,7 +178,7 @@ impl Seat {
     }
 
     /// How the run that ends now ended: on purpose if it was being stopped.
-    fn end_of(&self, otherwise: End) -> End {
+    pub(crate) fn end_of(&self, otherwise: End) -> End {
         match self.stopping {
             Some(StopPurpose::Dismiss) => End::Dismissed,
             Some(StopPurpose::Request) => End::Requested,
@@ -202,13 +204,16 @@ impl Seat {
 }
 
 fn holder_of(report: &Report) -> Observed<Holder> {
-    match (report.phase, report.incarnation, report.process) {
+    let began = report.process.zip(report.started_at);
+    match (report.phase, report.incarnation, began) {
         (Phase::Idle, _, _) => Observed::Known(Holder::Idle),
-        (Phase::Running, Some(incarnation), Some(process)) => Observed::Known(Holder::Running {
-            incarnation,
-            process,
-            since: report.started_at.unwrap_or_default(),
-        }),
+        (Phase::Running, Some(incarnation), Some((process, since))) => {
+            Observed::Known(Holder::Running {
+                incarnation,
+                process,
+                since,
+            })
+        }
         (Phase::Ending, Some(incarnation), _) => Observed::Known(Holder::Stopping { incarnation }),
         (phase, _, _) => Observed::unknown(format!("its holder reports {phase:?} without a run")),
     }

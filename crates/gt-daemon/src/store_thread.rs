@@ -1,6 +1,6 @@
 //! The store on a thread of its own, so that a slow disk never holds the loop.
 
-use std::sync::mpsc;
+use std::sync::mpsc::{self, TrySendError};
 use std::time::Duration;
 
 use gt_core::observed::{Reason, chain};
@@ -13,21 +13,21 @@ use crate::event::Event;
 /// store's own busy timeout, so that a busy store is reported as busy.
 const DEADLINE: Duration = Duration::from_secs(5);
 
-/// A write that nobody waits for.
-type Write = Box<dyn FnOnce(&mut Store) -> Result<(), StoreError> + Send>;
+/// How many jobs may wait. A town's busiest second makes a few dozen; a store that is this far
+/// behind takes no more, and says so.
+const QUEUE: usize = 4096;
+
+/// What a job says of the store's taking writes, if anything.
+type Verdict = Option<Result<(), Reason>>;
 
 /// What the thread does next.
-enum Job {
-    /// Somebody waits for the result.
-    Run(Box<dyn FnOnce(&mut Store) + Send>),
-    /// Nobody waits; a failure is reported to the loop.
-    Post(Write),
-}
+type Job = Box<dyn FnOnce(&mut Store) -> Verdict + Send>;
 
 /// A handle to the store's thread. Jobs run one after the other, in the order given.
 #[derive(Debug, Clone)]
 pub(crate) struct StoreThread {
-    jobs: mpsc::Sender<Job>,
+    jobs: mpsc::SyncSender<Job>,
+    events: events::Sender<Event>,
 }
 
 /// Why the store did not do a job.
@@ -39,6 +39,9 @@ pub(crate) enum StoreFailure {
     /// It did not answer in time.
     #[error("the store did not answer within {DEADLINE:?}")]
     TimedOut,
+    /// It is too far behind with what it was given.
+    #[error("the store has {QUEUE} jobs to do before the next")]
+    Behind,
     /// Its thread is gone.
     #[error("the store's thread has ended")]
     Ended,
@@ -48,26 +51,49 @@ impl StoreThread {
     /// Gives the store to a thread of its own, which ends with the last handle. `events` hears of
     /// the first write that fails, and of the first one after it that does not.
     pub(crate) fn spawn(store: Store, events: events::Sender<Event>) -> std::io::Result<Self> {
-        let (jobs, queue) = mpsc::channel::<Job>();
+        let (jobs, queue) = mpsc::sync_channel::<Job>(QUEUE);
+        let told = events.clone();
         std::thread::Builder::new()
             .name("store".to_owned())
             .stack_size(512 << 10)
-            .spawn(move || work(store, &queue, &events))?;
-        Ok(Self { jobs })
+            .spawn(move || work(store, &queue, &told))?;
+        Ok(Self { jobs, events })
     }
 
-    /// Runs a job on the store and waits for its result.
-    pub(crate) async fn run<T: Send + 'static>(
+    /// Reads from the store and waits for the result. What was given to it before is written by
+    /// then.
+    pub(crate) async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&mut Store) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreFailure> {
+        self.run(read, |_| None).await
+    }
+
+    /// Writes to the store and waits for the result.
+    pub(crate) async fn write<T: Send + 'static>(
+        &self,
+        write: impl FnOnce(&mut Store) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreFailure> {
+        self.run(write, verdict).await
+    }
+
+    async fn run<T: Send + 'static>(
         &self,
         job: impl FnOnce(&mut Store) -> Result<T, StoreError> + Send + 'static,
+        verdict: fn(&Result<T, StoreError>) -> Verdict,
     ) -> Result<T, StoreFailure> {
         let (answer, result) = oneshot::channel();
         let job = Box::new(move |store: &mut Store| {
+            let done = job(store);
+            let said = verdict(&done);
             // The asker may have given up; the job is done all the same.
-            let _ = answer.send(job(store));
+            let _ = answer.send(done);
+            said
         });
-        let job = Job::Run(job);
-        self.jobs.send(job).map_err(|_| StoreFailure::Ended)?;
+        self.jobs.try_send(job).map_err(|error| match error {
+            TrySendError::Full(_) => StoreFailure::Behind,
+            TrySendError::Disconnected(_) => StoreFailure::Ended,
+        })?;
         match tokio::time::timeout(DEADLINE, result).await {
             Ok(Ok(result)) => result.map_err(StoreFailure::Store),
             Ok(Err(_)) => Err(StoreFailure::Ended),
@@ -82,29 +108,35 @@ impl StoreThread {
         &self,
         job: impl FnOnce(&mut Store) -> Result<(), StoreError> + Send + 'static,
     ) {
+        let job = Box::new(|store: &mut Store| verdict(&job(store)));
+        if let Err(TrySendError::Full(_)) = self.jobs.try_send(job) {
+            let reason = Reason(chain(&StoreFailure::Behind));
+            // A full queue hears of it from the next write.
+            let _ = self.events.try_send(Event::StoreWritable(Err(reason)));
+        }
         // A thread that has ended takes no jobs; every awaited job reports that.
-        let _ = self.jobs.send(Job::Post(Box::new(job)));
+    }
+}
+
+/// What a write says of the store: nothing where it is to blame itself.
+fn verdict<T>(written: &Result<T, StoreError>) -> Verdict {
+    match written {
+        Ok(_) => Some(Ok(())),
+        Err(error) if error.is_of_store() => Some(Err(Reason(chain(error)))),
+        Err(_) => None,
     }
 }
 
 fn work(mut store: Store, queue: &mpsc::Receiver<Job>, events: &events::Sender<Event>) {
     let mut writable = true;
     while let Ok(job) = queue.recv() {
-        let job = match job {
-            Job::Run(job) => {
-                job(&mut store);
-                continue;
-            }
-            Job::Post(job) => job,
+        let Some(said) = job(&mut store).filter(|said| said.is_ok() != writable) else {
+            continue;
         };
-        let written = job(&mut store);
-        if written.is_ok() != writable {
-            let news = written.map_err(|error| Reason(chain(&error)));
-            let now_writable = news.is_ok();
-            // A full queue hears of it from the next write.
-            if events.try_send(Event::StoreWritable(news)).is_ok() {
-                writable = now_writable;
-            }
+        let now_writable = said.is_ok();
+        // A full queue hears of it from the next write.
+        if events.try_send(Event::StoreWritable(said)).is_ok() {
+            writable = now_writable;
         }
     }
 }

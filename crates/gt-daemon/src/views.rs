@@ -109,7 +109,7 @@ impl Daemon {
     }
 
     fn intent_word(&self, seat: &Seat) -> String {
-        let stored = self.stored_intent(seat);
+        let stored = self.stored_intent(seat).filter(|_| seat.spec.is_listed);
         let word = stored.map_or(seat.spec.run.as_str(), |intent| intent.desire.as_str());
         word.to_owned()
     }
@@ -213,7 +213,7 @@ impl Daemon {
         tokio::task::spawn_local(async move {
             match hands
                 .store
-                .run(move |store| store.of_agent(&agent, WHY_EVENTS))
+                .read(move |store| store.of_agent(&agent, WHY_EVENTS))
                 .await
             {
                 Ok(events) => why.events = events.iter().map(Into::into).collect(),

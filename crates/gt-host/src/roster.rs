@@ -22,6 +22,9 @@ use crate::rig;
 pub struct SeatSpec {
     /// Whose seat it is.
     pub agent: AgentId,
+    /// Whether the town's registry and directories have it. One that they do not is shown for as
+    /// long as something of it runs, and never started.
+    pub is_listed: bool,
     /// When it runs unasked.
     pub run: Run,
     /// When it is poked.
@@ -103,6 +106,7 @@ pub fn read(paths: &TownPaths, config: &Config, previous: Option<&Discovery>) ->
 /// and never started.
 pub fn unlisted(paths: &TownPaths, config: &Config, agent: &AgentId) -> SeatSpec {
     SeatSpec {
+        is_listed: false,
         run: Run::Never,
         ..seat(config, agent, paths, None)
     }
@@ -141,6 +145,7 @@ fn seat(config: &Config, agent: &AgentId, paths: &TownPaths, theme: Option<&str>
     let role = config.role(agent.role());
     SeatSpec {
         agent: agent.clone(),
+        is_listed: true,
         run: role.run,
         poke: role.poke,
         preset: Arc::clone(&role.agent),
@@ -154,6 +159,10 @@ fn seat(config: &Config, agent: &AgentId, paths: &TownPaths, theme: Option<&str>
 /// directory is there, and its program is found on `path`, the agent's own `PATH`. The inner error
 /// names what is missing, to follow "waits on"; what could not be looked at is unknown.
 pub fn launch_readiness(seat: &SeatSpec, path: &str) -> Observed<Result<(), String>> {
+    if !seat.is_listed {
+        let lack = "a place in the town: neither its registry nor its directories have it";
+        return Observed::Known(Err(lack.to_owned()));
+    }
     match is_directory(&seat.work_dir) {
         Ok(true) => {}
         Ok(false) => {

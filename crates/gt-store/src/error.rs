@@ -134,6 +134,25 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether it is the store's own trouble, which other writes will meet as well, rather than
+    /// what was asked of it.
+    pub fn is_of_store(&self) -> bool {
+        match self {
+            Self::Open { .. }
+            | Self::Newer { .. }
+            | Self::Older { .. }
+            | Self::Busy { .. }
+            | Self::Full { .. }
+            | Self::ReadOnly { .. }
+            | Self::Corrupt { .. }
+            | Self::Query { .. } => true,
+            Self::BadRow { .. }
+            | Self::NotFound { .. }
+            | Self::Ambiguous { .. }
+            | Self::NoRecipients => false,
+        }
+    }
+
     pub(crate) fn from_sqlite(path: &Path, doing: &'static str, source: SqliteError) -> Self {
         let path = path.to_owned();
         if is_unreadable(&source) {

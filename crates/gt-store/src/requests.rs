@@ -110,7 +110,7 @@ impl Store {
         })
     }
 
-    /// Closes a request that is open or taken, with the event. False, and nothing written, when it
+    /// Closes a request that is open or taken, with the event and the mail that tells of it. False, and nothing written, when it
     /// was closed already.
     pub fn close_request(
         &mut self,
@@ -119,6 +119,7 @@ impl Store {
         end: RequestEnd,
         reason: &str,
         event: &NewEvent,
+        reply: Option<&NewMessage>,
     ) -> Result<bool, StoreError> {
         self.write("closing a request", |transaction| {
             let closed = transaction
@@ -131,6 +132,9 @@ impl Store {
                 return Ok(false);
             }
             append(transaction, now, event)?;
+            if let Some(reply) = reply {
+                mail::deliver(transaction, reply, None)?;
+            }
             Ok(true)
         })
     }

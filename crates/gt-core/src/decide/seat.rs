@@ -129,7 +129,10 @@ fn sweep(seen: &Seen<'_>, incarnation: IncarnationId, survivors: usize, goal: &G
 
 /// Tells a person what no automatic path may do, and waits for one.
 fn escalate_once(seen: &Seen<'_>, because: String) -> Verdict {
-    match seen.facts.memory.escalated_at {
+    // What a person was told of the run before its end is another matter.
+    let ended_at = seen.facts.last_end.map(|end| end.at);
+    let told = seen.facts.memory.escalated_at;
+    match told.filter(|at| ended_at.is_none_or(|end| !seen.is_later(end, *at))) {
         None => seen.act(Action::Escalate, because),
         Some(since) => Verdict::Wait {
             on: format!("a person: {because}"),

@@ -222,10 +222,8 @@ impl Daemon {
             return;
         };
         if !ended {
-            let how = match seat.stopping.take() {
-                Some(_) => End::Dismissed,
-                None => End::Lost,
-            };
+            let how = seat.end_of(End::Lost);
+            seat.stopping = None;
             seat.note_end(incarnation, clock::now(), how);
             let end = seat.last_end;
             self.note(EventKind::Exited, Some(agent), "its holder is gone");

@@ -9,6 +9,7 @@ use gt_core::plan::{ActionKind, StopPurpose};
 use gt_core::screen::{Reading, Screen};
 use gt_core::snapshot::{Begun, Holder};
 use gt_host::clock;
+use jiff::Timestamp;
 
 use crate::act::{self, Outcome, not_started};
 use crate::daemon::Daemon;
@@ -89,12 +90,32 @@ impl Daemon {
                 self.save_memory(agent);
                 self.note_poke(agent, misses, result, shown.as_ref());
             }
+            Outcome::PersonTold { because, circuit } => {
+                self.take_told(agent, because, circuit);
+            }
             Outcome::RequestWritten => {
                 seat.in_flight = Some(awaits_store());
                 self.read_store();
             }
             Outcome::Failed { what, why } => self.take_failure(agent, what, &why),
         }
+    }
+
+    /// A person was told, and of an open circuit if there is to be one.
+    fn take_told(&mut self, agent: &AgentId, because: String, circuit: Option<Option<Timestamp>>) {
+        let Some(seat) = self.seats.get_mut(agent) else {
+            return;
+        };
+        let now = clock::now();
+        match circuit {
+            Some(wish_at) => seat.memory.open_circuit(now, wish_at),
+            None => seat.memory.remember_escalation(now),
+        }
+        self.save_memory(agent);
+        if circuit.is_some() {
+            self.note(EventKind::CircuitOpened, Some(agent), because.clone());
+        }
+        self.note(EventKind::Escalation, Some(agent), because);
     }
 
     pub(super) fn take_sweep(

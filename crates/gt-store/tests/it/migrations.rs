@@ -95,7 +95,7 @@ fn check_rows(store: &mut Store) {
     let closed = event("closed");
     assert!(
         store
-            .close_request(request.id, at(3), RequestEnd::Done, "", &closed)
+            .close_request(request.id, at(3), RequestEnd::Done, "", &closed, None)
             .unwrap()
     );
     let status = store.request_status(request.id).unwrap();

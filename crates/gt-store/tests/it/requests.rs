@@ -99,7 +99,7 @@ fn a_request_that_is_done_is_not_carried_out_again() {
     assert_eq!(store.pending_requests().unwrap()[0].1, Some(at(20)));
     let close = |store: &mut Store| {
         let done = NewEvent::by_daemon(EventKind::RequestDone, None, "done");
-        store.close_request(id(1, 1), at(30), RequestEnd::Done, "done", &done)
+        store.close_request(id(1, 1), at(30), RequestEnd::Done, "done", &done, None)
     };
     assert!(close(&mut store).unwrap());
     assert!(!close(&mut store).unwrap());
@@ -269,6 +269,7 @@ fn a_refusal_keeps_its_reason() {
             RequestEnd::Refused,
             "no such run",
             &refused,
+            None,
         )
         .unwrap();
     assert_eq!(

@@ -15,8 +15,8 @@ use gt_core::{AgentId, RigName};
 use gt_host::holder::client::Client as HolderClient;
 use gt_host::holder::protocol::{Phase, Report};
 use gt_host::holder::{self, StateError};
-use gt_host::process;
 use gt_host::rig::{self, RigError};
+use gt_host::{clock, process};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -90,10 +90,29 @@ fn remove(context: &Context, name: &str) -> CliResult {
         return Err(CliError::new(Kind::Refused, message).hint(format!("stop them with {hint}")));
     }
     rig::remove(paths, &name).map_err(|error| refused(&error))?;
+    if let Err(error) = forget_wishes(context, &name) {
+        printer::talk(format!(
+            "what was wanted of its agents stays stored: {error}"
+        ));
+    }
     let place = paths.root().join(name.as_str());
     printer::talk(format!("rig `{name}` is no rig of the town any more"));
     printer::talk(format!("its files stay at {}", place.display()));
     tell_daemon(context)
+}
+
+/// Forgets what was wished of the rig's agents: one of the same name is another rig.
+fn forget_wishes(context: &Context, rig: &RigName) -> CliResult {
+    let mut store = context.store()?;
+    let wishes = store.intents().doing("read what is wanted")?;
+    let agents: Vec<AgentId> = wishes
+        .into_keys()
+        .filter(|agent| agent.rig() == Some(rig))
+        .collect();
+    let actor = context.caller()?.actor();
+    store
+        .clear_intents(&agents, clock::now(), &actor)
+        .doing("forget what was wanted of its agents")
 }
 
 /// The rig's agents of which something runs, or may run: what cannot be told is no reason to go

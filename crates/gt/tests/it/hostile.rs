@@ -164,7 +164,8 @@ fn down_works_with_a_broken_configuration() {
 }
 
 /// Covers F75: a rig that is added to the registry by hand has its agents at once, under their
-/// right names, and one that is taken out loses none that runs.
+/// right names, and one that is taken out loses none that runs and gets none again, whatever a
+/// person wished before.
 #[test]
 fn a_registry_edited_by_hand_is_followed() {
     let town = town("[roles.witness]\nrun = 'always'\n");
@@ -177,11 +178,18 @@ fn a_registry_edited_by_hand_is_followed() {
             .find(|agent| agent.id == "a-b/witness" && agent.pid.is_some())
     });
     assert_eq!(witness.session, "gt-a-b-witness");
+    town.gt(&["witness", "start", "a-b"]).ok();
     town.rigs(&[], &[]);
     town.wait_for("the new registry", || {
         (town.agent("a-b/witness").intent == "never").then_some(())
     });
     assert_eq!(town.agent("a-b/witness").incarnation, witness.incarnation);
+    signal(witness.pid.unwrap(), Signal::KILL);
+    town.wait_for("its place to be missed", || {
+        let on = town.agent("a-b/witness").waiting?.on;
+        on.contains("a place in the town").then_some(())
+    });
+    assert_eq!(town.starts("a-b/witness"), 1);
 }
 
 /// Covers F1, F16: with a damaged store the agents are kept and restarted, what

@@ -2,10 +2,12 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
+use std::time::Duration;
 
 use gt_api::view::{Check, CheckResult, Rig};
 use gt_host::pid_file;
 use gt_host::process::{self, Signal};
+use gt_store::Store;
 use gt_testkit::town::{TestTown, is_gone, signal};
 
 use crate::town;
@@ -75,6 +77,11 @@ fn a_rig_is_added_served_and_not_removed_under_its_agents() {
     assert!(refused.contains("gt crew stop api/main"), "{refused}");
     town.gt(&["crew", "stop", "api/main"]).ok();
     town.gt(&["rig", "remove", "api"]).ok();
+    let wishes = Store::open(&town.paths().store(), Duration::from_secs(5)).unwrap();
+    assert!(
+        wishes.intents().unwrap().is_empty(),
+        "a rig of the name is begun anew"
+    );
     let rigs: Vec<Rig> = serde_json::from_str(&town.gt(&["rig", "list", "--json"]).ok()).unwrap();
     assert!(rigs.is_empty(), "{rigs:?}");
     assert!(

@@ -6,7 +6,7 @@ use crate::incarnation::Exit;
 use crate::intent::Desire;
 use crate::memory::{AgentMemory, Attempt, Cause, PokeResult};
 use crate::policy::RestartPolicy;
-use crate::snapshot::{End, Holder};
+use crate::snapshot::{End, Holder, LastEnd};
 
 #[test]
 fn a_wanted_agent_gets_session_then_run() {
@@ -204,6 +204,18 @@ fn survivors_of_a_crew_are_left_to_a_person() {
     check!(
         orphaned().set(|facts| facts.memory.escalated_at = Some(at(-5))),
         @"gas/crew/max: waiting on a person: its holder is gone and left 1 processes"
+    );
+    let lost = LastEnd {
+        incarnation: run(1),
+        at: at(-3),
+        how: End::Lost,
+    };
+    check!(
+        orphaned().set(|facts| {
+            facts.memory.escalated_at = Some(at(-5));
+            facts.last_end = Some(lost);
+        }),
+        @"gas/crew/max: escalate (its holder is gone and left 1 processes)"
     );
     check!(
         orphaned().wish(Desire::Down, "overseer", at(0)),

@@ -210,6 +210,7 @@ fn a_refusal_is_told_with_its_reason() {
             refused,
             "no such\u{7} program",
             &by_daemon(),
+            None,
         )
         .unwrap();
     assert_snapshot!(text(look(&store, request.id).unwrap()), @"
