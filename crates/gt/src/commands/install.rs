@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use gt_core::observed::chain;
+use gt_core::shell::word;
 use gt_host::config::Config;
 use gt_host::registry::Registry;
 use gt_host::town::{self, InstallError, Town, Warning, private::PrivateError};
