@@ -6,9 +6,10 @@ use jiff::Timestamp;
 
 use super::{Seen, Verdict, is_person};
 use crate::intent::Desire;
-use crate::memory::Circuit;
+use crate::memory::{Attempt, Cause, Circuit};
 use crate::plan::Action;
 use crate::policy::RestartPolicy;
+use crate::snapshot::{End, LastEnd};
 use crate::time::{after, age, elapsed, short};
 
 /// What the gate says to a restart.
@@ -38,11 +39,12 @@ pub(super) fn admits(seen: &Seen<'_>) -> Gate {
     Gate::Pass
 }
 
-/// Asks for the start of a successor to a run that ended at `ended_at`.
-pub(super) fn gate(seen: &Seen<'_>, ended_at: Timestamp) -> Gate {
+/// Asks for the start of a successor to a run that ended so. A fresh run that was asked for is no
+/// crash: nothing paces it but the budget.
+pub(super) fn gate(seen: &Seen<'_>, end: &LastEnd) -> Gate {
     match admits(seen) {
-        Gate::Pass if seen.facts.memory.circuit.is_none() => {
-            back_off(seen, ended_at, recent_attempts(seen))
+        Gate::Pass if seen.facts.memory.circuit.is_none() && end.how != End::Requested => {
+            back_off(seen, end.at, recent_crashes(seen))
         }
         answer => answer,
     }
@@ -115,9 +117,18 @@ fn half_open_pause(policy: &RestartPolicy, tries: u32) -> Duration {
 
 /// Restarts that still count.
 fn recent_attempts(seen: &Seen<'_>) -> u32 {
+    count_recent(seen, |_| true)
+}
+
+/// Those of them that nobody asked for.
+fn recent_crashes(seen: &Seen<'_>) -> u32 {
+    count_recent(seen, |attempt| attempt.cause != Cause::Requested)
+}
+
+fn count_recent(seen: &Seen<'_>, counts: impl Fn(&Attempt) -> bool) -> u32 {
     let attempts = seen.facts.memory.attempts.iter();
     let count = attempts
-        .filter(|attempt| is_recent(seen, attempt.at))
+        .filter(|attempt| counts(attempt) && is_recent(seen, attempt.at))
         .count();
     u32::try_from(count).unwrap_or(u32::MAX)
 }

@@ -2,7 +2,7 @@
 
 use super::gate::{Gate, admits};
 use super::seat::{Goal, goal};
-use super::{Seen, Verdict, may_stop, step};
+use super::{Seen, Verdict, is_person, may_stop, step};
 use crate::incarnation::IncarnationId;
 use crate::lifecycle::{Action as Asked, Request};
 use crate::observed::Observed;
@@ -76,6 +76,7 @@ fn consider(seen: &Seen<'_>, facts: &RequestFacts, one_is_taken: bool) -> Verdic
             return lack(on, false);
         }
         match admits(seen) {
+            _ if is_person(&request.actor) => {}
             Gate::Pass => {}
             Gate::Hold { until, because } => {
                 return lack(because, true).or(seen.wait_until("the gate", until));

@@ -14,7 +14,7 @@ use crate::memory::Cause;
 use crate::observed::Observed;
 use crate::plan::{Action, StopPurpose};
 use crate::policy::Run;
-use crate::snapshot::{AgentFacts, End, Holder, Pane, Snapshot};
+use crate::snapshot::{AgentFacts, End, Holder, LastEnd, Pane, Snapshot};
 use crate::time::{after, age, short};
 
 /// What is wanted of an agent, all things considered.
@@ -234,11 +234,32 @@ fn may_start(seen: &Seen<'_>, why: &str) -> Result<Cause, Verdict> {
         End::Requested => Cause::Requested,
         End::Unresponsive => Cause::Unresponsive,
     };
-    match gate(seen, end.at) {
+    if asked_by_person(seen, &end) {
+        return Ok(Cause::Wanted);
+    }
+    match gate(seen, &end) {
         Gate::Pass => Ok(cause),
         Gate::Hold { until, because } => Err(seen.wait_at_gate(because, Some(end.at), until)),
         Gate::Exhausted { because } => Err(open_circuit(seen, because)),
     }
+}
+
+/// Whether a person asked for this very start: by a fresh run of the one that was stopped for it, or
+/// after the end. A person sees what comes of it, so that nothing holds it back and it counts for
+/// nothing.
+fn asked_by_person(seen: &Seen<'_>, end: &LastEnd) -> bool {
+    let request = successor_owed(seen.snapshot, seen.facts);
+    let restarted =
+        end.how == End::Requested && request.is_some_and(|asked| is_person(&asked.actor));
+    let last = seen.facts.memory.attempts.last();
+    let wished = seen.facts.wish().is_some_and(|wish| {
+        let is_new = |stamp| seen.is_later(wish.at, stamp);
+        wish.desire == Desire::Up
+            && is_person(&wish.actor)
+            && is_new(end.at)
+            && last.is_none_or(|attempt| is_new(attempt.at))
+    });
+    restarted || wished
 }
 
 /// The way down, by somebody's wish. A person's is never frozen.

@@ -7,13 +7,17 @@ use std::time::Duration;
 use gt_api::request::{Missing, Reach};
 use gt_core::intent::{Desire, Intent};
 use gt_core::lifecycle::{Action, Request};
-use gt_core::observed::chain;
+use gt_core::observed::{Observed, chain};
 use gt_core::shell::word;
-use gt_core::{AgentId, RigName, WorkerName};
+use gt_core::time::short;
+use gt_core::{AgentId, IncarnationId, RigName, WorkerName};
+use gt_host::agent_environment::Captured;
 use gt_host::heartbeat_file::{self, Touch};
 use gt_host::identity::Caller;
-use gt_host::{clock, holder};
+use gt_host::{clock, holder, roster};
+use gt_store::{RequestStatus, Store};
 use jiff::SignedDuration;
+use uuid::Uuid;
 
 use crate::capture;
 use crate::cli::{Crew, CrewMember, DeaconCommand, Json, RigSeat, Seat};
@@ -144,6 +148,7 @@ fn show(context: &Context, agent: &AgentId, json: Json) -> CliResult {
 
 fn verbose_start(context: &Context, agent: &AgentId) -> CliResult {
     start(context, agent)?;
+    lasts(context, agent)?;
     printer::talk(format!("{agent} runs"));
     Ok(())
 }
@@ -170,14 +175,13 @@ fn stop(context: &Context, agent: &AgentId) -> CliResult {
     Ok(())
 }
 
-/// Asks for a fresh run; starts one if none runs.
+/// Asks for a fresh run; starts one if none runs. What is wanted of the agent stays as it is.
 fn restart(context: &Context, agent: &AgentId) -> CliResult {
-    let before = running(context, agent)?;
-    let Some(incarnation) = before else {
+    let Some(incarnation) = running(context, agent)? else {
         return verbose_start(context, agent);
     };
     Client::require(context.paths())?;
-    wish(context, agent, Desire::Up, "restart")?;
+    can_come_back(context, agent)?;
     let now = clock::now();
     let request = Request {
         id: clock::fresh_id(),
@@ -189,31 +193,96 @@ fn restart(context: &Context, agent: &AgentId) -> CliResult {
         requested_at: now,
         expires_at: now + REQUEST_LIFE,
     };
-    context
-        .store()?
+    let mut store = context.store()?;
+    store
         .submit_request(&request, None)
         .doing("store the request")?;
     context.wake();
-    let replaced = crate::wait::until(PATIENCE, || {
-        running(context, agent)
-            .ok()
-            .flatten()
-            .filter(|now| *now != incarnation)
-    });
-    match replaced {
-        Some(_) => {
+    match await_successor(context, agent, incarnation, || refusal(&store, request.id)) {
+        Some(Ok(())) => {
+            lasts(context, agent)?;
             printer::talk(format!("{agent} runs afresh"));
             Ok(())
         }
-        None => Err(
-            CliError::failed(format!("{agent} was not replaced within {PATIENCE:?}"))
-                .hint(format!("`gt why {agent}` explains")),
-        ),
+        Some(Err(refused)) => Err(refused),
+        None => {
+            // Nobody waits for it any more: it shall not come as a surprise later.
+            let withdrawn = store.cancel_request(request.id, clock::now());
+            let state = match withdrawn {
+                Ok(true) => "; nothing was stopped, and the request is withdrawn",
+                Ok(false) | Err(_) => "",
+            };
+            let message = format!("{agent} was not replaced within {}{state}", short(PATIENCE));
+            Err(CliError::failed(message).hint(format!("`gt why {agent}` explains")))
+        }
     }
 }
 
+/// A run is not ended for a successor that cannot be started.
+fn can_come_back(context: &Context, agent: &AgentId) -> CliResult {
+    let seats = context.roster()?.seats;
+    let Some(seat) = seats.iter().find(|seat| seat.agent == *agent) else {
+        return Ok(());
+    };
+    let captured = Captured::read(context.paths()).doing("read the captured environment")?;
+    let captured = captured.unwrap_or_default();
+    let path = captured.variables.get("PATH").unwrap_or_default();
+    match roster::launch_readiness(seat, path) {
+        Observed::Known(Err(lack)) => {
+            let message = format!("{agent} would not come back: it waits on {lack}");
+            Err(CliError::failed(message).hint("nothing was stopped; `gt doctor` looks for more"))
+        }
+        Observed::Known(Ok(())) | Observed::Unknown(_) => Ok(()),
+    }
+}
+
+/// Waits until another run is there, or `refused` says why there will be none.
+fn await_successor(
+    context: &Context,
+    agent: &AgentId,
+    before: IncarnationId,
+    refused: impl Fn() -> Option<CliError>,
+) -> Option<CliResult> {
+    crate::wait::until(PATIENCE, || {
+        let now = running(context, agent).ok().flatten();
+        match now.filter(|now| *now != before) {
+            Some(_) => Some(Ok(())),
+            None => refused().map(Err),
+        }
+    })
+}
+
+fn refusal(store: &Store, request: Uuid) -> Option<CliError> {
+    match store.request_status(request).ok()?? {
+        RequestStatus::Refused(reason) => Some(CliError::failed(format!(
+            "the restart was refused: {reason}"
+        ))),
+        _ => None,
+    }
+}
+
+/// A program that ends at once did not start.
+fn lasts(context: &Context, agent: &AgentId) -> CliResult {
+    /// Longer than a shell takes to say that it cannot do what it was given.
+    const MOMENT: Duration = Duration::from_millis(500);
+    // Its holder's file says so a moment after the daemon does.
+    let run = crate::wait::until(MOMENT, || running(context, agent).ok().flatten());
+    let ended = || (running(context, agent).ok()? != run).then_some(());
+    if run.is_some() && crate::wait::until(MOMENT, ended).is_none() {
+        return Ok(());
+    }
+    let report = holder::read_state_file(context.paths(), agent);
+    let exit = report.ok().flatten().and_then(|report| report.exit);
+    let how = exit.map_or_else(String::new, |exit| format!(" with {exit}"));
+    Err(
+        CliError::failed(format!("{agent} was started and ended at once{how}")).hint(format!(
+            "`gt why {agent}` explains; the daemon tries again, ever more rarely"
+        )),
+    )
+}
+
 /// The run that the agent's holder reports.
-fn running(context: &Context, agent: &AgentId) -> CliResult<Option<gt_core::IncarnationId>> {
+fn running(context: &Context, agent: &AgentId) -> CliResult<Option<IncarnationId>> {
     let report =
         holder::read_state_file(context.paths(), agent).doing("read the holder's report")?;
     Ok(report

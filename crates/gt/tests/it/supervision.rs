@@ -2,7 +2,7 @@
 
 use gt_core::{Observed, ProcessId};
 use gt_host::process::{self, Signal};
-use gt_testkit::town::TestTown;
+use gt_testkit::town::{TestTown, signal};
 
 use crate::town;
 
@@ -79,6 +79,47 @@ fn a_daemon_that_hangs_leaves_the_status_that_is_seen_without_it() {
     process::signal(daemon, Signal::CONT).unwrap();
     assert!(status.contains("does not answer on its socket"), "{status}");
     assert!(status.contains(&mayor.pid.unwrap().to_string()), "{status}");
+}
+
+/// A person's restarts are carried out at once, however many there are; they count for no crash and
+/// leave what is wanted as it is.
+#[test]
+fn a_person_restarts_as_often_as_a_person_likes() {
+    let town = town("[restart]\nbudget = 2\nbase = '5m'\n");
+    town.gt(&["up"]).ok();
+    for _ in 0..4 {
+        town.gt(&["deacon", "restart"]).ok();
+    }
+    let deacon = town.wait_for_run("deacon", None);
+    assert_eq!(deacon.intent, "always");
+    signal(deacon.pid.unwrap(), Signal::KILL);
+    town.wait_for_run("deacon", deacon.incarnation.as_deref());
+    assert_eq!(town.events("circuit_opened", "deacon"), 0);
+}
+
+/// A program that ends at once was not started, and a run is not ended for one that cannot be.
+#[test]
+fn what_does_not_run_is_not_said_to() {
+    let tables = |program: &str| {
+        format!(
+            "[agents.short]\ncommand = ['{program}']\n[roles.mayor]\nagent = 'short'\nrun = 'never'\n"
+        )
+    };
+    let town = town(&tables("false"));
+    town.gt(&["up"]).ok();
+    let said = town.gt(&["mayor", "start"]).code(1);
+    assert!(said.contains("ended at once with exit code 1"), "{said}");
+    town.gt(&["mayor", "stop"]).ok();
+    town.configure(&tables("sleep' , '1000"));
+    town.gt(&["mayor", "start"]).ok();
+    let mayor = town.wait_for_run("mayor", None);
+    town.configure(&tables("no-such-program"));
+    let refused = town.gt(&["mayor", "restart"]).code(1);
+    assert!(
+        refused.contains("the program `no-such-program`"),
+        "{refused}"
+    );
+    assert_eq!(town.agent("mayor").incarnation, mayor.incarnation);
 }
 
 /// Covers F39, F73, D13: a daemon that hangs is replaced by one that works, and its agents never

@@ -4,6 +4,7 @@ use super::check;
 use super::scene::{HOUR, MINUTE, at, crew, deacon, run, witness};
 use crate::incarnation::Exit;
 use crate::intent::Desire;
+use crate::lifecycle::Action as Asked;
 use crate::memory::{AgentMemory, Attempt, Cause, PokeResult};
 use crate::policy::RestartPolicy;
 use crate::snapshot::{End, Holder, LastEnd};
@@ -66,6 +67,52 @@ fn every_cause_of_a_restart_asks_the_same_gate() {
     check!(
         deacon().ended(at(0), End::Lost).holder(Holder::Gone).no_pane().restarted(&[-60; 8]),
         @"deacon: open circuit (restarted 8 times within 10m)"
+    );
+}
+
+/// What was asked for is no crash: a hand-off neither waits for the pauses of crashes nor lengthens
+/// them, a person's own start and restart wait for nothing, and endless cycling still meets the budget.
+#[test]
+fn what_was_asked_for_is_paced_by_the_budget_alone() {
+    let after = |how, causes: &[Cause]| {
+        let attempt = |cause: &Cause| Attempt {
+            at: at(-30),
+            cause: *cause,
+        };
+        let attempts: Vec<Attempt> = causes.iter().map(attempt).collect();
+        deacon()
+            .ended(at(0), how)
+            .set(|facts| facts.memory.attempts = attempts)
+    };
+    let exited = End::Exited(Exit::Code(1));
+    check!(after(End::Requested, &[Cause::Exited; 5]), @"deacon: start (a fresh run was asked for)");
+    check!(after(exited, &[Cause::Requested; 7]), @"deacon: start (its run ended with exit code 1)");
+    check!(
+        after(End::Requested, &[Cause::Requested; 8]),
+        @"deacon: open circuit (restarted 8 times within 10m)"
+    );
+    check!(
+        after(End::Requested, &[Cause::Requested; 8])
+            .request("overseer", None, Asked::Restart, -1)
+            .taken(),
+        @"deacon: start (overseer asked for restart)"
+    );
+    let crashed = || {
+        deacon()
+            .crashed(at(-2))
+            .restarted(&[-60, -50, -40, -30, -20])
+    };
+    check!(
+        crashed().wish(Desire::Up, "overseer", at(-1)),
+        @"deacon: start (up by overseer: asked)"
+    );
+    check!(
+        crashed().wish(Desire::Up, "mayor", at(-1)),
+        @"deacon: waiting on restart back-off (5 restarts within 10m) until 2026-01-01T12:00:13.024Z"
+    );
+    check!(
+        crashed().wish(Desire::Up, "overseer", at(-3)),
+        @"deacon: waiting on restart back-off (5 restarts within 10m) until 2026-01-01T12:00:13.024Z"
     );
 }
 
