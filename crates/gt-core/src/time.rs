@@ -74,6 +74,11 @@ pub fn short(duration: Duration) -> String {
     }
 }
 
+/// A length of time in milliseconds, to the microsecond: `1.204 ms`.
+pub fn milliseconds(duration: Duration) -> String {
+    format!("{:.3} ms", duration.as_secs_f64() * 1e3)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

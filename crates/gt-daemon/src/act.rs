@@ -1,6 +1,7 @@
 //! Carrying out a step of the plan: one task per step, one outcome per task, no retries. The next
 //! beat is the retry.
 
+use std::fmt;
 use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use gt_core::memory::{AgentMemory, Cause};
 use gt_core::observed::chain;
 use gt_core::plan::{Action, ActionKind, RequestEnd, Step, StopPurpose};
 use gt_core::snapshot::{Begun, InFlight, Pane};
+use gt_core::time::milliseconds;
 use gt_host::holder::kill_set;
 use gt_host::holder::protocol::{Answer, Refusal, Request, Start};
 use gt_host::roster::SeatSpec;
@@ -44,7 +46,7 @@ pub(crate) enum Outcome {
     /// The processes of a lost run are gone, but these.
     Swept(IncarnationId, Vec<ProcessId>),
     /// The program was started, as its holder told the loop itself.
-    Started,
+    Started(Took),
     /// The program could not be executed.
     NotStarted {
         incarnation: IncarnationId,
@@ -75,6 +77,31 @@ pub(crate) enum Outcome {
     },
     /// It was not done.
     Failed { what: ActionKind, why: String },
+}
+
+/// How long the parts of a start took. The first two go side by side.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Took {
+    /// The last screen was captured.
+    screen: Duration,
+    /// The attempt was recorded.
+    record: Duration,
+    /// The holder made sure that nothing of the run before is left, and started the program.
+    holder: Duration,
+}
+
+impl fmt::Display for Took {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [screen, record, holder] = [self.screen, self.record, self.holder].map(milliseconds);
+        write!(f, "screen {screen}, record {record}, holder {holder}")
+    }
+}
+
+/// How long something took, and what came of it.
+async fn timed<T>(work: impl Future<Output = T>) -> (Duration, T) {
+    let before = clock::monotonic();
+    let done = work.await;
+    (clock::monotonic().saturating_sub(before), done)
 }
 
 /// Begins a step that needs the world. The seat is marked already.
@@ -333,14 +360,13 @@ async fn start(hands: Rc<Hands>, run: Run) -> Result<Outcome, Failure> {
     let Some(link) = run.link.clone() else {
         return Err(Failure("its holder is not connected".to_owned()));
     };
-    let (screen, ()) = tokio::join!(
-        last_screen(&hands, run.last.as_ref()),
-        record_start(&hands, &run)
+    let ((screen_took, screen), (record_took, ())) = tokio::join!(
+        timed(last_screen(&hands, run.last.as_ref())),
+        timed(record_start(&hands, &run))
     );
-    let request = start_request(&run);
-    let answer = link
-        .ask(Request::Start(Box::new(request)), run.grace + BEYOND_GRACE)
-        .await?;
+    let request = Request::Start(Box::new(start_request(&run)));
+    let (holder_took, answer) = timed(link.ask(request, run.grace + BEYOND_GRACE)).await;
+    let answer = answer?;
     if let (Some(screen), Some((ended, _))) = (screen, &run.last) {
         keep_screen(&hands, &run.spec.agent, *ended, &screen);
     }
@@ -353,7 +379,11 @@ async fn start(hands: Rc<Hands>, run: Run) -> Result<Outcome, Failure> {
             // The holder's state file has the process, too.
             let note = move |store: &mut Store| store.set_process(incarnation, process);
             hands.store.post(note);
-            Ok(Outcome::Started)
+            Ok(Outcome::Started(Took {
+                screen: screen_took,
+                record: record_took,
+                holder: holder_took,
+            }))
         }
         Answer::Refused {
             refusal: Refusal::NotStarted { errno, .. },

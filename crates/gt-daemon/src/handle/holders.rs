@@ -8,6 +8,7 @@ use gt_core::incarnation::{IncarnationId, ProcessId};
 use gt_core::observed::Observed;
 use gt_core::plan::ActionKind;
 use gt_core::snapshot::{End, Holder};
+use gt_core::time::{elapsed, milliseconds};
 use gt_host::holder::protocol::Answer;
 use gt_host::{clock, holder, process};
 
@@ -130,14 +131,19 @@ impl Daemon {
             return;
         }
         let Some(end) = seat.last_end else { return };
-        if let Answer::Exited { exit, usage, .. } = answer {
+        if let Answer::Exited {
+            exit, usage, at, ..
+        } = answer
+        {
+            let now = clock::now();
             let text = format!(
-                "{exit}; {} ms of CPU, {} MiB at most",
+                "{exit}; {} ms of CPU, {} MiB at most; noticed after {}",
                 usage.user_ms + usage.sys_ms,
-                usage.max_rss_kib / 1024
+                usage.max_rss_kib / 1024,
+                milliseconds(elapsed(*at, now))
             );
             let event = NewEvent::by_daemon(EventKind::Exited, Some(agent), text);
-            self.log_event(clock::now(), &event);
+            self.log_event(now, &event);
             self.store_end(end, Some(event));
         }
     }

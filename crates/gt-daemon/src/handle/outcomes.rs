@@ -1,7 +1,7 @@
 //! What came of the actions that the plan began.
 
 use gt_core::AgentId;
-use gt_core::event::EventKind;
+use gt_core::event::{EventKind, NewEvent};
 use gt_core::incarnation::{IncarnationId, ProcessId};
 use gt_core::memory::PokeResult;
 use gt_core::observed::Observed;
@@ -51,7 +51,11 @@ impl Daemon {
                 self.take_sweep(agent, incarnation, &survivors);
             }
             // The holder's own word of it came before this, and maybe that of its end.
-            Outcome::Started => seat.restarts += 1,
+            Outcome::Started(took) => {
+                seat.restarts += 1;
+                let event = NewEvent::by_daemon(EventKind::Started, Some(agent), took.to_string());
+                self.log_event(clock::now(), &event);
+            }
             Outcome::NotStarted {
                 incarnation,
                 errno,
