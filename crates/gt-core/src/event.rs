@@ -42,6 +42,8 @@ pub enum EventKind {
     IntentChanged,
     /// A lifecycle request came in.
     RequestReceived,
+    /// A lifecycle request is being carried out from now on.
+    RequestTaken,
     /// A lifecycle request was carried out.
     RequestDone,
     /// A lifecycle request was closed without effect.
@@ -126,6 +128,7 @@ impl EventKind {
             Self::PokeMissed => "poke_missed",
             Self::IntentChanged => "intent_changed",
             Self::RequestReceived => "request_received",
+            Self::RequestTaken => "request_taken",
             Self::RequestDone => "request_done",
             Self::RequestRefused => "request_refused",
             Self::MailSent => "mail_sent",

@@ -564,7 +564,7 @@ async fn stop(
 fn take_request(daemon: &mut Daemon, step: &Step, id: Uuid, run: IncarnationId, now: Timestamp) {
     let wish = daemon.wish_after(id, now);
     let event = NewEvent::by_daemon(
-        EventKind::RequestReceived,
+        EventKind::RequestTaken,
         Some(&step.agent),
         step.because.clone(),
     );

@@ -26,9 +26,13 @@ impl Daemon {
     /// Reads town.toml and the registry anew. What is wrong is shown, and the last good one stays
     /// in force.
     pub(crate) fn reload(&mut self) {
+        let before = [self.problems.as_slice(), &self.roster_problems].concat();
+        let agents: Vec<AgentId> = self.seats.keys().cloned().collect();
+        let mut is_news = false;
         self.problems.clear();
         match Config::load(&self.hands.town.paths().town_toml()) {
             Ok(config) => {
+                is_news = self.config != config;
                 self.policy = config.policy.clone();
                 self.config = config;
             }
@@ -37,7 +41,11 @@ impl Daemon {
         self.read_environment();
         self.read_roster();
         let problems = [self.problems.as_slice(), &self.roster_problems].concat();
-        self.note(EventKind::Reloaded, None, problems.join("; "));
+        is_news |= problems != before || !self.seats.keys().eq(&agents);
+        // One change of a file is told of several times.
+        if is_news {
+            self.note(EventKind::Reloaded, None, problems.join("; "));
+        }
         self.read_store();
     }
 

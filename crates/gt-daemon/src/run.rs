@@ -323,10 +323,15 @@ impl Daemon {
 
     /// The end in order: said, saved, and the agents left running.
     fn end(&mut self) {
+        let agents = if self.is_down() {
+            "the town is down"
+        } else {
+            "the agents go on"
+        };
         self.note(
             EventKind::DaemonStopped,
             None,
-            "told to end; the agents go on",
+            format!("told to end; {agents}"),
         );
         self.state.running = false;
         self.save_state();

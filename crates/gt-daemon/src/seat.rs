@@ -25,6 +25,8 @@ pub(crate) struct Seat {
     pub(crate) linking: bool,
     pub(crate) holder: Observed<Holder>,
     pub(crate) holder_process: Option<ProcessId>,
+    /// Its session was made, and its holder has not spoken yet.
+    pub(crate) awaits_holder: bool,
     /// The holder said that it is about to end.
     leaving: bool,
     /// The pane that the holder says it sits in.
@@ -51,6 +53,7 @@ impl Seat {
             linking: false,
             holder: Observed::unknown("not looked at yet"),
             holder_process: None,
+            awaits_holder: false,
             leaving: false,
             reported_pane: None,
             pane: Observed::unknown("not looked at yet"),

@@ -158,6 +158,13 @@ fn meant(suggestion: Option<&str>) -> String {
     suggestion.map_or_else(String::new, |meant| format!("; did you mean `{meant}`?"))
 }
 
+impl PartialEq for Config {
+    /// Whether they say the same, in the same places.
+    fn eq(&self, other: &Self) -> bool {
+        self.entries == other.entries
+    }
+}
+
 impl Config {
     /// Reads the file; the defaults without one.
     ///

@@ -75,7 +75,7 @@ impl Daemon {
         let Some(seat) = self.seats.get(agent) else {
             return;
         };
-        if seat.link.is_none() && !seat.linking {
+        if seat.awaits_holder && !seat.linking {
             self.take_failure(
                 agent,
                 ActionKind::CreateSession,
@@ -103,6 +103,7 @@ impl Daemon {
                     return;
                 }
                 seat.link = Some(link);
+                seat.awaits_holder = false;
                 seat.failure
                     .take_if(|failure| failure.what == ActionKind::CreateSession);
                 let running = seat.running();

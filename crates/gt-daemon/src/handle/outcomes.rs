@@ -36,7 +36,8 @@ impl Daemon {
         match outcome {
             Outcome::SessionCreated(pane) => {
                 seat.pane = Observed::Known(Some(pane));
-                if seat.link.is_none() {
+                seat.awaits_holder = seat.link.is_none();
+                if seat.awaits_holder {
                     seat.holder = Observed::unknown("its holder has not spoken yet");
                 }
                 self.note(EventKind::SessionCreated, Some(agent), "");
@@ -45,6 +46,7 @@ impl Daemon {
             }
             Outcome::SessionRemoved => {
                 seat.pane = Observed::Known(None);
+                seat.awaits_holder = false;
                 self.look_at_tmux();
             }
             Outcome::Swept(incarnation, survivors) => {
