@@ -31,7 +31,15 @@ pub(crate) fn up(context: &Context, arguments: &Up) -> CliResult {
         .map(|text| context.agent(text))
         .collect::<CliResult<Vec<AgentId>>>()?;
     capture::capture(context)?;
-    want(context, &named)?;
+    let taken_back = want(context, &named)?;
+    if !arguments.quiet {
+        for (agent, stop) in taken_back {
+            printer::talk(format!(
+                "{agent} was stopped by {}: `gt up` takes that back",
+                stop.actor
+            ));
+        }
+    }
     allow(context)?;
     let pid = daemon::start(context)?;
     let mut client = Client::require(context.paths())?;
@@ -81,8 +89,8 @@ fn progress_bar(agents: usize) -> ProgressBar {
     ProgressBar::new(agents as u64).with_style(style.expect("the template is well formed"))
 }
 
-/// Takes back `gt down` and single stops; parked agents stay parked.
-fn want(context: &Context, named: &[AgentId]) -> CliResult {
+/// Takes back single stops, unless agents are named, and returns them; parked agents stay parked.
+fn want(context: &Context, named: &[AgentId]) -> CliResult<Vec<(AgentId, Intent)>> {
     let mut store = context.store()?;
     let now = clock::now();
     let actor = context.caller()?.actor();
@@ -97,19 +105,20 @@ fn want(context: &Context, named: &[AgentId]) -> CliResult {
     };
     let wishes: Vec<_> = named.iter().map(wish).collect();
     store.set_intents(&wishes).doing("store what is wanted")?;
-    if named.is_empty() {
-        let stopped: Vec<AgentId> = store
-            .intents()
-            .doing("read what is wanted")?
-            .into_iter()
-            .filter(|(_, intent)| intent.desire == Desire::Down)
-            .map(|(agent, _)| agent)
-            .collect();
-        store
-            .clear_intents(&stopped, now, &actor)
-            .doing("store what is wanted")?;
+    if !named.is_empty() {
+        return Ok(Vec::new());
     }
-    Ok(())
+    let mut stops: Vec<(AgentId, Intent)> = store
+        .intents()
+        .doing("read what is wanted")?
+        .into_iter()
+        .collect();
+    stops.retain(|(_, intent)| intent.desire == Desire::Down);
+    let stopped: Vec<AgentId> = stops.iter().map(|(agent, _)| agent.clone()).collect();
+    store
+        .clear_intents(&stopped, now, &actor)
+        .doing("store what is wanted")?;
+    Ok(stops)
 }
 
 /// Removes the file that keeps everything down.

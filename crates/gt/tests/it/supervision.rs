@@ -97,6 +97,20 @@ fn a_person_restarts_as_often_as_a_person_likes() {
     assert_eq!(town.events("circuit_opened", "deacon"), 0);
 }
 
+/// `gt up` takes a person's stop back, and says so.
+#[test]
+fn up_says_whose_stop_it_takes_back() {
+    let town = town("");
+    town.gt(&["up"]).ok();
+    town.gt(&["deacon", "stop"]).ok();
+    let said = town.gt(&["up"]).code(0);
+    assert!(
+        said.contains("deacon was stopped by overseer: `gt up` takes that back"),
+        "{said}"
+    );
+    town.wait_for_run("deacon", None);
+}
+
 /// A program that ends at once was not started, and a run is not ended for one that cannot be.
 #[test]
 fn what_does_not_run_is_not_said_to() {
