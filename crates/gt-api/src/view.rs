@@ -56,7 +56,7 @@ pub struct Agent {
     pub rig: Option<String>,
     /// Its tmux session.
     pub session: String,
-    /// What is wanted: `up`, `down`, `parked`, or by its role `always`, `on_demand`, `never`.
+    /// What is wanted: `up`, `down`, `parked`, `resting`, or by its role `always`, `on_demand`, `never`.
     pub intent: String,
     /// What it is doing.
     pub state: State,

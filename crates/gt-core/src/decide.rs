@@ -113,14 +113,8 @@ impl Seen<'_> {
         self.snapshot.now
     }
 
-    /// Whether `stamp` was made later than `other`, where a clock that was set back may have left
-    /// either in the future. Such a stamp is from before the epoch.
     fn is_later(&self, stamp: Timestamp, other: Timestamp) -> bool {
-        match (stamp > self.now(), other > self.now()) {
-            (true, false) => false,
-            (false, true) => stamp >= self.snapshot.epoch,
-            (true, true) | (false, false) => stamp > other,
-        }
+        self.snapshot.is_later(stamp, other)
     }
 
     fn act(&self, action: Action, because: impl Into<String>) -> Verdict {

@@ -13,6 +13,8 @@ pub enum Desire {
     Down,
     /// It shall not run, and `gt up` leaves it so.
     Parked,
+    /// It need not run until it owes something that is newer than this wish.
+    Resting,
 }
 
 impl Desire {
@@ -22,14 +24,20 @@ impl Desire {
             Self::Up => "up",
             Self::Down => "down",
             Self::Parked => "parked",
+            Self::Resting => "resting",
         }
     }
 
     /// The desire that this word names.
     pub fn from_word(word: &str) -> Option<Self> {
-        [Self::Up, Self::Down, Self::Parked]
+        [Self::Up, Self::Down, Self::Parked, Self::Resting]
             .into_iter()
             .find(|desire| desire.as_str() == word)
+    }
+
+    /// Whether it is that the agent shall not run.
+    pub fn is_stop(self) -> bool {
+        matches!(self, Self::Down | Self::Parked)
     }
 }
 

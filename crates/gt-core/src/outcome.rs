@@ -93,24 +93,25 @@ impl AgentMemory {
     }
 }
 
-/// The wish that taking `request` leaves, to be stored with the take in one transaction; none
-/// leaves the agent to its role's `run`. A shutdown would otherwise be a restart wherever the role
-/// or a person's earlier wish has the agent up (L1).
+/// The wish that taking `request` leaves, to be stored with the take in one transaction. A
+/// shutdown would otherwise be a restart wherever the role, a person's earlier wish or mail that
+/// the agent left unread has it up (L1).
 pub fn intent_after(
     request: &Request,
     run: Run,
     intent: Option<Intent>,
     at: Timestamp,
 ) -> Option<Intent> {
-    match (request.action, run) {
-        (lifecycle::Action::Cycle | lifecycle::Action::Restart, _) => intent,
-        // What it comes to owe wakes it again.
-        (lifecycle::Action::Shutdown, Run::OnDemand) => None,
-        (lifecycle::Action::Shutdown, Run::Always | Run::Never) => Some(Intent {
-            desire: Desire::Down,
-            actor: request.actor.clone(),
-            reason: "asked for shutdown".to_owned(),
-            at,
-        }),
-    }
+    let (desire, at) = match (request.action, run) {
+        (lifecycle::Action::Cycle | lifecycle::Action::Restart, _) => return intent,
+        // What came after it asked, it may not have seen.
+        (lifecycle::Action::Shutdown, Run::OnDemand) => (Desire::Resting, request.requested_at),
+        (lifecycle::Action::Shutdown, Run::Always | Run::Never) => (Desire::Down, at),
+    };
+    Some(Intent {
+        desire,
+        actor: request.actor.clone(),
+        reason: "asked for shutdown".to_owned(),
+        at,
+    })
 }

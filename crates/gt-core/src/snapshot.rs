@@ -32,6 +32,18 @@ pub struct Snapshot {
     pub requests: Vec<RequestFacts>,
 }
 
+impl Snapshot {
+    /// Whether `stamp` was made later than `other`, where a clock that was set back may have left
+    /// either in the future. Such a stamp is from before the epoch.
+    pub fn is_later(&self, stamp: Timestamp, other: Timestamp) -> bool {
+        match (stamp > self.now, other > self.now) {
+            (true, false) => false,
+            (false, true) => stamp >= self.epoch,
+            (true, true) | (false, false) => stamp > other,
+        }
+    }
+}
+
 /// What was seen of one seat.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AgentFacts {
@@ -194,6 +206,8 @@ impl fmt::Display for End {
 pub struct Owed {
     /// Unread messages.
     pub mail: u32,
+    /// When the newest of them was sent.
+    pub newest: Option<Timestamp>,
 }
 
 impl Owed {

@@ -71,9 +71,10 @@ impl Daemon {
     fn may_be_started(&self, seat: &Seat, down: bool) -> bool {
         let agent = &seat.spec.agent;
         let intent = self.rows.as_ref().and_then(|rows| rows.intents.get(agent));
-        let wanted = match intent {
-            Some(intent) => intent.desire == Desire::Up,
-            None => seat.spec.run == Run::Always || self.owes(agent),
+        let wanted = match intent.map(|intent| intent.desire) {
+            Some(Desire::Up) => true,
+            Some(Desire::Down | Desire::Parked) => false,
+            Some(Desire::Resting) | None => seat.spec.run == Run::Always || self.owes(agent),
         };
         let pending = seat.memory.poke.is_some() || self.has_request(agent);
         ((wanted && !down) || pending) && seat.in_flight.is_none()
@@ -105,9 +106,7 @@ impl Daemon {
         match (&self.rows, &self.store_trouble) {
             (Some(rows), None) => {
                 let address = Address::Agent(agent.clone()).to_string();
-                Observed::Known(Owed {
-                    mail: rows.unread.get(&address).copied().unwrap_or(0),
-                })
+                Observed::Known(rows.owed.get(&address).copied().unwrap_or_default())
             }
             (_, Some(reason)) => Observed::Unknown(reason.clone()),
             (None, None) => Observed::unknown("the store was not read yet"),

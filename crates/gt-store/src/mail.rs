@@ -11,6 +11,7 @@ use gt_core::address::Address;
 use gt_core::event::{EventKind, NewEvent};
 use gt_core::lifecycle::parse_subject;
 use gt_core::mail::{Message, MessageType, Priority};
+use gt_core::snapshot::Owed;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Row, named_params};
 use uuid::Uuid;
@@ -188,11 +189,6 @@ impl Store {
         })
     }
 
-    /// How many messages are unread, by recipient; those with none are left out.
-    pub fn unread_counts(&self) -> Result<BTreeMap<String, u32>, StoreError> {
-        self.read("counting unread mail", unread_counts)
-    }
-
     /// The lifecycle mail that nobody has handled yet, oldest first.
     pub fn unhandled_lifecycle_mail(&self) -> Result<Vec<Message>, StoreError> {
         self.read("reading lifecycle mail", unhandled_lifecycle_mail)
@@ -245,14 +241,20 @@ pub(crate) fn deliver(
     Ok(copies)
 }
 
-pub(crate) fn unread_counts(connection: &Connection) -> rusqlite::Result<BTreeMap<String, u32>> {
+pub(crate) fn owed(connection: &Connection) -> rusqlite::Result<BTreeMap<String, Owed>> {
     connection
         .prepare_cached(
-            "SELECT recipient, count(*) AS unread FROM message
+            "SELECT recipient, count(*) AS unread, max(sent_at) AS newest FROM message
              WHERE read_at IS NULL AND deleted_at IS NULL AND lifecycle = 0
              GROUP BY recipient",
         )?
-        .query_map([], |row| Ok((row.get("recipient")?, row.get("unread")?)))?
+        .query_map([], |row| {
+            let owed = Owed {
+                mail: row.get("unread")?,
+                newest: Some(time(row, "newest")?),
+            };
+            Ok((row.get("recipient")?, owed))
+        })?
         .collect()
 }
 

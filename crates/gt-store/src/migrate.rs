@@ -13,6 +13,7 @@ use crate::error::StoreError;
 const STEPS: &[&str] = &[
     include_str!("migrations/0001_founding.sql"),
     include_str!("migrations/0002_circuit_wish.sql"),
+    include_str!("migrations/0003_resting.sql"),
 ];
 
 /// The format that this binary reads and writes.

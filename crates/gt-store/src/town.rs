@@ -6,11 +6,12 @@ use std::collections::BTreeMap;
 
 use gt_core::lifecycle::Request;
 use gt_core::mail::Message;
+use gt_core::snapshot::Owed;
 use gt_core::{AgentId, Intent};
 use jiff::Timestamp;
 
 use crate::intents::intents;
-use crate::mail::{unhandled_lifecycle_mail, unread_counts};
+use crate::mail::{owed, unhandled_lifecycle_mail};
 use crate::requests::pending_requests;
 use crate::{Store, StoreError};
 
@@ -21,8 +22,8 @@ pub struct TownRows {
     pub intents: BTreeMap<AgentId, Intent>,
     /// Requests that are open or taken, oldest first, with when they were taken.
     pub requests: Vec<(Request, Option<Timestamp>)>,
-    /// Unread messages by recipient.
-    pub unread: BTreeMap<String, u32>,
+    /// What each recipient owes; those who owe nothing are left out.
+    pub owed: BTreeMap<String, Owed>,
     /// Lifecycle mail that is not handled yet, oldest first.
     pub lifecycle_mail: Vec<Message>,
 }
@@ -34,7 +35,7 @@ impl Store {
             Ok(TownRows {
                 intents: intents(connection)?,
                 requests: pending_requests(connection)?,
-                unread: unread_counts(connection)?,
+                owed: owed(connection)?,
                 lifecycle_mail: unhandled_lifecycle_mail(connection)?,
             })
         })

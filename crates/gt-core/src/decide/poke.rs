@@ -44,8 +44,8 @@ pub(super) fn decide_poke(
     if let Some(because) = settled(seen, last.as_ref()) {
         return seen.act(Action::ForgetPokes, because);
     }
-    let unread = match wants_poke(seen) {
-        Ok(unread) => unread,
+    let owed = match wants_poke(seen) {
+        Ok(owed) => owed,
         Err(verdict) => return verdict,
     };
     let idle = idle(seen, since);
@@ -65,12 +65,12 @@ pub(super) fn decide_poke(
         return seen.act(Action::Escalate, because);
     }
     if misses < seen.policy.poke.unanswered_before_restart {
-        return try_poke(seen, incarnation, unread, misses);
+        return try_poke(seen, incarnation, owed, misses);
     }
     let because = format!("it left {misses} pokes in a row unanswered");
     match (seen.facts.id.role(), seen.facts.memory.escalated_at) {
         // Its person was told and may have woken it: it goes on hearing of what it owes.
-        (Role::Crew, Some(_)) => try_poke(seen, incarnation, unread, misses),
+        (Role::Crew, Some(_)) => try_poke(seen, incarnation, owed, misses),
         (Role::Crew, None) => seen.act(Action::Escalate, because),
         _ => unresponsive(seen, incarnation, because),
     }
@@ -110,8 +110,8 @@ fn settled(seen: &Seen<'_>, last: Option<&LastPoke>) -> Option<&'static str> {
     owes_nothing.then_some("it owes nothing any more")
 }
 
-/// How much unread mail a poke would tell of; or why there is none.
-fn wants_poke(seen: &Seen<'_>) -> Result<u32, Verdict> {
+/// What a poke would tell of; or why there is none.
+fn wants_poke(seen: &Seen<'_>) -> Result<Owed, Verdict> {
     if !seen.facts.can_type {
         return Err(Verdict::AtGoal);
     }
@@ -121,8 +121,8 @@ fn wants_poke(seen: &Seen<'_>) -> Result<u32, Verdict> {
         (Poke::Owed, Observed::Unknown(reason)) => {
             Err(seen.wait(format!("what it owes: {reason}")))
         }
-        (Poke::Always, Observed::Unknown(_)) => Ok(0),
-        (_, Observed::Known(owed)) => Ok(owed.mail),
+        (Poke::Always, Observed::Unknown(_)) => Ok(Owed::default()),
+        (_, Observed::Known(owed)) => Ok(*owed),
     }
 }
 
@@ -234,7 +234,7 @@ fn known_pane<'a>(seen: &Seen<'a>) -> Result<&'a Pane, Verdict> {
     }
 }
 
-fn try_poke(seen: &Seen<'_>, incarnation: IncarnationId, unread: u32, misses: u32) -> Verdict {
+fn try_poke(seen: &Seen<'_>, incarnation: IncarnationId, owed: Owed, misses: u32) -> Verdict {
     let pane = match known_pane(seen) {
         Ok(pane) => pane,
         Err(verdict) => return verdict,
@@ -243,10 +243,10 @@ fn try_poke(seen: &Seen<'_>, incarnation: IncarnationId, unread: u32, misses: u3
         return verdict;
     }
     let because = match seen.facts.poke {
-        Poke::Owed => format!("it owes {} and is not fresh", Owed { mail: unread }),
+        Poke::Owed => format!("it owes {owed} and is not fresh"),
         Poke::Always | Poke::Never => "it is not fresh".to_owned(),
     };
-    let text = poke_text(&seen.facts.id, unread);
+    let text = poke_text(&seen.facts.id, owed.mail);
     seen.act(
         Action::Poke {
             incarnation,

@@ -14,7 +14,7 @@ use crate::memory::Cause;
 use crate::observed::Observed;
 use crate::plan::{Action, StopPurpose};
 use crate::policy::Run;
-use crate::snapshot::{AgentFacts, End, Holder, LastEnd, Pane, Snapshot};
+use crate::snapshot::{AgentFacts, End, Holder, LastEnd, Owed, Pane, Snapshot};
 use crate::time::{after, age, short};
 
 /// What is wanted of an agent, all things considered.
@@ -38,24 +38,23 @@ pub fn goal(snapshot: &Snapshot, facts: &AgentFacts) -> Goal {
     if let Observed::Unknown(reason) = &facts.intent {
         return Goal::Unknown(format!("what is wished of it ({reason})"));
     }
-    if let Some(intent) = followed(facts) {
-        let why = format!(
-            "{} by {}: {}",
-            intent.desire.as_str(),
-            intent.actor,
-            intent.reason
-        );
-        return match intent.desire {
-            Desire::Up => Goal::Up(why),
-            Desire::Down | Desire::Parked => Goal::Down(why),
-        };
-    }
+    let wish = followed(facts);
+    let why = |intent: &Intent| {
+        let Intent { actor, reason, .. } = intent;
+        format!("{} by {actor}: {reason}", intent.desire.as_str())
+    };
+    let rests_since = match wish.map(|intent| (intent.desire, intent)) {
+        Some((Desire::Up, intent)) => return Goal::Up(why(intent)),
+        Some((Desire::Down | Desire::Parked, intent)) => return Goal::Down(why(intent)),
+        Some((Desire::Resting, intent)) => Some(intent.at),
+        None => None,
+    };
     if let Some(request) = successor_owed(snapshot, facts) {
         return Goal::Up(format!("{} asked for {}", request.actor, request.action));
     }
     match (facts.run, &facts.owed) {
         (Run::Always, _) => Goal::Up("its role always runs".to_owned()),
-        (Run::OnDemand, Observed::Known(owed)) if owed.anything() => {
+        (Run::OnDemand, Observed::Known(owed)) if wakes(snapshot, *owed, rests_since) => {
             Goal::Up(format!("it owes {owed}"))
         }
         (Run::OnDemand, Observed::Unknown(reason)) => {
@@ -69,7 +68,17 @@ pub fn goal(snapshot: &Snapshot, facts: &AgentFacts) -> Goal {
 fn followed(facts: &AgentFacts) -> Option<&Intent> {
     facts
         .wish()
-        .filter(|intent| intent.desire == Desire::Up || may_stop(&intent.actor, &facts.id))
+        .filter(|intent| !intent.desire.is_stop() || may_stop(&intent.actor, &facts.id))
+}
+
+/// Whether what it owes starts it: all that is unread, or what came since it went to rest. What it
+/// left unread then would have it back at once.
+fn wakes(snapshot: &Snapshot, owed: Owed, rests_since: Option<Timestamp>) -> bool {
+    match (owed.newest, rests_since) {
+        (Some(newest), Some(since)) => snapshot.is_later(newest, since),
+        (None, Some(_)) => false,
+        (_, None) => owed.anything(),
+    }
 }
 
 /// The taken request that promises a fresh run: even an agent that only runs on demand comes back
@@ -231,6 +240,10 @@ fn may_start(seen: &Seen<'_>, why: &str) -> Result<Cause, Verdict> {
         End::Dismissed => return Ok(Cause::Wanted),
         End::Exited(_) => Cause::Exited,
         End::Lost => Cause::SeatLost,
+        // It asked for its end, not for a successor: what wakes it has nothing to do with it.
+        End::Requested if successor_owed(seen.snapshot, seen.facts).is_none() => {
+            return Ok(Cause::Wanted);
+        }
         End::Requested => Cause::Requested,
         End::Unresponsive => Cause::Unresponsive,
     };

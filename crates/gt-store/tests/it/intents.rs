@@ -60,7 +60,7 @@ fn wishes_of_many_at_once_are_told_of_one_after_another() {
     let world = World::new();
     drop(world.open());
     std::thread::scope(|scope| {
-        for desire in [Desire::Up, Desire::Down, Desire::Parked, Desire::Down] {
+        for desire in [Desire::Up, Desire::Down, Desire::Resting, Desire::Down] {
             let world = &world;
             scope.spawn(move || {
                 let mut store = world.open();

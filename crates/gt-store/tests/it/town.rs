@@ -1,4 +1,5 @@
 use gt_core::Desire;
+use gt_core::snapshot::Owed;
 use gt_store::TownRows;
 
 use crate::world::{World, agent, message, request, wish};
@@ -15,6 +16,7 @@ fn a_beat_sees_what_others_wrote() {
     command.set_intents(&wishes).unwrap();
     command.submit_request(&request(1, Some(1)), None).unwrap();
     command.send(&message(1, &["mayor/"])).unwrap();
+    command.send(&message(3, &["mayor/"])).unwrap();
     let mut lifecycle = message(2, &["deacon/"]);
     lifecycle.subject = "LIFECYCLE: mayor requesting cycle".to_owned();
     command.send(&lifecycle).unwrap();
@@ -23,7 +25,11 @@ fn a_beat_sees_what_others_wrote() {
     let rows = daemon.read_town().unwrap();
     assert_eq!(rows.intents, wishes.into());
     assert_eq!(rows.requests, [(request(1, Some(1)), None)]);
-    assert_eq!(rows.unread, [("mayor/".to_owned(), 1)].into());
+    let owed = Owed {
+        mail: 2,
+        newest: Some(message(3, &[]).sent_at),
+    };
+    assert_eq!(rows.owed, [("mayor/".to_owned(), owed)].into());
     assert_eq!(rows.lifecycle_mail.len(), 1);
     assert_eq!(rows.lifecycle_mail[0].subject, lifecycle.subject);
 }

@@ -6,7 +6,7 @@ use gt_core::memory::Cause;
 use gt_core::plan::{Action, Plan, Step, StopPurpose};
 use gt_core::screen::Screen;
 use gt_core::snapshot::{AgentFacts, Holder, Snapshot};
-use gt_core::{Desire, IncarnationId, Observed, Role, decide};
+use gt_core::{IncarnationId, Observed, Role, decide};
 use uuid::Uuid;
 
 use super::World;
@@ -94,7 +94,7 @@ impl World {
         let place = self.place(&facts.id);
         let wish = place.and_then(|place| self.store.rows.intents[place].as_ref());
         let stopped =
-            wish.is_some_and(|wish| wish.desire != Desire::Up && may_stop(facts, &wish.actor));
+            wish.is_some_and(|wish| wish.desire.is_stop() && may_stop(facts, &wish.actor));
         self.unless(!stopped, SAFE, || {
             format!("{} is started although it was told to stop", facts.id)
         })
@@ -138,7 +138,7 @@ impl World {
         let by_person = snapshot.down
             || facts
                 .wish()
-                .is_some_and(|intent| intent.actor == "overseer" && intent.desire != Desire::Up);
+                .is_some_and(|intent| intent.actor == "overseer" && intent.desire.is_stop());
         self.unless(snapshot.frozen.is_none() || by_person, SAFE, || {
             format!("{} is ended while the town is frozen", facts.id)
         })
@@ -147,9 +147,9 @@ impl World {
     /// Somebody who may wants it down.
     fn check_wish(&self, snapshot: &Snapshot, facts: &AgentFacts) -> Result<(), Violation> {
         let wished = snapshot.down
-            || facts.wish().is_some_and(|intent| {
-                intent.desire != Desire::Up && may_stop(facts, &intent.actor)
-            });
+            || facts
+                .wish()
+                .is_some_and(|intent| intent.desire.is_stop() && may_stop(facts, &intent.actor));
         self.unless(wished, SAFE, || {
             format!("{} is ended and nobody who may wants it", facts.id)
         })

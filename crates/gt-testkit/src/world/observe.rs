@@ -58,7 +58,7 @@ impl World {
             last_end: seat.last_end,
             activity: seat.seen_activity(),
             owed: if self.store.read().is_some() {
-                Observed::Known(seat.owed())
+                Observed::Known(seat.owed)
             } else {
                 Observed::unknown("the store is broken")
             },

@@ -46,7 +46,8 @@ pub(super) struct Seat {
     /// How the run that is being stopped will have ended.
     ends_how: Option<End>,
     pub(super) launch: Option<bool>,
-    pub(super) mail: u32,
+    /// What it has not read.
+    pub(super) owed: Owed,
     pub(super) activity: Option<(IncarnationId, Timestamp)>,
     sessions: u32,
     /// When it was restarted, as far as its budget counts.
@@ -69,7 +70,7 @@ impl Seat {
             last_end: None,
             ends_how: None,
             launch: Some(true),
-            mail: 0,
+            owed: Owed::default(),
             activity: None,
             sessions: 0,
             restarts: Vec::new(),
@@ -104,8 +105,13 @@ impl Seat {
         })
     }
 
-    pub(super) fn owed(&self) -> Owed {
-        Owed { mail: self.mail }
+    pub(super) fn get_mail(&mut self, now: Timestamp) {
+        self.owed.mail += 1;
+        self.owed.newest = self.owed.newest.max(Some(now));
+    }
+
+    pub(super) fn read_mail(&mut self) {
+        self.owed = Owed::default();
     }
 
     /// Activity of the present run.
@@ -259,7 +265,7 @@ impl Seat {
         if process.answers.is_some_and(|at| at <= elapsed) {
             process.answers = None;
             self.activity = Some((process.incarnation, clock.now()));
-            self.mail = 0;
+            self.owed = Owed::default();
         }
         let crashed = match self.manner {
             Manner::Crashing(seconds) => elapsed - process.born >= i64::from(seconds) * 1000,

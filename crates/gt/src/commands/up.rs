@@ -8,8 +8,8 @@ use gt_api::view::{Agent, State};
 use gt_core::AgentId;
 use gt_core::intent::{Desire, Intent};
 use gt_core::policy::Run;
-
 use gt_host::clock;
+use gt_host::roster::SeatSpec;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::capture;
@@ -135,9 +135,11 @@ fn allow(context: &Context) -> CliResult {
 fn always(context: &Context) -> CliResult<Vec<AgentId>> {
     let intents = context.store()?.intents().doing("read what is wanted")?;
     let roster = context.roster()?;
-    let wanted = |seat: &&gt_host::roster::SeatSpec| match intents.get(&seat.agent) {
-        Some(intent) => intent.desire == Desire::Up,
-        None => seat.run == Run::Always,
+    let desire = |agent: &AgentId| intents.get(agent).map(|intent| intent.desire);
+    let wanted = |seat: &&SeatSpec| match desire(&seat.agent) {
+        Some(Desire::Up) => true,
+        Some(Desire::Down | Desire::Parked) => false,
+        Some(Desire::Resting) | None => seat.run == Run::Always,
     };
     Ok(roster
         .seats

@@ -51,10 +51,16 @@ fn a_shutdown_leaves_a_wish_that_keeps_it_down() {
         reason: "gt up".to_owned(),
         at: at(-HOUR),
     };
-    let left = |run, intent| intent_after(&shutdown, run, intent, at(0)).map(|left| left.desire);
-    assert_eq!(left(Run::Always, None), Some(Desire::Down));
-    assert_eq!(left(Run::Never, Some(up.clone())), Some(Desire::Down));
-    assert_eq!(left(Run::OnDemand, Some(up.clone())), None);
+    let left = |run, intent| {
+        let left = intent_after(&shutdown, run, intent, at(1)).unwrap();
+        (left.desire, left.at)
+    };
+    assert_eq!(left(Run::Always, None), (Desire::Down, at(1)));
+    assert_eq!(left(Run::Never, Some(up.clone())), (Desire::Down, at(1)));
+    assert_eq!(
+        left(Run::OnDemand, Some(up.clone())),
+        (Desire::Resting, at(0))
+    );
     let cycle = request(deacon().asks(1, Asked::Cycle, 0));
     assert_eq!(
         intent_after(&cycle, Run::Always, Some(up.clone()), at(0)),

@@ -53,17 +53,22 @@ fn a_start_that_came_to_nothing_waits_from_its_own_attempt() {
 /// Covers F22, F23: exits, lost seats, requests and silence ask one gate.
 #[test]
 fn every_cause_of_a_restart_asks_the_same_gate() {
-    for how in [
-        End::Exited(Exit::Signal(9)),
-        End::Lost,
-        End::Requested,
-        End::Unresponsive,
-    ] {
+    for how in [End::Exited(Exit::Signal(9)), End::Lost, End::Unresponsive] {
         check!(
             deacon().ended(at(0), how).restarted(&[-60; 8]),
             @"deacon: open circuit (restarted 8 times within 10m)"
         );
     }
+    let cycling = || {
+        deacon()
+            .ended(at(0), End::Requested)
+            .asks(1, Asked::Cycle, -1)
+            .taken()
+    };
+    check!(
+        cycling().restarted(&[-60; 8]),
+        @"deacon: open circuit (restarted 8 times within 10m)"
+    );
     check!(
         deacon().ended(at(0), End::Lost).holder(Holder::Gone).no_pane().restarted(&[-60; 8]),
         @"deacon: open circuit (restarted 8 times within 10m)"
@@ -84,11 +89,16 @@ fn what_was_asked_for_is_paced_by_the_budget_alone() {
             .ended(at(0), how)
             .set(|facts| facts.memory.attempts = attempts)
     };
+    let cycled = |causes| {
+        after(End::Requested, causes)
+            .asks(1, Asked::Cycle, -1)
+            .taken()
+    };
     let exited = End::Exited(Exit::Code(1));
-    check!(after(End::Requested, &[Cause::Exited; 5]), @"deacon: start (a fresh run was asked for)");
+    check!(cycled(&[Cause::Exited; 5]), @"deacon: start (a fresh run was asked for)");
     check!(after(exited, &[Cause::Requested; 7]), @"deacon: start (its run ended with exit code 1)");
     check!(
-        after(End::Requested, &[Cause::Requested; 8]),
+        cycled(&[Cause::Requested; 8]),
         @"deacon: open circuit (restarted 8 times within 10m)"
     );
     check!(

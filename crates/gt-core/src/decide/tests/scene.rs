@@ -174,8 +174,17 @@ impl Scene {
         self
     }
 
+    /// Unread mail of an hour ago.
     pub(super) fn mail(self, unread: u32) -> Self {
-        self.set(|facts| facts.owed = Observed::Known(Owed { mail: unread }))
+        self.mail_of(unread, at(-HOUR))
+    }
+
+    pub(super) fn mail_of(self, unread: u32, newest: Timestamp) -> Self {
+        let owed = Owed {
+            mail: unread,
+            newest: (unread > 0).then_some(newest),
+        };
+        self.set(|facts| facts.owed = Observed::Known(owed))
     }
 
     pub(super) fn active(self, stamp: Timestamp) -> Self {

@@ -1,10 +1,12 @@
 //! Wishes: town down, up, down, parked, and whose they are.
 
+use jiff::Timestamp;
+
 use super::check;
-use super::scene::{HOUR, at, crew, deacon, run, witness};
+use super::scene::{HOUR, MINUTE, at, crew, deacon, run, witness};
 use crate::intent::Desire;
 use crate::memory::PokeResult;
-use crate::snapshot::Holder;
+use crate::snapshot::{End, Holder};
 
 /// Covers F39: down wins over role, wish, debt and crash, and ends with nothing left.
 #[test]
@@ -64,6 +66,29 @@ fn a_parked_agent_is_stopped_and_stays_down() {
     };
     check!(parked(), @"gas/witness: stop (parked by overseer: asked)");
     check!(parked().holder(Holder::Gone).no_pane(), @"");
+}
+
+/// Covers L1: who goes to rest and leaves mail unread is not back at once, and is woken by new mail
+/// all the same, however the clock was set in between.
+#[test]
+fn a_resting_agent_is_woken_only_by_what_is_new() {
+    let gone = |rests: Timestamp, newest| {
+        witness()
+            .ended(at(-HOUR), End::Requested)
+            .wish(Desire::Resting, "gas/witness", rests)
+            .mail_of(2, newest)
+    };
+    check!(gone(at(-HOUR), at(-HOUR)), @"");
+    check!(gone(at(-HOUR), at(-2 * HOUR)), @"");
+    check!(
+        gone(at(-HOUR), at(-MINUTE)),
+        @"gas/witness: start (it owes 2 unread messages)"
+    );
+    let set_back = || gone(at(HOUR), at(-MINUTE));
+    check!(set_back().epoch(at(-2 * MINUTE)), @"gas/witness: start (it owes 2 unread messages)");
+    check!(set_back().epoch(at(0)), @"");
+    let running = witness().wish(Desire::Resting, "gas/witness", at(-HOUR));
+    check!(running, @"");
 }
 
 /// Covers F13, F14: another agent's wish stops no crew.
