@@ -6,15 +6,17 @@ use std::time::Duration;
 
 use gt_core::incarnation::IncarnationId;
 use gt_core::memory::PokeResult;
+use gt_core::plan::Step;
 use gt_core::screen::{Capture, Reading, Screen, ScreenRules, digest};
 use gt_core::snapshot::Pane;
 use gt_core::time::elapsed;
 use gt_host::roster::SeatSpec;
 use gt_host::tmux::{Key, request};
 use gt_host::{atomic, clock};
+use jiff::Timestamp;
 
-use crate::act::{Failure, Outcome};
-use crate::daemon::Hands;
+use crate::act::{self, Failure, Outcome};
+use crate::daemon::{Daemon, Hands};
 use crate::terminal::{Owner, last_activity, pane_id};
 
 /// How long a program may take to show what was pasted, and to take it after Enter. Claude Code
@@ -31,10 +33,24 @@ pub(crate) struct Message {
     pub(crate) pane: Pane,
     pub(crate) text: String,
     pub(crate) misses: u32,
+}
+
+/// When it may be brought.
+struct Terms {
     /// An attached person's hands must have rested for this long.
-    pub(crate) quiet: Duration,
+    quiet: Duration,
     /// Whose pane it must still be.
-    pub(crate) owner: Owner,
+    owner: Owner,
+}
+
+/// A poke that was tried.
+#[derive(Debug)]
+pub(crate) struct Poked {
+    pub(crate) incarnation: IncarnationId,
+    pub(crate) misses: u32,
+    pub(crate) tried: Tried,
+    /// When.
+    pub(crate) at: Timestamp,
 }
 
 /// How it went, with what the screen showed where nothing was typed.
@@ -67,11 +83,25 @@ impl From<PokeResult> for Tried {
     }
 }
 
+/// Begins to bring a message to its agent.
+pub(crate) fn poke(daemon: &Daemon, step: &Step, message: Message) {
+    let seat = &daemon.seats[&step.agent];
+    let spec = seat.spec.clone();
+    let terms = Terms {
+        quiet: daemon.policy.attached_quiet,
+        owner: seat.owner(),
+    };
+    act::spawn(daemon, &step.agent, step.action.kind(), |hands| {
+        bring(hands, spec, message, terms)
+    });
+}
+
 /// Brings the message, or says why not.
-pub(crate) async fn bring(
+async fn bring(
     hands: Rc<Hands>,
     spec: SeatSpec,
     message: Message,
+    terms: Terms,
 ) -> Result<Outcome, Failure> {
     // From before the first key: an agent may answer sooner than its screen shows that it took the
     // message, and that is an answer to this poke.
@@ -81,19 +111,20 @@ pub(crate) async fn bring(
         spec: &spec,
         pane: &message.pane.pane,
     };
-    let its_own = hands.terminal.is_of(&message.pane, &message.owner).await;
-    let tried = if !its_own.unwrap_or(false) || person_at(&hands, &message).await {
+    let its_own = hands.terminal.is_of(&message.pane, &terms.owner).await;
+    let tried = if !its_own.unwrap_or(false) || person_at(&hands, &message.pane, terms.quiet).await
+    {
         PokeResult::NotTried.into()
     } else {
         let brought = typing.bring(&message.text).await;
         brought.unwrap_or_else(|_| PokeResult::NotTried.into())
     };
-    Ok(Outcome::Poked {
+    Ok(Outcome::Poked(Poked {
         incarnation: message.incarnation,
         misses: message.misses,
         tried,
         at,
-    })
+    }))
 }
 
 /// The last look before a silent run is stopped: what spares it, if something does. A dialog waits
@@ -134,10 +165,10 @@ fn is_all_of(draft: &str, text: &str) -> bool {
 }
 
 /// Whether somebody is at the terminal; when that cannot be said, somebody is.
-async fn person_at(hands: &Hands, message: &Message) -> bool {
+async fn person_at(hands: &Hands, pane: &Pane, quiet: Duration) -> bool {
     match hands.terminal.people().await {
-        Ok(people) => last_activity(&people, &message.pane.session)
-            .is_some_and(|at| elapsed(at, clock::now()) < message.quiet),
+        Ok(people) => last_activity(&people, &pane.session)
+            .is_some_and(|at| elapsed(at, clock::now()) < quiet),
         Err(_) => true,
     }
 }

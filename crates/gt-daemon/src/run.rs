@@ -170,7 +170,6 @@ fn begin(town: Town, gt: PathBuf, events: &mpsc::Sender<Event>) -> Result<Daemon
     let reading = FirstReading::of(&store).into();
     tmux::probe(TMUX_DEADLINE).map_err(DaemonError::Tmux)?;
     let tmux = connect_tmux(&paths, &config, &gt).map_err(doing("write the tmux configuration"))?;
-    let now = clock::now();
     let hands = Hands {
         store: StoreThread::spawn(store, events.clone())
             .map_err(doing("start the store's thread"))?,
@@ -181,42 +180,9 @@ fn begin(town: Town, gt: PathBuf, events: &mpsc::Sender<Event>) -> Result<Daemon
         gt,
         news: RefCell::default(),
     };
-    let mut daemon = Daemon {
-        policy: config.policy.clone(),
-        hands: Rc::new(hands),
-        config,
-        captured: captured.unwrap_or_default(),
-        discovery: None,
-        seats: BTreeMap::new(),
-        clockwork: Clockwork::new(Moment::now()),
-        rows: None,
-        store_trouble: None,
-        store_writing: None,
-        listing: Observed::unknown("not looked at yet"),
-        told_down: false,
-        problems: Vec::new(),
-        roster_problems: Vec::new(),
-        plan: Plan::default(),
-        waiters: Vec::new(),
-        state: first_state(&paths, now),
-        log,
-        links: 0,
-        store_reading: Refresh::default(),
-        tmux_reading: Refresh::default(),
-        remembered: None,
-        ending: false,
-    };
-    match reading {
-        // Its mail is met by the next reading, which acts on it.
-        Observed::Known(reading) => {
-            daemon.rows = Some(TownRows {
-                lifecycle_mail: Vec::new(),
-                ..daemon.remember_all(reading)
-            });
-        }
-        // What lives is adopted all the same, and nothing is started or ended.
-        Observed::Unknown(reason) => daemon.store_trouble = Some(reason),
-    }
+    let state = first_state(&paths, clock::now());
+    let mut daemon = Daemon::new(hands, config, captured.unwrap_or_default(), state, log);
+    daemon.take_first_reading(reading);
     daemon.read_roster();
     Ok(daemon)
 }
@@ -253,6 +219,49 @@ fn first_state(paths: &gt_host::paths::TownPaths, now: Timestamp) -> DaemonState
 }
 
 impl Daemon {
+    /// Nothing is known yet.
+    fn new(hands: Hands, config: Config, captured: Captured, state: DaemonState, log: Log) -> Self {
+        Self {
+            policy: config.policy.clone(),
+            hands: Rc::new(hands),
+            config,
+            captured,
+            discovery: None,
+            seats: BTreeMap::new(),
+            clockwork: Clockwork::new(Moment::now()),
+            rows: None,
+            store_trouble: None,
+            store_writing: None,
+            listing: Observed::unknown("not looked at yet"),
+            told_down: false,
+            problems: Vec::new(),
+            roster_problems: Vec::new(),
+            plan: Plan::default(),
+            waiters: Vec::new(),
+            state,
+            log,
+            links: 0,
+            store_reading: Refresh::default(),
+            tmux_reading: Refresh::default(),
+            remembered: None,
+            ending: false,
+        }
+    }
+
+    fn take_first_reading(&mut self, reading: Observed<FirstReading>) {
+        match reading {
+            // Its mail is met by the next reading, which acts on it.
+            Observed::Known(reading) => {
+                self.rows = Some(TownRows {
+                    lifecycle_mail: Vec::new(),
+                    ..self.remember_all(reading)
+                });
+            }
+            // What lives is adopted all the same, and nothing is started or ended.
+            Observed::Unknown(reason) => self.store_trouble = Some(reason),
+        }
+    }
+
     /// The loop: take in what happened, then one beat for all of it.
     async fn supervise(&mut self, queue: &mut mpsc::Receiver<Event>) {
         let mut next_heartbeat = clock::monotonic() + self.config.heartbeat;

@@ -14,7 +14,7 @@ use gt_host::{clock, holder, process};
 
 use crate::daemon::Daemon;
 use crate::event::Event;
-use crate::link::{Link, LinkId};
+use crate::link::{Link, LinkError, LinkId};
 
 impl Daemon {
     /// Begins to connect to an agent's holder, if its state file names one that lives.
@@ -36,19 +36,14 @@ impl Daemon {
                 return;
             }
         };
-        let here = report.boot_id == self.hands.boot_id;
-        match if here {
+        let is_alive = if report.boot_id == self.hands.boot_id {
             process::is_alive(report.holder)
         } else {
             Observed::Known(false)
-        } {
+        };
+        match is_alive {
             Observed::Known(true) => self.spawn_link(agent, report.socket.into()),
-            Observed::Known(false) => {
-                // An end that only the file tells of was the holder's end, too.
-                let told = seat.last_end.map(|end| end.incarnation) == report.incarnation;
-                let ended = report.incarnation.is_none() || told;
-                self.bury_holder(agent, report.incarnation, ended, here);
-            }
+            Observed::Known(false) => self.bury_holder(agent, report.incarnation),
             Observed::Unknown(reason) => seat.holder = Observed::Unknown(reason),
         }
     }
@@ -84,43 +79,43 @@ impl Daemon {
         }
     }
 
-    pub(super) fn take_link(
-        &mut self,
-        agent: &AgentId,
-        linked: Result<Box<Link>, crate::link::LinkError>,
-    ) {
+    pub(super) fn take_link(&mut self, agent: &AgentId, linked: Result<Box<Link>, LinkError>) {
         let Some(seat) = self.seats.get_mut(agent) else {
             return;
         };
         seat.linking = false;
         match linked {
-            Ok(linked) => {
-                // Its report came as the connection's first event, and later ones with it.
-                let link = *linked;
-                if link.is_lost() {
-                    seat.holder = Observed::unknown("its holder hung up at once");
-                    self.hands.tell_again(Event::HolderReady(agent.clone()));
-                    return;
-                }
-                seat.link = Some(link);
-                seat.awaits_holder = false;
-                seat.failure
-                    .take_if(|failure| failure.what == ActionKind::CreateSession);
-                let running = seat.running();
-                if !seat.is_in_its_pane() {
-                    self.look_at_tmux();
-                }
-                if let Some((incarnation, process, since)) = running
-                    && since < self.clockwork.epoch()
-                {
-                    let text = format!("run {incarnation}, pid {}, goes on", process.pid);
-                    self.note(EventKind::Adopted, Some(agent), text);
-                }
+            // Its report came as the connection's first event, and later ones with it.
+            Ok(link) if !link.is_lost() => self.sit_down(agent, *link),
+            Ok(_) => {
+                seat.holder = Observed::unknown("its holder hung up at once");
+                self.hands.tell_again(Event::HolderReady(agent.clone()));
             }
             Err(error) => {
                 seat.holder = Err::<Holder, _>(error).into();
                 self.hands.tell_again(Event::HolderReady(agent.clone()));
             }
+        }
+    }
+
+    /// The seat has its holder; a run that is older than this daemon is adopted.
+    fn sit_down(&mut self, agent: &AgentId, link: Link) {
+        let Some(seat) = self.seats.get_mut(agent) else {
+            return;
+        };
+        seat.link = Some(link);
+        seat.awaits_holder = false;
+        seat.failure
+            .take_if(|failure| failure.what == ActionKind::CreateSession);
+        let running = seat.running();
+        if !seat.is_in_its_pane() {
+            self.look_at_tmux();
+        }
+        if let Some((incarnation, process, since)) = running
+            && since < self.clockwork.epoch()
+        {
+            let text = format!("run {incarnation}, pid {}, goes on", process.pid);
+            self.note(EventKind::Adopted, Some(agent), text);
         }
     }
 
@@ -183,22 +178,15 @@ impl Daemon {
                 seat.holder = Observed::unknown("its holder hung up and is connected to again");
                 self.hands.tell_soon(Event::HolderReady(agent.clone()));
             }
-            Observed::Known(false) => {
-                self.bury_holder(agent, incarnation, incarnation.is_none(), true);
-            }
+            Observed::Known(false) => self.bury_holder(agent, incarnation),
             Observed::Unknown(reason) => seat.holder = Observed::Unknown(reason),
         }
         self.look_at_tmux();
     }
 
-    /// A holder is proven dead. Its run, if it had one, may have left processes behind.
-    pub(super) fn bury_holder(
-        &mut self,
-        agent: &AgentId,
-        incarnation: Option<IncarnationId>,
-        ended: bool,
-        this_boot: bool,
-    ) {
+    /// A holder is proven dead. Its run, if it had one, may have left processes behind, and has
+    /// ended with it unless it was known to have ended before.
+    fn bury_holder(&mut self, agent: &AgentId, incarnation: Option<IncarnationId>) {
         let Some(seat) = self.seats.get_mut(agent) else {
             return;
         };
@@ -208,35 +196,35 @@ impl Daemon {
             seat.holder = Observed::Known(Holder::Gone);
             return;
         };
-        let known = seat
+        let is_buried = matches!(
+            seat.holder,
+            Observed::Known(Holder::Gone | Holder::Orphaned { .. })
+        );
+        let has_ended = seat
             .last_end
             .is_some_and(|end| end.incarnation == incarnation);
-        if known
-            && matches!(
-                seat.holder,
-                Observed::Known(Holder::Gone | Holder::Orphaned { .. })
-            )
-        {
+        if has_ended && is_buried {
             return;
         }
-        if this_boot {
-            seat.holder = Observed::unknown("what its lost run left behind is being looked for");
-            self.look_for_lost_run(agent, incarnation);
-        } else {
-            seat.holder = Observed::Known(Holder::Gone);
+        seat.holder = Observed::unknown("what its lost run left behind is being looked for");
+        self.look_for_lost_run(agent, incarnation);
+        if !has_ended {
+            self.lose_run(agent, incarnation);
         }
+    }
+
+    /// Nobody but the holder could have told how its run ended.
+    fn lose_run(&mut self, agent: &AgentId, incarnation: IncarnationId) {
         let Some(seat) = self.seats.get_mut(agent) else {
             return;
         };
-        if !ended {
-            let how = seat.end_of(End::Lost);
-            seat.stopping = None;
-            seat.note_end(incarnation, clock::now(), how);
-            let end = seat.last_end;
-            self.note(EventKind::Exited, Some(agent), "its holder is gone");
-            if let Some(end) = end {
-                self.store_end(end, None);
-            }
+        let how = seat.end_of(End::Lost);
+        seat.stopping = None;
+        seat.note_end(incarnation, clock::now(), how);
+        let end = seat.last_end;
+        self.note(EventKind::Exited, Some(agent), "its holder is gone");
+        if let Some(end) = end {
+            self.store_end(end, None);
         }
     }
 

@@ -7,19 +7,52 @@ use gt_core::memory::PokeResult;
 use gt_core::observed::Observed;
 use gt_core::plan::{ActionKind, StopPurpose};
 use gt_core::screen::{Reading, Screen};
-use gt_core::snapshot::{Begun, Holder};
+use gt_core::snapshot::{Begun, Failure, Holder, InFlight, Pane};
 use gt_host::clock;
 use jiff::Timestamp;
 
-use crate::act::{self, Outcome, not_started};
+use crate::act::{self, Outcome, Took, not_started};
 use crate::daemon::Daemon;
 use crate::event::Event;
-use crate::poke::Tried;
+use crate::poke::{Poked, Tried};
+use crate::seat::Seat;
 
 impl Daemon {
     pub(super) fn take_outcome(&mut self, agent: &AgentId, outcome: Outcome) {
-        let Some(seat) = self.seats.get_mut(agent) else {
+        if !self.settle(agent, &outcome) {
             return;
+        }
+        match outcome {
+            Outcome::SessionCreated(pane) => self.take_session(agent, pane),
+            Outcome::SessionRemoved => self.take_removal(agent),
+            Outcome::Swept(incarnation, survivors) => {
+                self.take_sweep(agent, incarnation, &survivors);
+            }
+            Outcome::Started(took) => self.take_start(agent, took),
+            Outcome::NotStarted {
+                incarnation,
+                errno,
+                at,
+            } => self.take_failed_start(agent, incarnation, errno, at),
+            Outcome::Silent {
+                incarnation,
+                because,
+            } => self.take_silence(agent, incarnation, because),
+            Outcome::Stopped(survivors) => self.take_stop(agent, &survivors),
+            Outcome::Poked(poked) => self.take_poke(agent, poked),
+            Outcome::PersonTold { because, circuit } => {
+                self.take_told(agent, because, circuit);
+            }
+            Outcome::RequestWritten => self.take_writing(agent),
+            Outcome::Failed { what, why } => self.take_failure(agent, what, &why),
+        }
+    }
+
+    /// The seat is free for the next step, and has not failed if this is no failure. False when
+    /// nobody has that seat any more.
+    fn settle(&mut self, agent: &AgentId, outcome: &Outcome) -> bool {
+        let Some(seat) = self.seats.get_mut(agent) else {
+            return false;
         };
         let what = seat.in_flight.take().map(|in_flight| in_flight.what);
         let is_half_way = matches!(outcome, Outcome::SessionCreated(_) | Outcome::Silent { .. });
@@ -27,84 +60,99 @@ impl Daemon {
             seat.failure
                 .take_if(|failure| Some(Begun::Action(failure.what)) == what);
         }
-        if !matches!(outcome, Outcome::Stopped(_) | Outcome::Poked { .. })
-            && seat.running().is_some()
-        {
+        if !matches!(outcome, Outcome::Stopped(_) | Outcome::Poked(_)) && seat.running().is_some() {
             // A stop that was not begun leaves no purpose for a later end.
             seat.stopping = None;
         }
-        match outcome {
-            Outcome::SessionCreated(pane) => {
-                seat.pane = Observed::Known(Some(pane));
-                seat.awaits_holder = seat.link.is_none();
-                if seat.awaits_holder {
-                    seat.holder = Observed::unknown("its holder has not spoken yet");
-                }
-                self.note(EventKind::SessionCreated, Some(agent), "");
-                // Its holder tells when it listens; this is for one that never does.
-                self.hands.tell_again(Event::HolderLate(agent.clone()));
-            }
-            Outcome::SessionRemoved => {
-                seat.pane = Observed::Known(None);
-                seat.awaits_holder = false;
-                self.look_at_tmux();
-            }
-            Outcome::Swept(incarnation, survivors) => {
-                self.take_sweep(agent, incarnation, &survivors);
-            }
-            // The holder's own word of it came before this, and maybe that of its end.
-            Outcome::Started(took) => {
-                seat.restarts += 1;
-                let event = NewEvent::by_daemon(EventKind::Started, Some(agent), took.to_string());
-                self.log_event(clock::now(), &event);
-            }
-            Outcome::NotStarted {
-                incarnation,
-                errno,
-                at,
-            } => {
-                seat.last_end = None;
-                seat.note_end(incarnation, at, not_started(errno));
-                let end = seat.last_end;
-                let text = format!("its program could not be executed (errno {errno})");
-                self.note(EventKind::ActionFailed, Some(agent), text);
-                if let Some(end) = end {
-                    self.store_end(end, None);
-                }
-            }
-            Outcome::Silent {
-                incarnation,
-                because,
-            } => {
-                let runs = seat.running().map(|(run, ..)| run);
-                // One that ended by itself meanwhile needs no stop.
-                if runs == Some(incarnation) {
-                    act::stop_run(self, agent, incarnation, StopPurpose::Unresponsive, because);
-                }
-            }
-            Outcome::Stopped(survivors) => self.take_stop(agent, &survivors),
-            Outcome::Poked {
-                incarnation,
-                misses,
-                tried: Tried { result, shown },
-                at,
-            } => {
-                let epoch = self.clockwork.epoch();
-                seat.memory
-                    .remember_poke(at, epoch, incarnation, misses, result);
-                seat.shown.clone_from(&shown);
-                self.save_memory(agent);
-                self.note_poke(agent, misses, result, shown.as_ref());
-            }
-            Outcome::PersonTold { because, circuit } => {
-                self.take_told(agent, because, circuit);
-            }
-            Outcome::RequestWritten => {
-                seat.in_flight = Some(awaits_store());
-                self.read_store();
-            }
-            Outcome::Failed { what, why } => self.take_failure(agent, what, &why),
+        true
+    }
+
+    fn take_session(&mut self, agent: &AgentId, pane: Pane) {
+        let Some(seat) = self.seats.get_mut(agent) else {
+            return;
+        };
+        seat.pane = Observed::Known(Some(pane));
+        seat.awaits_holder = seat.link.is_none();
+        if seat.awaits_holder {
+            seat.holder = Observed::unknown("its holder has not spoken yet");
         }
+        self.note(EventKind::SessionCreated, Some(agent), "");
+        // Its holder tells when it listens; this is for one that never does.
+        self.hands.tell_again(Event::HolderLate(agent.clone()));
+    }
+
+    fn take_removal(&mut self, agent: &AgentId) {
+        if let Some(seat) = self.seats.get_mut(agent) {
+            seat.pane = Observed::Known(None);
+            seat.awaits_holder = false;
+        }
+        self.look_at_tmux();
+    }
+
+    /// The holder's own word of it came before this, and maybe that of its end.
+    fn take_start(&mut self, agent: &AgentId, took: Took) {
+        if let Some(seat) = self.seats.get_mut(agent) {
+            seat.restarts += 1;
+        }
+        let event = NewEvent::by_daemon(EventKind::Started, Some(agent), took.to_string());
+        self.log_event(clock::now(), &event);
+    }
+
+    fn take_failed_start(
+        &mut self,
+        agent: &AgentId,
+        incarnation: IncarnationId,
+        errno: i32,
+        at: Timestamp,
+    ) {
+        let Some(seat) = self.seats.get_mut(agent) else {
+            return;
+        };
+        seat.last_end = None;
+        seat.note_end(incarnation, at, not_started(errno));
+        let end = seat.last_end;
+        let text = format!("its program could not be executed (errno {errno})");
+        self.note(EventKind::ActionFailed, Some(agent), text);
+        if let Some(end) = end {
+            self.store_end(end, None);
+        }
+    }
+
+    /// One that ended by itself meanwhile needs no stop.
+    fn take_silence(&mut self, agent: &AgentId, incarnation: IncarnationId, because: String) {
+        let running = self.seats.get(agent).and_then(Seat::running);
+        if running.is_some_and(|(run, ..)| run == incarnation) {
+            act::stop_run(self, agent, incarnation, StopPurpose::Unresponsive, because);
+        }
+    }
+
+    fn take_poke(&mut self, agent: &AgentId, poked: Poked) {
+        let epoch = self.clockwork.epoch();
+        let Some(seat) = self.seats.get_mut(agent) else {
+            return;
+        };
+        let Poked {
+            incarnation,
+            misses,
+            tried: Tried { result, shown },
+            at,
+        } = poked;
+        seat.memory
+            .remember_poke(at, epoch, incarnation, misses, result);
+        seat.shown.clone_from(&shown);
+        self.save_memory(agent);
+        self.note_poke(agent, misses, result, shown.as_ref());
+    }
+
+    /// No decision about it before the store shows what was written.
+    fn take_writing(&mut self, agent: &AgentId) {
+        if let Some(seat) = self.seats.get_mut(agent) {
+            seat.in_flight = Some(InFlight {
+                what: Begun::StoreReading,
+                since: clock::now(),
+            });
+        }
+        self.read_store();
     }
 
     /// A person was told, and of an open circuit if there is to be one.
@@ -165,17 +213,11 @@ impl Daemon {
         );
         let now = clock::now();
         if let Some(seat) = self.seats.get_mut(agent) {
-            seat.failure = Some(match seat.failure.take() {
-                Some(last) if last.what == what => gt_core::snapshot::Failure {
-                    what,
-                    at: now,
-                    times: last.times + 1,
-                },
-                _ => gt_core::snapshot::Failure {
-                    what,
-                    at: now,
-                    times: 1,
-                },
+            let last = seat.failure.take_if(|last| last.what == what);
+            seat.failure = Some(Failure {
+                what,
+                at: now,
+                times: last.map_or(0, |last| last.times) + 1,
             });
         }
     }
@@ -213,13 +255,6 @@ impl Daemon {
                 self.note(EventKind::NudgeRefused, Some(agent), text);
             }
         }
-    }
-}
-
-fn awaits_store() -> gt_core::snapshot::InFlight {
-    gt_core::snapshot::InFlight {
-        what: Begun::StoreReading,
-        since: clock::now(),
     }
 }
 

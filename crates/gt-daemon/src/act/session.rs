@@ -1,0 +1,98 @@
+//! Sessions: the seat of an agent in the town's tmux server, made and removed.
+
+use std::ffi::{OsStr, OsString};
+use std::rc::Rc;
+
+use gt_core::AgentId;
+use gt_core::plan::Step;
+use gt_core::snapshot::Pane;
+use gt_host::holder::protocol::{Answer, Request};
+use gt_host::roster::SeatSpec;
+use gt_host::tmux::{NewSession, config, request};
+
+use super::{BEYOND_GRACE, Failure, Outcome, spawn};
+use crate::daemon::{Daemon, Hands};
+use crate::link::Link;
+use crate::terminal::{Owner, session_id};
+
+pub(super) fn create(daemon: &Daemon, step: &Step) {
+    let spec = daemon.seats[&step.agent].spec.clone();
+    spawn(daemon, &step.agent, step.action.kind(), |hands| {
+        create_session(hands, spec)
+    });
+}
+
+pub(super) fn remove(daemon: &Daemon, step: &Step, pane: Pane) {
+    let seat = &daemon.seats[&step.agent];
+    let (link, owner) = (seat.link.clone(), seat.owner());
+    spawn(daemon, &step.agent, step.action.kind(), |hands| {
+        remove_session(hands, link, pane, owner)
+    });
+}
+
+async fn create_session(hands: Rc<Hands>, spec: SeatSpec) -> Result<Outcome, Failure> {
+    let session = NewSession {
+        name: spec.session_name.clone(),
+        directory: hands.town.paths().root().to_owned(),
+        environment: Vec::new(),
+        argv: holder_command(&hands, &spec.agent),
+    };
+    let made = hands.terminal.ask(request::create(&session)).await?;
+    let pane = Pane {
+        session: made.session_id.to_string(),
+        pane: made.pane_id.to_string(),
+        attached: None,
+    };
+    // A session without its colours is a session all the same.
+    let _ = hands
+        .terminal
+        .ask(config::dress(
+            &made.session_id,
+            &spec.agent,
+            spec.theme,
+            &hands.gt,
+        ))
+        .await;
+    Ok(Outcome::SessionCreated(pane))
+}
+
+fn holder_command(hands: &Hands, agent: &AgentId) -> Vec<OsString> {
+    let town = hands.town.paths().root();
+    let agent = agent.to_string();
+    let words: [&OsStr; 6] = [
+        hands.gt.as_os_str(),
+        "hold".as_ref(),
+        "--town".as_ref(),
+        town.as_os_str(),
+        "--agent".as_ref(),
+        agent.as_ref(),
+    ];
+    words.map(ToOwned::to_owned).to_vec()
+}
+
+async fn remove_session(
+    hands: Rc<Hands>,
+    link: Option<Link>,
+    pane: Pane,
+    owner: Owner,
+) -> Result<Outcome, Failure> {
+    let is_its_own = hands.terminal.is_of(&pane, &owner).await;
+    if let Some(link) = link {
+        // A holder that is gone already needs no telling.
+        if let Ok(Answer::Refused { refusal }) = link.ask(Request::Quit, BEYOND_GRACE).await {
+            return Err(refusal.into());
+        }
+    }
+    if !is_its_own? {
+        return Ok(Outcome::SessionRemoved);
+    }
+    match hands
+        .terminal
+        .ask(request::remove(&session_id(&pane.session)))
+        .await
+    {
+        Ok(()) => Ok(Outcome::SessionRemoved),
+        Err(error) if error.is_not_found() => Ok(Outcome::SessionRemoved),
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,197 @@
+//! The start of a run, by its holder.
+
+use std::fmt;
+use std::rc::Rc;
+use std::time::Duration;
+
+use gt_core::event::{EventKind, NewEvent};
+use gt_core::incarnation::{Exit, Incarnation, IncarnationId, ProcessId};
+use gt_core::memory::{AgentMemory, Cause};
+use gt_core::plan::Step;
+use gt_core::snapshot::End;
+use gt_core::time::milliseconds;
+use gt_host::clock;
+use gt_host::holder::protocol::{Answer, Refusal, Request, Start};
+use gt_host::roster::SeatSpec;
+use gt_store::Store;
+use jiff::Timestamp;
+
+use super::post_mortem::{keep_screen, last_screen};
+use super::{BEYOND_GRACE, Failure, Outcome, spawn};
+use crate::daemon::{Daemon, Hands};
+use crate::link::Link;
+
+pub(super) fn start(
+    daemon: &mut Daemon,
+    step: &Step,
+    incarnation: IncarnationId,
+    cause: Cause,
+    now: Timestamp,
+) {
+    let run = prepare_run(daemon, step, incarnation, cause, now);
+    spawn(daemon, &step.agent, step.action.kind(), |hands| {
+        start_run(hands, run)
+    });
+}
+
+/// Everything that a start needs, put together before it begins.
+struct Run {
+    spec: SeatSpec,
+    env: Vec<(String, String)>,
+    link: Option<Link>,
+    incarnation: Incarnation,
+    memory: AgentMemory,
+    because: String,
+    /// The run before, whose screen is to be kept, and where it is shown.
+    last: Option<(IncarnationId, String)>,
+    grace: Duration,
+}
+
+fn prepare_run(
+    daemon: &mut Daemon,
+    step: &Step,
+    id: IncarnationId,
+    cause: Cause,
+    now: Timestamp,
+) -> Run {
+    let boot_id = daemon.hands.boot_id.clone();
+    let restart = daemon.policy.restart.clone();
+    let env = daemon.environment_of(&daemon.seats[&step.agent].spec, id);
+    let seat = daemon
+        .seats
+        .get_mut(&step.agent)
+        .expect("a step names a seat");
+    seat.memory.remember_start(now, cause, &restart);
+    let pane = seat
+        .pane
+        .known()
+        .and_then(|pane| pane.as_ref().map(|pane| pane.pane.clone()));
+    let pane = pane
+        .or_else(|| seat.reported_pane.clone())
+        .unwrap_or_default();
+    let last = seat.last_end.map(|end| (end.incarnation, pane.clone()));
+    Run {
+        incarnation: Incarnation {
+            id,
+            agent: step.agent.clone(),
+            pane,
+            holder: seat
+                .holder_process
+                .unwrap_or(ProcessId { pid: 0, start: 0 }),
+            process: None,
+            boot_id,
+            command_hash: format!(
+                "{:016x}",
+                gt_core::screen::digest(&seat.spec.preset.command.join("\0"))
+            ),
+            started_at: now,
+        },
+        spec: seat.spec.clone(),
+        env,
+        link: seat.link.clone(),
+        memory: seat.memory.clone(),
+        because: format!("{} ({})", step.because, cause.as_str()),
+        last,
+        grace: restart.stop_grace,
+    }
+}
+
+/// How long the parts of a start took. The first two go side by side.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Took {
+    /// The last screen was captured.
+    screen: Duration,
+    /// The attempt was recorded.
+    record: Duration,
+    /// The holder made sure that nothing of the run before is left, and started the program.
+    holder: Duration,
+}
+
+impl fmt::Display for Took {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [screen, record, holder] = [self.screen, self.record, self.holder].map(milliseconds);
+        write!(f, "screen {screen}, record {record}, holder {holder}")
+    }
+}
+
+/// How long something took, and what came of it.
+async fn timed<T>(work: impl Future<Output = T>) -> (Duration, T) {
+    let before = clock::monotonic();
+    let done = work.await;
+    (clock::monotonic().saturating_sub(before), done)
+}
+
+/// The order of a restart: last screen captured and attempt recorded, side by side, then the
+/// holder, which makes sure that nothing of the run before is left.
+async fn start_run(hands: Rc<Hands>, run: Run) -> Result<Outcome, Failure> {
+    let Some(link) = run.link.clone() else {
+        return Err(Failure("its holder is not connected".to_owned()));
+    };
+    let ((screen_took, screen), (record_took, ())) = tokio::join!(
+        timed(last_screen(&hands, run.last.as_ref())),
+        timed(record_start(&hands, &run))
+    );
+    let request = Request::Start(Box::new(start_request(&run)));
+    let (holder_took, answer) = timed(link.ask(request, run.grace + BEYOND_GRACE)).await;
+    let answer = answer?;
+    if let (Some(screen), Some((ended, _))) = (screen, &run.last) {
+        keep_screen(&hands, &run.spec.agent, *ended, &screen);
+    }
+    match answer {
+        Answer::Started {
+            incarnation,
+            process,
+            ..
+        } => {
+            // The holder's state file has the process, too.
+            let note = move |store: &mut Store| store.set_process(incarnation, process);
+            hands.store.post(note);
+            Ok(Outcome::Started(Took {
+                screen: screen_took,
+                record: record_took,
+                holder: holder_took,
+            }))
+        }
+        Answer::Refused {
+            refusal: Refusal::NotStarted { errno, .. },
+        } => Ok(Outcome::NotStarted {
+            incarnation: run.incarnation.id,
+            errno,
+            at: clock::now(),
+        }),
+        Answer::Refused { refusal } => Err(refusal.into()),
+        other => Err(Failure(format!("its holder answered with {other:?}"))),
+    }
+}
+
+/// The attempt is on record before it is made; a store that fails is no reason to leave an agent
+/// dead, since the loop remembers it too.
+async fn record_start(hands: &Hands, run: &Run) {
+    let (incarnation, memory) = (run.incarnation.clone(), run.memory.clone());
+    let event = NewEvent::by_daemon(
+        EventKind::Started,
+        Some(&run.spec.agent),
+        run.because.clone(),
+    );
+    // The reading of the store that follows finds and shows the trouble.
+    let _ = hands
+        .store
+        .write(move |store| store.record_start(&incarnation, &memory, &event))
+        .await;
+}
+
+fn start_request(run: &Run) -> Start {
+    Start {
+        incarnation: run.incarnation.id,
+        argv: run.spec.preset.command.clone(),
+        env: run.env.clone(),
+        cwd: run.spec.work_dir.to_string_lossy().into_owned(),
+        keep: run.spec.preset.keep.clone(),
+        grace_ms: u64::try_from(run.grace.as_millis()).unwrap_or(u64::MAX),
+    }
+}
+
+/// How a program that could not be executed ended.
+pub(crate) fn not_started(errno: i32) -> End {
+    End::Exited(Exit::NotStarted(errno))
+}
