@@ -25,6 +25,7 @@ impl Daemon {
         self.report_changes(&plan);
         self.plan = plan;
         self.answer_waiters();
+        self.end_if_lost();
     }
 
     /// Begins one step. What only changes memory is done here; the rest in a task that tells of
@@ -131,7 +132,7 @@ impl Daemon {
             .collect()
     }
 
-    fn has_reached(&self, agent: &AgentId, goal: Reach) -> bool {
+    pub(crate) fn has_reached(&self, agent: &AgentId, goal: Reach) -> bool {
         let Some(seat) = self.seats.get(agent) else {
             return goal == Reach::Stopped;
         };

@@ -19,6 +19,7 @@ use gt_host::daemon_state::DaemonState;
 use gt_host::registry::Discovery;
 use gt_host::roster::SeatSpec;
 use gt_host::town::Town;
+use gt_host::town::site::Site;
 use gt_host::{clock, wake};
 use gt_store::{Store, TownRows};
 use jiff::Timestamp;
@@ -37,6 +38,7 @@ use crate::terminal::{Listing, Terminal};
 #[derive(Debug)]
 pub(crate) struct Hands {
     pub(crate) town: Town,
+    pub(crate) site: Site,
     pub(crate) store: StoreThread,
     pub(crate) terminal: Terminal,
     pub(crate) events: mpsc::Sender<Event>,
@@ -89,6 +91,8 @@ pub(crate) struct Daemon {
     pub(crate) tmux_reading: Refresh,
     /// What the store knows of agents that had no seat yet; none until it was read once.
     pub(crate) remembered: Option<Remembered>,
+    /// The town's directory was deleted.
+    pub(crate) is_lost: bool,
     pub(crate) ending: bool,
 }
 

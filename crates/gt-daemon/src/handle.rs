@@ -87,7 +87,9 @@ impl Daemon {
         for agent in unlinked {
             self.connect(&agent);
         }
-        self.read_roster();
+        if self.is_in_place() {
+            self.read_roster();
+        }
         self.read_deacon_heartbeat();
         self.state.last_heartbeat = Some(clock::now());
         self.state.heartbeat_count += 1;

@@ -21,6 +21,7 @@ mod remembered;
 mod run;
 mod seat;
 mod server;
+mod site;
 mod sources;
 mod store_thread;
 mod terminal;

@@ -26,6 +26,9 @@ impl Daemon {
     /// Reads town.toml and the registry anew. What is wrong is shown, and the last good one stays
     /// in force.
     pub(crate) fn reload(&mut self) {
+        if !self.is_in_place() {
+            return;
+        }
         let before = [self.problems.as_slice(), &self.roster_problems].concat();
         let agents: Vec<AgentId> = self.seats.keys().cloned().collect();
         let mut is_news = false;

@@ -17,6 +17,7 @@ use gt_host::config::{Config, ConfigError};
 use gt_host::daemon_state::DaemonState;
 use gt_host::lock::{Lock, LockError};
 use gt_host::tmux::{self, Control, Server, Tmux, TmuxError};
+use gt_host::town::site::Site;
 use gt_host::town::{self, Town};
 use gt_host::{atomic, pid_file, process, service_notify};
 use gt_store::{Store, StoreError, TownRows};
@@ -141,6 +142,9 @@ async fn supervise(town: Town, gt: PathBuf, ready: impl FnOnce()) -> Result<(), 
     daemon.heartbeat();
     ready();
     daemon.supervise(&mut queue).await;
+    if daemon.is_lost {
+        daemon.hands.terminal.end().await;
+    }
     daemon.end();
     daemon.finish_writing().await;
     hand_over_answers().await;
@@ -171,6 +175,7 @@ fn begin(town: Town, gt: PathBuf, events: &mpsc::Sender<Event>) -> Result<Daemon
     tmux::probe(TMUX_DEADLINE).map_err(DaemonError::Tmux)?;
     let tmux = connect_tmux(&paths, &config, &gt).map_err(doing("write the tmux configuration"))?;
     let hands = Hands {
+        site: Site::open(paths.root()).map_err(doing("open the town's directory"))?,
         store: StoreThread::spawn(store, events.clone())
             .map_err(doing("start the store's thread"))?,
         terminal: Terminal::new(tmux),
@@ -244,6 +249,7 @@ impl Daemon {
             store_reading: Refresh::default(),
             tmux_reading: Refresh::default(),
             remembered: None,
+            is_lost: false,
             ending: false,
         }
     }

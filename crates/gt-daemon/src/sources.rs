@@ -58,15 +58,20 @@ pub(crate) fn listen_to_wake_ups(path: &Path, events: &mpsc::Sender<Event>) -> s
     Ok(())
 }
 
-/// Watches town.toml and the registry by their directories, since they are replaced by rename.
+/// Watches town.toml and the registry by their directories, since they are replaced by rename, and
+/// the directories themselves.
 /// Where watching fails, a reload (SIGHUP) is what reads them anew. The watcher must be kept.
 pub(crate) fn watch_files(
     directories: &[PathBuf],
     events: mpsc::Sender<Event>,
 ) -> notify::Result<RecommendedWatcher> {
+    let watched = directories.to_owned();
     let mut watcher = notify::recommended_watcher(move |change: notify::Result<notify::Event>| {
         let relevant = change.is_ok_and(|change| {
-            let changed = |path: &PathBuf| is_configuration(path) && is_whole(&change.kind, path);
+            let changed = |path: &PathBuf| {
+                let is_read = is_configuration(path) && is_whole(&change.kind, path);
+                is_read || (watched.contains(path) && is_departure(&change.kind))
+            };
             change.paths.iter().any(changed)
         });
         if relevant {
@@ -96,6 +101,14 @@ fn is_whole(kind: &EventKind, path: &Path) -> bool {
 #[cfg(not(target_os = "linux"))]
 fn is_whole(kind: &EventKind, _path: &Path) -> bool {
     !kind.is_access()
+}
+
+/// Whether something was moved or deleted.
+fn is_departure(kind: &EventKind) -> bool {
+    matches!(
+        kind,
+        EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_))
+    )
 }
 
 fn is_configuration(path: &Path) -> bool {

@@ -65,6 +65,12 @@ impl Terminal {
         answer.map_err(TerminalError::Tmux)
     }
 
+    /// Ends the server and everything in it, as well as it can be done.
+    pub(crate) async fn end(&self) {
+        // Nobody is left to be told of one that does not end.
+        let _ = self.tmux.lock().await.kill_server().await;
+    }
+
     /// Every pane, and every person who is attached.
     pub(crate) async fn list(&self) -> Result<Listing, TerminalError> {
         let panes = self.ask(request::list()).await?;

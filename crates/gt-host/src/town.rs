@@ -1,15 +1,17 @@
 //! A town on disk: finding it, opening it, making it. Its private directories are in
 //! [`town::private`], its file system in [`town::filesystem`], who else's it may be in
-//! [`town::stranger`].
+//! [`town::stranger`], what became of it in [`town::site`].
 //!
 //! [`town::private`]: private
 //! [`town::filesystem`]: filesystem
 //! [`town::stranger`]: stranger
+//! [`town::site`]: site
 
 mod file;
 pub mod filesystem;
 mod install;
 pub mod private;
+pub mod site;
 pub mod stranger;
 
 use std::io;

@@ -407,6 +407,9 @@ impl Finished {
 impl Drop for TestTown {
     /// Ends whatever the test left, by the town's own means and then by its holders' files.
     fn drop(&mut self) {
+        if !self.root.exists() {
+            return;
+        }
         let down = self.gt(&["down", "--force", "--wait", "10"]);
         if down.code != 0 && !std::thread::panicking() {
             let said = format!("{}{}", down.stdout, down.stderr);

@@ -2,7 +2,7 @@
 
 use gt_core::{Observed, ProcessId};
 use gt_host::process::{self, Signal};
-use gt_testkit::town::{TestTown, signal};
+use gt_testkit::town::{TestTown, is_gone, signal};
 
 use crate::town;
 
@@ -53,6 +53,49 @@ fn down_leaves_nothing_running_and_up_brings_it_back() {
     assert!(refused.contains("the town is down"), "{refused}");
     town.gt(&["up"]).ok();
     town.wait_for_run("mayor", mayor.incarnation.as_deref());
+}
+
+/// Covers F39: nobody can address the agents of a town that was deleted; nothing of it goes on.
+#[test]
+fn a_town_that_is_deleted_comes_down() {
+    let town = town("");
+    town.gt(&["up"]).ok();
+    let mayor = town.wait_for_run("mayor", None);
+    let deacon = town.wait_for_run("deacon", None);
+    let pids = [
+        mayor.pid.unwrap(),
+        mayor.holder_pid.unwrap(),
+        deacon.pid.unwrap(),
+        deacon.holder_pid.unwrap(),
+        town.tmux_pid(),
+        town.daemon_pid(),
+    ];
+    town.wait_for("the directory to be gone", || {
+        // Something may be written into it meanwhile.
+        let _ = fs_err::remove_dir_all(town.root());
+        (!town.root().exists()).then_some(())
+    });
+    for pid in pids {
+        town.wait_for("everything to end", || is_gone(pid).then_some(()));
+    }
+}
+
+/// A town that is moved goes on, says so, and comes down where it is now.
+#[test]
+fn a_town_that_is_moved_is_not_taken_for_deleted() {
+    let town = town("");
+    town.gt(&["up"]).ok();
+    let mayor = town.wait_for_run("mayor", None);
+    let elsewhere = town.beside().join("elsewhere");
+    fs_err::rename(town.root(), &elsewhere).unwrap();
+    town.wait_for("the daemon to see it", || {
+        let status = town.run_in(&elsewhere, &["status"]).ok();
+        status.contains("the town was moved away").then_some(())
+    });
+    assert!(!is_gone(mayor.pid.unwrap()));
+    town.run_in(&elsewhere, &["down"]).ok();
+    assert!(is_gone(mayor.pid.unwrap()));
+    assert!(is_gone(mayor.holder_pid.unwrap()));
 }
 
 /// Covers F39: a town whose `mayor/` was removed under its agents can still be seen and stopped.

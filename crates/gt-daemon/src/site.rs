@@ -1,0 +1,56 @@
+//! The town's directory, moved or deleted under its daemon.
+
+use gt_api::request::Reach;
+use gt_core::event::EventKind;
+use gt_core::observed::chain;
+use gt_host::town::site::Whereabouts;
+
+use crate::daemon::Daemon;
+use crate::event::Event;
+
+impl Daemon {
+    /// Looks whether the town is whole and where it was; only then is what its files say to be
+    /// believed. Whoever runs in a town that was deleted is out of reach of every command: the
+    /// daemon brings it down.
+    pub(crate) fn is_in_place(&mut self) -> bool {
+        let paths = self.hands.town.paths();
+        let is_gutted = matches!(paths.town_json().try_exists(), Ok(false));
+        let problem = match self.hands.site.look() {
+            Ok(Whereabouts::There) if !is_gutted => return true,
+            Ok(Whereabouts::There) => "`mayor/town.json` is gone".to_owned(),
+            Ok(Whereabouts::Moved) => format!(
+                "the town was moved away from `{}`: `gt down` and `gt up` where it is now",
+                paths.root().display()
+            ),
+            Ok(Whereabouts::Deleted) => {
+                self.lose_town();
+                return false;
+            }
+            Err(error) => chain(&error),
+        };
+        if !self.problems.contains(&problem) {
+            self.note(EventKind::Unobservable, None, problem.clone());
+            self.problems = vec![problem];
+        }
+        // What is being deleted is soon gone, and what is being moved may come back.
+        self.hands.tell_again(Event::Reload);
+        false
+    }
+
+    fn lose_town(&mut self) {
+        if !self.is_lost {
+            self.is_lost = true;
+            self.told_down = true;
+            let text = "the town's directory was deleted: it shall be down";
+            self.note(EventKind::IntentChanged, None, text);
+        }
+    }
+
+    /// A daemon without a town ends once nothing runs any more.
+    pub(crate) fn end_if_lost(&mut self) {
+        let mut agents = self.seats.keys();
+        if self.is_lost && agents.all(|agent| self.has_reached(agent, Reach::Stopped)) {
+            self.ending = true;
+        }
+    }
+}
