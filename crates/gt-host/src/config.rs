@@ -52,7 +52,7 @@ pub struct Config {
     /// `[env] pass`.
     pub pass: Vec<String>,
     roles: BTreeMap<Role, RoleConfig>,
-    agents: BTreeMap<String, Arc<Preset>>,
+    names: BTreeSet<String>,
     entries: Entries,
 }
 
@@ -200,13 +200,14 @@ impl Config {
     }
 
     /// The preset of a name, as town.toml changes it.
-    pub fn agent(&self, name: &str) -> Option<&Arc<Preset>> {
-        self.agents.get(name)
+    pub fn agent(&self, name: &str) -> Option<Preset> {
+        let is_known = self.names.contains(name);
+        is_known.then(|| Preset::from_entries(name, &self.entries))
     }
 
     /// The names of every preset and `[agents.NAME]`.
     pub fn agent_names(&self) -> impl Iterator<Item = &str> {
-        self.agents.keys().map(String::as_str)
+        self.names.iter().map(String::as_str)
     }
 
     /// The value of a key; none for one that has neither entry nor default.
@@ -237,10 +238,12 @@ impl Config {
 
     fn build(entries: Entries) -> Result<Self, Vec<Mistake>> {
         let mut mistakes = entries.out_of_order();
-        let agents = entries.agents();
+        let names = entries.agent_names();
+        // A preset is a hundred patterns: those that no role runs are not compiled.
+        let mut agents = BTreeMap::new();
         let mut roles = BTreeMap::new();
         for role in Role::ALL {
-            match entries.role(role, &agents) {
+            match entries.role(role, &names, &mut agents) {
                 Ok(config) => {
                     roles.insert(role, config);
                 }
@@ -262,7 +265,7 @@ impl Config {
             tmux_user_config: entry("tmux.user_config").map(|path| path.to_string().into()),
             pass: entries.list("env.pass"),
             roles,
-            agents,
+            names,
             entries,
         })
     }
@@ -450,36 +453,39 @@ impl Entries {
             .collect()
     }
 
-    /// Every preset and `[agents.NAME]`, by name.
-    fn agents(&self) -> BTreeMap<String, Arc<Preset>> {
+    /// Every preset and `[agents.NAME]`.
+    fn agent_names(&self) -> BTreeSet<String> {
         let own = self
             .0
             .keys()
             .filter_map(|path| path.strip_prefix("agents.")?.split('.').next());
-        let names: BTreeSet<&str> = preset::NAMES.iter().copied().chain(own).collect();
-        names
-            .into_iter()
-            .map(|name| (name.to_owned(), Arc::new(Preset::from_entries(name, self))))
-            .collect()
+        let names = preset::NAMES.into_iter().chain(own);
+        names.map(str::to_owned).collect()
     }
 
     fn role(
         &self,
         role: Role,
-        agents: &BTreeMap<String, Arc<Preset>>,
+        names: &BTreeSet<String>,
+        agents: &mut BTreeMap<String, Arc<Preset>>,
     ) -> Result<RoleConfig, Mistake> {
         let path = format!("roles.{role}.agent");
         let name = self.text(&path);
-        let agent = agents.get(&name).filter(|agent| !agent.command.is_empty());
-        Ok(RoleConfig {
-            agent: agent.cloned().ok_or_else(|| Mistake {
+        if !names.contains(&name) || self.list(&format!("agents.{name}.command")).is_empty() {
+            return Err(Mistake {
                 line: self.line(&path).unwrap_or(1),
                 key: path,
-                problem: no_agent(&name, agents),
-                suggestion: nearest(&name, agents.keys().map(String::as_str))
+                problem: no_agent(&name, names),
+                suggestion: nearest(&name, names.iter().map(String::as_str))
                     .filter(|near| *near != name)
                     .map(str::to_owned),
-            })?,
+            });
+        }
+        let agent = agents
+            .entry(name)
+            .or_insert_with_key(|name| Arc::new(Preset::from_entries(name, self)));
+        Ok(RoleConfig {
+            agent: Arc::clone(agent),
             run: match self.text(&format!("roles.{role}.run")).as_str() {
                 "always" => Run::Always,
                 "on_demand" => Run::OnDemand,
@@ -527,11 +533,11 @@ impl Entries {
     }
 }
 
-fn no_agent(name: &str, agents: &BTreeMap<String, Arc<Preset>>) -> String {
-    if agents.contains_key(name) {
+fn no_agent(name: &str, names: &BTreeSet<String>) -> String {
+    if names.contains(name) {
         return format!("names `{name}`, which has no command: give `agents.{name}.command`");
     }
-    let known: Vec<&str> = agents.keys().map(String::as_str).collect();
+    let known: Vec<&str> = names.iter().map(String::as_str).collect();
     let name = name.escape_default();
     format!(
         "names `{name}`, which is neither a preset nor in [agents] (there are {})",

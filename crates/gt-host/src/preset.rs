@@ -83,7 +83,7 @@ impl Preset {
         Self {
             name: name.to_owned(),
             command: entries.list(&path("command")),
-            env: variables(&path("env."), entries),
+            env: variables(name, entries),
             pass: entries.list(&path("pass")),
             keep: entries.list(&path("keep")),
             submit: entries.text(&path("submit")),
@@ -115,9 +115,13 @@ fn screen_rules(name: &str, entries: &Entries) -> ScreenRules {
 }
 
 /// The variables of the preset, then those of the file over them.
-fn variables(table: &str, entries: &Entries) -> BTreeMap<String, String> {
-    let layers = builtins().0.iter().chain(&entries.0);
+fn variables(name: &str, entries: &Entries) -> BTreeMap<String, String> {
+    let table = &format!("agents.{name}.env.");
+    let layers = [builtins_of(name), Some(entries)];
     layers
+        .into_iter()
+        .flatten()
+        .flat_map(|layer| &layer.0)
         .filter_map(|(path, entry)| {
             Some((
                 path.strip_prefix(table)?.to_owned(),
@@ -129,20 +133,19 @@ fn variables(table: &str, entries: &Entries) -> BTreeMap<String, String> {
 
 /// The value that a preset has at a path such as `agents.claude.command`.
 pub(crate) fn builtin(path: &str) -> Option<Value> {
-    builtins().get(path).cloned()
+    let name = path.strip_prefix("agents.")?.split('.').next()?;
+    builtins_of(name)?.get(path).cloned()
 }
 
-fn builtins() -> &'static Entries {
-    static BUILTINS: OnceLock<Entries> = OnceLock::new();
-    BUILTINS.get_or_init(|| {
-        let mut all = Entries::default();
-        for (name, text) in TEXTS {
-            let one =
-                Entries::read_in(text, &["agents", name]).expect("the presets are read by a test");
-            all.0.extend(one.0);
-        }
-        all
-    })
+/// What the preset of a name says, read once.
+fn builtins_of(name: &str) -> Option<&'static Entries> {
+    static READ: [OnceLock<Entries>; TEXTS.len()] = [const { OnceLock::new() }; TEXTS.len()];
+    let place = TEXTS.iter().position(|(preset, _)| *preset == name)?;
+    let read = || {
+        let (name, text) = TEXTS[place];
+        Entries::read_in(text, &["agents", name]).expect("the presets are read by a test")
+    };
+    Some(READ[place].get_or_init(read))
 }
 
 #[cfg(test)]
