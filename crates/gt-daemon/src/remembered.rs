@@ -50,7 +50,7 @@ impl Remembered {
     pub(crate) fn give_to(&mut self, seat: &mut Seat) {
         let agent = &seat.spec.agent;
         seat.memory = self.memories.remove(agent).unwrap_or_default();
-        seat.restarts = self.starts.get(agent).copied().unwrap_or(0);
+        seat.starts = self.starts.get(agent).copied().unwrap_or(0);
         let ended = self.ends.remove(agent).and_then(last_end);
         seat.last_end = seat.last_end.or(ended);
     }

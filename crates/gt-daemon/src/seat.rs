@@ -1,7 +1,7 @@
 //! What the daemon knows of one seat from beat to beat. Facts here are observations of now; what
 //! outlasts the daemon is in `memory`, the store and the holder.
 
-use gt_core::incarnation::{IncarnationId, ProcessId};
+use gt_core::incarnation::{Exit, IncarnationId, ProcessId};
 use gt_core::memory::AgentMemory;
 use gt_core::observed::Observed;
 use gt_core::plan::StopPurpose;
@@ -41,7 +41,7 @@ pub(crate) struct Seat {
     pub(crate) in_flight: Option<InFlight>,
     /// The last action on it that failed, until one of its kind succeeds.
     pub(crate) failure: Option<Failure>,
-    pub(crate) restarts: u32,
+    pub(crate) starts: u32,
 }
 
 impl Seat {
@@ -63,7 +63,7 @@ impl Seat {
             shown: None,
             in_flight: None,
             failure: None,
-            restarts: 0,
+            starts: 0,
         }
     }
 
@@ -114,17 +114,7 @@ impl Seat {
                 incarnation,
                 process,
                 at,
-            } => {
-                self.holder = Observed::Known(Holder::Running {
-                    incarnation: *incarnation,
-                    process: *process,
-                    since: *at,
-                });
-                self.last_end = None;
-                self.stopping = None;
-                self.activity = None;
-                self.shown = None;
-            }
+            } => self.take_start(*incarnation, *process, *at),
             Answer::Stopping { incarnation } => {
                 self.holder = Observed::Known(Holder::Stopping {
                     incarnation: *incarnation,
@@ -136,15 +126,7 @@ impl Seat {
                 at,
                 ..
             } => {
-                // A stop goes on until the whole kill set is gone.
-                if self.stopping.is_some() {
-                    self.holder = Observed::Known(Holder::Stopping {
-                        incarnation: *incarnation,
-                    });
-                } else if !self.leaving {
-                    self.holder = Observed::Known(Holder::Idle);
-                }
-                self.note_end(*incarnation, *at, self.end_of(End::Exited(*exit)));
+                self.take_exit(*incarnation, *exit, *at);
                 return true;
             }
             Answer::Gone {
@@ -152,21 +134,46 @@ impl Seat {
             } => {
                 self.holder = Observed::unknown(format!("what is left of its run: {why}"));
             }
-            Answer::Gone { survivors, .. } => {
-                if survivors.is_empty() {
-                    if !self.leaving {
-                        self.holder = Observed::Known(Holder::Idle);
-                    }
-                    self.stopping = None;
-                }
+            Answer::Gone { survivors, .. } if survivors.is_empty() => {
+                self.sit_idle();
+                self.stopping = None;
             }
             Answer::Quitting => self.take_leave(),
-            Answer::Signalled { .. }
+            Answer::Gone { .. }
+            | Answer::Signalled { .. }
             | Answer::Refused { .. }
             | Answer::Error { .. }
             | Answer::Unknown => {}
         }
         false
+    }
+
+    fn take_start(&mut self, incarnation: IncarnationId, process: ProcessId, since: Timestamp) {
+        self.holder = Observed::Known(Holder::Running {
+            incarnation,
+            process,
+            since,
+        });
+        self.last_end = None;
+        self.stopping = None;
+        self.activity = None;
+        self.shown = None;
+    }
+
+    fn take_exit(&mut self, incarnation: IncarnationId, exit: Exit, at: Timestamp) {
+        match self.stopping {
+            // A stop goes on until the whole kill set is gone.
+            Some(_) => self.holder = Observed::Known(Holder::Stopping { incarnation }),
+            None => self.sit_idle(),
+        }
+        self.note_end(incarnation, at, self.end_of(End::Exited(exit)));
+    }
+
+    /// Its holder runs nothing, and can start something unless it ends itself.
+    fn sit_idle(&mut self) {
+        if !self.leaving {
+            self.holder = Observed::Known(Holder::Idle);
+        }
     }
 
     /// Its holder ends, after its run: no successor is to be started in this seat any more.

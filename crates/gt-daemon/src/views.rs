@@ -102,7 +102,7 @@ impl Daemon {
             pid: running.map(|(_, process, _)| process.pid),
             holder_pid: seat.holder_process.map(|process| process.pid),
             incarnation: running.map(|(incarnation, ..)| incarnation.to_string()),
-            restarts: Some(seat.restarts.saturating_sub(1)),
+            restarts: Some(seat.starts.saturating_sub(1)),
             waiting: self.waiting(&spec.agent),
             evidence,
         }

@@ -44,7 +44,7 @@ impl Context {
             return Err(another_users(closed));
         }
         town.agrees_with(environment::variable(environment::GT_TOWN).as_deref())
-            .map_err(|error| CliError::new(Kind::Refused, gt_core::observed::chain(&error)))?;
+            .map_err(|error| other_town(&error))?;
         Ok(Self { town })
     }
 
@@ -269,6 +269,11 @@ fn another_users(closed: Closed) -> CliError {
         None => error,
     };
     error.hint("a town of your own is made by `gt install ~/town`")
+}
+
+fn other_town(error: &gt_host::town::TownError) -> CliError {
+    CliError::new(Kind::Refused, gt_core::observed::chain(error))
+        .hint("an agent keeps to its own town; a person leaves it by `unset GT_TOWN`")
 }
 
 fn not_in_a_town(error: &gt_host::town::TownError) -> CliError {

@@ -92,7 +92,7 @@ impl Daemon {
     /// The holder's own word of it came before this, and maybe that of its end.
     fn take_start(&mut self, agent: &AgentId, took: Took) {
         if let Some(seat) = self.seats.get_mut(agent) {
-            seat.restarts += 1;
+            seat.starts += 1;
         }
         let event = NewEvent::by_daemon(EventKind::Started, Some(agent), took.to_string());
         self.log_event(clock::now(), &event);

@@ -107,12 +107,9 @@ fn two_towns_on_one_host_do_not_see_each_other() {
     let mut lost = there.command(there.root());
     lost.args(["down"]).env("GT_TOWN", here.root());
     let refused = lost.output().unwrap();
-    assert_eq!(
-        refused.status.code(),
-        Some(5),
-        "{}",
-        String::from_utf8_lossy(&refused.stderr)
-    );
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(5), "{said}");
+    assert!(said.contains("`unset GT_TOWN`"), "{said}");
     assert_eq!(there.agent("mayor").incarnation, mayor.incarnation);
 }
 
