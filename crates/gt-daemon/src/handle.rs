@@ -81,7 +81,8 @@ impl Daemon {
         let unlinked: Vec<AgentId> = self
             .seats
             .iter()
-            .filter(|(_, seat)| seat.link.is_none())
+            // Who is expected to speak is heard, or missed, by itself.
+            .filter(|(_, seat)| seat.link.is_none() && !seat.awaits_holder)
             .map(|(agent, _)| agent.clone())
             .collect();
         for agent in unlinked {

@@ -99,6 +99,11 @@ impl Seat {
         self.leaving = false;
         self.reported_pane.clone_from(&report.pane);
         self.holder = holder_of(report);
+        self.take_reported_end(report);
+    }
+
+    /// Takes over what a holder tells of the end of its last run.
+    pub(crate) fn take_reported_end(&mut self, report: &Report) {
         if let (Some(incarnation), Some(exit)) = (report.incarnation, report.exit) {
             // A holder that does not say when it was has just said that it is so.
             let at = report.exited_at.unwrap_or_else(clock::now);

@@ -10,7 +10,7 @@ use std::ffi::OsString;
 use std::io::Write as _;
 use std::path::PathBuf;
 
-use gt_core::AgentId;
+use gt_core::{AgentId, Observed};
 
 use crate::paths::TownPaths;
 
@@ -26,6 +26,12 @@ mod state;
 mod terminal;
 
 pub use state::{StateError, list_state_files, read_state_file};
+
+/// Whether somebody sits in the seat. Its file tells more, but may be missing: one that started on
+/// a full disk could not write it.
+pub fn is_taken(paths: &TownPaths, agent: &AgentId) -> Observed<bool> {
+    crate::lock::is_held(&paths.holder_lock(agent))
+}
 
 /// The holder could not take or keep its seat.
 const FAILED: u8 = 1;

@@ -116,7 +116,7 @@ fn open(path: &Path) -> io::Result<File> {
         .open(path)
 }
 
-fn pause() {
+pub(crate) fn pause() {
     let timeout = rustix::event::Timespec::try_from(PAUSE).expect("ten milliseconds are a time");
     // An early end by a signal only means one more try.
     let _ = rustix::event::poll(&mut [], Some(&timeout));

@@ -82,6 +82,11 @@ impl TownPaths {
         self.holders().join(format!("{}.json", agent.file_stem()))
     }
 
+    /// Locked while the holder of one agent lives.
+    pub fn holder_lock(&self, agent: &AgentId) -> PathBuf {
+        self.holder_state(agent).with_extension("lock")
+    }
+
     /// The store.
     pub fn store(&self) -> PathBuf {
         self.private().join("town.db")

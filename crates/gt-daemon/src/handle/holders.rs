@@ -5,11 +5,11 @@ use std::rc::Rc;
 use gt_core::AgentId;
 use gt_core::event::{EventKind, NewEvent};
 use gt_core::incarnation::{IncarnationId, ProcessId};
-use gt_core::observed::Observed;
+use gt_core::observed::{Observed, chain};
 use gt_core::plan::ActionKind;
 use gt_core::snapshot::{End, Holder};
 use gt_core::time::{elapsed, milliseconds};
-use gt_host::holder::protocol::Answer;
+use gt_host::holder::protocol::{Answer, Report};
 use gt_host::{clock, holder, process};
 
 use crate::daemon::Daemon;
@@ -17,7 +17,8 @@ use crate::event::Event;
 use crate::link::{Link, LinkError, LinkId};
 
 impl Daemon {
-    /// Begins to connect to an agent's holder, if its state file names one that lives.
+    /// Begins to connect to an agent's holder, if there is one. Its file tells where; its lock
+    /// tells whether, should the file be missing.
     pub(crate) fn connect(&mut self, agent: &AgentId) {
         let Some(seat) = self.seats.get_mut(agent) else {
             return;
@@ -25,27 +26,46 @@ impl Daemon {
         if seat.link.is_some() || seat.linking {
             return;
         }
-        let report = match holder::read_state_file(self.hands.town.paths(), agent) {
-            Ok(Some(report)) => report,
-            Ok(None) => {
-                seat.holder = Observed::Known(Holder::Gone);
-                return;
-            }
-            Err(error) => {
-                seat.holder = Err::<Holder, _>(error).into();
-                return;
-            }
+        let paths = self.hands.town.paths();
+        let report = match holder::read_state_file(paths, agent) {
+            Ok(report) => report,
+            Err(error) => return self.look_again(agent, chain(&error)),
         };
-        let is_alive = if report.boot_id == self.hands.boot_id {
-            process::is_alive(report.holder)
-        } else {
-            Observed::Known(false)
+        let is_there = match &report {
+            None => holder::is_taken(paths, agent),
+            Some(report) if report.boot_id == self.hands.boot_id => {
+                process::is_alive(report.holder)
+            }
+            Some(_) => Observed::Known(false),
         };
-        match is_alive {
-            Observed::Known(true) => self.spawn_link(agent, report.socket.into()),
-            Observed::Known(false) => self.bury_holder(agent, report.incarnation),
-            Observed::Unknown(reason) => seat.holder = Observed::Unknown(reason),
+        match (is_there, report) {
+            (Observed::Known(true), Some(report)) => self.spawn_link(agent, report.socket.into()),
+            (Observed::Known(true), None) => self.spawn_link(agent, paths.holder_socket(agent)),
+            (Observed::Known(false), Some(report)) => self.bury_reported(agent, &report),
+            (Observed::Known(false), None) => seat.holder = Observed::Known(Holder::Gone),
+            (Observed::Unknown(reason), _) => self.look_again(agent, reason.to_string()),
         }
+    }
+
+    /// What cannot be said of its holder now is looked at again, without waiting for the heartbeat.
+    fn look_again(&mut self, agent: &AgentId, reason: String) {
+        if let Some(seat) = self.seats.get_mut(agent) {
+            seat.holder = Observed::unknown(reason);
+            self.hands.tell_again(Event::HolderReady(agent.clone()));
+        }
+    }
+
+    /// A holder that is gone; what its file tells of the end of its run counts.
+    fn bury_reported(&mut self, agent: &AgentId, report: &Report) {
+        let Some(seat) = self.seats.get_mut(agent) else {
+            return;
+        };
+        let known = seat.last_end;
+        seat.take_reported_end(report);
+        if let Some(end) = seat.last_end.filter(|end| Some(*end) != known) {
+            self.store_end(end, None);
+        }
+        self.bury_holder(agent, report.incarnation);
     }
 
     pub(super) fn spawn_link(&mut self, agent: &AgentId, socket: std::path::PathBuf) {
@@ -179,7 +199,7 @@ impl Daemon {
                 self.hands.tell_soon(Event::HolderReady(agent.clone()));
             }
             Observed::Known(false) => self.bury_holder(agent, incarnation),
-            Observed::Unknown(reason) => seat.holder = Observed::Unknown(reason),
+            Observed::Unknown(reason) => self.look_again(agent, reason.to_string()),
         }
         self.look_at_tmux();
     }

@@ -5,13 +5,14 @@ use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as 
 use std::os::unix::net::UnixListener;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use gt_core::AgentId;
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
-use crate::environment;
 use crate::paths::TownPaths;
+use crate::{clock, environment};
 
 /// Why a seat could not be taken.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +41,9 @@ pub(super) enum SeatError {
     },
 }
 
+/// Whoever looks whether the lock is held holds it meanwhile, for microseconds.
+const LOOKED_AT: Duration = Duration::from_millis(100);
+
 /// A taken seat.
 pub(super) struct Seat {
     /// Locked while the holder lives; the lock, not the socket, is the truth. The file is never
@@ -52,7 +56,7 @@ pub(super) struct Seat {
 pub(super) fn take(paths: &TownPaths, agent: &AgentId) -> Result<(Seat, UnixListener), SeatError> {
     private_directory(&paths.holders())?;
     private_directory(paths.sockets())?;
-    let lock = lock(&paths.holder_state(agent).with_extension("lock"), agent)?;
+    let lock = lock(&paths.holder_lock(agent), agent)?;
     let socket = paths.holder_socket(agent);
     let listener = listen(&socket).map_err(|source| SeatError::Listen {
         socket: socket.clone(),
@@ -76,12 +80,20 @@ fn lock(path: &Path, agent: &AgentId) -> Result<fs_err::File, SeatError> {
         .write(true)
         .open(path)
         .map_err(failed)?;
-    match flock(file.file(), FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(file),
-        Err(Errno::WOULDBLOCK) => Err(SeatError::Taken {
-            agent: agent.clone(),
-        }),
-        Err(error) => Err(failed(error.into())),
+    let until = clock::monotonic() + LOOKED_AT;
+    loop {
+        match flock(file.file(), FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(file),
+            Err(Errno::WOULDBLOCK) if clock::monotonic() < until => {
+                crate::lock::pause();
+            }
+            Err(Errno::WOULDBLOCK) => {
+                return Err(SeatError::Taken {
+                    agent: agent.clone(),
+                });
+            }
+            Err(error) => return Err(failed(error.into())),
+        }
     }
 }
 

@@ -57,6 +57,22 @@ fn is_alive(process: ProcessId) -> bool {
     process::is_alive(process).known() == Some(&true)
 }
 
+/// Covers F1, F13: a holder whose file is missing, as one that started on a full disk, lives all
+/// the same: its agent is adopted, not swept away for a new one.
+#[test]
+fn an_agent_whose_holders_file_is_missing_is_adopted() {
+    let town = town("");
+    town.gt(&["up"]).ok();
+    let before = town.wait_for_run("mayor", None);
+    fs_err::remove_file(town.paths().holder_state(&gt_core::AgentId::Mayor)).unwrap();
+    town.gt(&["daemon", "restart"]).ok();
+    town.wait_for("the run to be adopted", || {
+        (town.agent("mayor").incarnation == before.incarnation).then_some(())
+    });
+    assert_eq!(town.agent("mayor").pid, before.pid);
+    assert_eq!(town.starts("mayor"), 1);
+}
+
 /// A run as the journal tells it.
 #[derive(Debug, Default)]
 struct Run {
