@@ -35,9 +35,18 @@ impl Desire {
             .find(|desire| desire.as_str() == word)
     }
 
+    /// Whether the agent shall run, if the wish alone settles that.
+    pub fn wants_run(self) -> Option<bool> {
+        match self {
+            Self::Up => Some(true),
+            Self::Down | Self::Parked => Some(false),
+            Self::Resting => None,
+        }
+    }
+
     /// Whether it is that the agent shall not run.
     pub fn is_stop(self) -> bool {
-        matches!(self, Self::Down | Self::Parked)
+        self.wants_run() == Some(false)
     }
 }
 

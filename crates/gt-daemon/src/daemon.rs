@@ -163,10 +163,12 @@ impl Daemon {
             .collect()
     }
 
-    /// Whether the town was told to be down.
+    /// Whether the town was told to be down, or is no more.
     pub(crate) fn is_down(&self) -> bool {
         // Unreadable counts as there: whoever cannot read its town does not start agents in it.
-        self.told_down || !matches!(self.hands.town.paths().down_file().try_exists(), Ok(false))
+        self.told_down
+            || self.is_lost
+            || !matches!(self.hands.town.paths().down_file().try_exists(), Ok(false))
     }
 
     /// Stores what is remembered of an agent.

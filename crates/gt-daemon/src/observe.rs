@@ -3,7 +3,7 @@
 use gt_core::AgentId;
 use gt_core::address::Address;
 use gt_core::incarnation::IncarnationId;
-use gt_core::intent::{Desire, Intent};
+use gt_core::intent::Intent;
 use gt_core::observed::Observed;
 use gt_core::policy::Run;
 use gt_core::snapshot::{AgentFacts, Holder, Owed, RequestFacts, Snapshot};
@@ -71,11 +71,9 @@ impl Daemon {
     fn may_be_started(&self, seat: &Seat, down: bool) -> bool {
         let agent = &seat.spec.agent;
         let intent = self.rows.as_ref().and_then(|rows| rows.intents.get(agent));
-        let wanted = match intent.map(|intent| intent.desire) {
-            Some(Desire::Up) => true,
-            Some(Desire::Down | Desire::Parked) => false,
-            Some(Desire::Resting) | None => seat.spec.run == Run::Always || self.owes(agent),
-        };
+        let wanted = intent
+            .and_then(|intent| intent.desire.wants_run())
+            .unwrap_or_else(|| seat.spec.run == Run::Always || self.owes(agent));
         let pending = seat.memory.poke.is_some() || self.has_request(agent);
         ((wanted && !down) || pending) && seat.in_flight.is_none()
     }

@@ -102,13 +102,12 @@ impl Seat {
         self.take_reported_end(report);
     }
 
-    /// Takes over what a holder tells of the end of its last run.
-    pub(crate) fn take_reported_end(&mut self, report: &Report) {
-        if let (Some(incarnation), Some(exit)) = (report.incarnation, report.exit) {
-            // A holder that does not say when it was has just said that it is so.
-            let at = report.exited_at.unwrap_or_else(clock::now);
-            self.note_end(incarnation, at, self.end_of(End::Exited(exit)));
-        }
+    /// Takes over what a holder tells of the end of its last run; gives it back if it is news.
+    pub(crate) fn take_reported_end(&mut self, report: &Report) -> Option<LastEnd> {
+        let (incarnation, exit) = report.incarnation.zip(report.exit)?;
+        // A holder that does not say when it was has just said that it is so.
+        let at = report.exited_at.unwrap_or_else(clock::now);
+        self.note_end(incarnation, at, self.end_of(End::Exited(exit)))
     }
 
     /// Takes over what a holder says by itself. True when a run ended.
@@ -202,19 +201,24 @@ impl Seat {
         }
     }
 
-    /// Notes the end of a run; what is known of it already, such as its purpose, stays.
-    pub(crate) fn note_end(&mut self, incarnation: IncarnationId, at: Timestamp, how: End) {
-        if self
-            .last_end
-            .is_some_and(|end| end.incarnation == incarnation)
-        {
-            return;
+    /// Notes the end of a run and gives it back; what is known of it already, such as its purpose,
+    /// stays, and is no news.
+    pub(crate) fn note_end(
+        &mut self,
+        incarnation: IncarnationId,
+        at: Timestamp,
+        how: End,
+    ) -> Option<LastEnd> {
+        let known = self.last_end.map(|end| end.incarnation);
+        if known == Some(incarnation) {
+            return None;
         }
         self.last_end = Some(LastEnd {
             incarnation,
             at,
             how,
         });
+        self.last_end
     }
 }
 

@@ -40,7 +40,6 @@ impl Daemon {
     fn lose_town(&mut self) {
         if !self.is_lost {
             self.is_lost = true;
-            self.told_down = true;
             let text = "the town's directory was deleted: it shall be down";
             self.note(EventKind::IntentChanged, None, text);
         }

@@ -62,22 +62,29 @@ impl Lock {
             source,
         };
         let mut file = open(path).map_err(refused)?;
-        let until = clock::monotonic() + patience;
-        loop {
-            match file.try_lock() {
-                Ok(()) => break,
-                Err(TryLockError::WouldBlock) if clock::monotonic() < until => pause(),
-                Err(TryLockError::WouldBlock) => {
-                    return Err(LockError::Held {
-                        path: path.to_owned(),
-                        holder: written_pid(&mut file),
-                    });
-                }
-                Err(TryLockError::Error(source)) => return Err(refused(source)),
+        match lock_within(&file, patience) {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(LockError::Held {
+                    path: path.to_owned(),
+                    holder: written_pid(&mut file),
+                });
             }
+            Err(TryLockError::Error(source)) => return Err(refused(source)),
         }
         write_pid(&mut file).map_err(refused)?;
         Ok(Self { _file: file })
+    }
+}
+
+/// Locks an open file, trying for as long as `patience`.
+pub(crate) fn lock_within(file: &File, patience: Duration) -> Result<(), TryLockError> {
+    let until = clock::monotonic() + patience;
+    loop {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) if clock::monotonic() < until => pause(),
+            outcome => return outcome,
+        }
     }
 }
 
@@ -116,7 +123,7 @@ fn open(path: &Path) -> io::Result<File> {
         .open(path)
 }
 
-pub(crate) fn pause() {
+fn pause() {
     let timeout = rustix::event::Timespec::try_from(PAUSE).expect("ten milliseconds are a time");
     // An early end by a signal only means one more try.
     let _ = rustix::event::poll(&mut [], Some(&timeout));

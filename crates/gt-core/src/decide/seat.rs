@@ -38,23 +38,21 @@ pub fn goal(snapshot: &Snapshot, facts: &AgentFacts) -> Goal {
     if let Observed::Unknown(reason) = &facts.intent {
         return Goal::Unknown(format!("what is wished of it ({reason})"));
     }
-    let wish = followed(facts);
-    let why = |intent: &Intent| {
+    if let Some(intent) = followed(facts) {
         let Intent { actor, reason, .. } = intent;
-        format!("{} by {actor}: {reason}", intent.desire.as_str())
-    };
-    let rests_since = match wish.map(|intent| (intent.desire, intent)) {
-        Some((Desire::Up, intent)) => return Goal::Up(why(intent)),
-        Some((Desire::Down | Desire::Parked, intent)) => return Goal::Down(why(intent)),
-        Some((Desire::Resting, intent)) => Some(intent.at),
-        None => None,
-    };
+        let why = format!("{} by {actor}: {reason}", intent.desire.as_str());
+        match intent.desire.wants_run() {
+            Some(true) => return Goal::Up(why),
+            Some(false) => return Goal::Down(why),
+            None => {}
+        }
+    }
     if let Some(request) = successor_owed(snapshot, facts) {
         return Goal::Up(format!("{} asked for {}", request.actor, request.action));
     }
     match (facts.run, &facts.owed) {
         (Run::Always, _) => Goal::Up("its role always runs".to_owned()),
-        (Run::OnDemand, Observed::Known(owed)) if wakes(snapshot, *owed, rests_since) => {
+        (Run::OnDemand, Observed::Known(owed)) if wakes(snapshot, facts, *owed) => {
             Goal::Up(format!("it owes {owed}"))
         }
         (Run::OnDemand, Observed::Unknown(reason)) => {
@@ -73,12 +71,10 @@ fn followed(facts: &AgentFacts) -> Option<&Intent> {
 
 /// Whether what it owes starts it: all that is unread, or what came since it went to rest. What it
 /// left unread then would have it back at once.
-fn wakes(snapshot: &Snapshot, owed: Owed, rests_since: Option<Timestamp>) -> bool {
-    match (owed.newest, rests_since) {
-        (Some(newest), Some(since)) => snapshot.is_later(newest, since),
-        (None, Some(_)) => false,
-        (_, None) => owed.anything(),
-    }
+fn wakes(snapshot: &Snapshot, facts: &AgentFacts, owed: Owed) -> bool {
+    let rest = facts.wish().filter(|wish| wish.desire == Desire::Resting);
+    owed.newest
+        .is_some_and(|newest| rest.is_none_or(|rest| snapshot.is_later(newest, rest.at)))
 }
 
 /// The taken request that promises a fresh run: even an agent that only runs on demand comes back

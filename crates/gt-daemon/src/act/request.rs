@@ -4,6 +4,7 @@ use gt_core::event::{EventKind, NewEvent};
 use gt_core::incarnation::IncarnationId;
 use gt_core::plan::{RequestEnd, Step};
 use gt_host::clock;
+use gt_store::{Store, StoreError};
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -21,18 +22,9 @@ pub(super) fn take(daemon: &mut Daemon, step: &Step, id: Uuid, run: IncarnationI
         step.because.clone(),
     );
     daemon.log_event(now, &event);
-    spawn(
-        daemon,
-        &step.agent,
-        step.action.kind(),
-        move |hands| async move {
-            hands
-                .store
-                .write(move |store| store.take_request(id, run, now, &wish, &event))
-                .await?;
-            Ok(Outcome::RequestWritten)
-        },
-    );
+    write(daemon, step, move |store| {
+        store.take_request(id, run, now, &wish, &event)
+    });
 }
 
 pub(super) fn close(daemon: &mut Daemon, step: &Step, id: Uuid, end: RequestEnd, now: Timestamp) {
@@ -42,20 +34,22 @@ pub(super) fn close(daemon: &mut Daemon, step: &Step, id: Uuid, end: RequestEnd,
     let reply = (end != RequestEnd::Done)
         .then(|| daemon.refusal_mail(id, &reason, now))
         .flatten();
-    spawn(
-        daemon,
-        &step.agent,
-        step.action.kind(),
-        move |hands| async move {
-            hands
-                .store
-                .write(move |store| {
-                    store.close_request(id, now, end, &reason, &event, reply.as_ref())
-                })
-                .await?;
-            Ok(Outcome::RequestWritten)
-        },
-    );
+    write(daemon, step, move |store| {
+        store.close_request(id, now, end, &reason, &event, reply.as_ref())
+    });
+}
+
+/// Whether the request was still there to be written, the next reading of the store shows.
+fn write(
+    daemon: &Daemon,
+    step: &Step,
+    change: impl FnOnce(&mut Store) -> Result<bool, StoreError> + Send + 'static,
+) {
+    let kind = step.action.kind();
+    spawn(daemon, &step.agent, kind, |hands| async move {
+        hands.store.write(change).await?;
+        Ok(Outcome::RequestWritten)
+    });
 }
 
 /// Closes a request for an agent that the town does not have.

@@ -1,5 +1,6 @@
 //! Events of holders: connections, what they say, how they are lost.
 
+use std::fmt;
 use std::rc::Rc;
 
 use gt_core::AgentId;
@@ -43,12 +44,12 @@ impl Daemon {
             (Observed::Known(true), None) => self.spawn_link(agent, paths.holder_socket(agent)),
             (Observed::Known(false), Some(report)) => self.bury_reported(agent, &report),
             (Observed::Known(false), None) => seat.holder = Observed::Known(Holder::Gone),
-            (Observed::Unknown(reason), _) => self.look_again(agent, reason.to_string()),
+            (Observed::Unknown(reason), _) => self.look_again(agent, reason),
         }
     }
 
     /// What cannot be said of its holder now is looked at again, without waiting for the heartbeat.
-    fn look_again(&mut self, agent: &AgentId, reason: String) {
+    fn look_again(&mut self, agent: &AgentId, reason: impl fmt::Display) {
         if let Some(seat) = self.seats.get_mut(agent) {
             seat.holder = Observed::unknown(reason);
             self.hands.tell_again(Event::HolderReady(agent.clone()));
@@ -60,9 +61,7 @@ impl Daemon {
         let Some(seat) = self.seats.get_mut(agent) else {
             return;
         };
-        let known = seat.last_end;
-        seat.take_reported_end(report);
-        if let Some(end) = seat.last_end.filter(|end| Some(*end) != known) {
+        if let Some(end) = seat.take_reported_end(report) {
             self.store_end(end, None);
         }
         self.bury_holder(agent, report.incarnation);
@@ -107,14 +106,8 @@ impl Daemon {
         match linked {
             // Its report came as the connection's first event, and later ones with it.
             Ok(link) if !link.is_lost() => self.sit_down(agent, *link),
-            Ok(_) => {
-                seat.holder = Observed::unknown("its holder hung up at once");
-                self.hands.tell_again(Event::HolderReady(agent.clone()));
-            }
-            Err(error) => {
-                seat.holder = Err::<Holder, _>(error).into();
-                self.hands.tell_again(Event::HolderReady(agent.clone()));
-            }
+            Ok(_) => self.look_again(agent, "its holder hung up at once"),
+            Err(error) => self.look_again(agent, chain(&error)),
         }
     }
 
@@ -199,7 +192,7 @@ impl Daemon {
                 self.hands.tell_soon(Event::HolderReady(agent.clone()));
             }
             Observed::Known(false) => self.bury_holder(agent, incarnation),
-            Observed::Unknown(reason) => self.look_again(agent, reason.to_string()),
+            Observed::Unknown(reason) => self.look_again(agent, reason),
         }
         self.look_at_tmux();
     }
@@ -240,8 +233,7 @@ impl Daemon {
         };
         let how = seat.end_of(End::Lost);
         seat.stopping = None;
-        seat.note_end(incarnation, clock::now(), how);
-        let end = seat.last_end;
+        let end = seat.note_end(incarnation, clock::now(), how);
         self.note(EventKind::Exited, Some(agent), "its holder is gone");
         if let Some(end) = end {
             self.store_end(end, None);

@@ -109,8 +109,7 @@ impl Daemon {
             return;
         };
         seat.last_end = None;
-        seat.note_end(incarnation, at, not_started(errno));
-        let end = seat.last_end;
+        let end = seat.note_end(incarnation, at, not_started(errno));
         let text = format!("its program could not be executed (errno {errno})");
         self.note(EventKind::ActionFailed, Some(agent), text);
         if let Some(end) = end {

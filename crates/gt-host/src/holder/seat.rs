@@ -1,5 +1,6 @@
 //! Taking a seat: at most one holder per agent.
 
+use std::fs::TryLockError;
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixListener;
@@ -8,11 +9,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use gt_core::AgentId;
-use rustix::fs::{FlockOperation, flock};
-use rustix::io::Errno;
 
+use crate::environment;
+use crate::lock::lock_within;
 use crate::paths::TownPaths;
-use crate::{clock, environment};
 
 /// Why a seat could not be taken.
 #[derive(Debug, thiserror::Error)]
@@ -80,20 +80,12 @@ fn lock(path: &Path, agent: &AgentId) -> Result<fs_err::File, SeatError> {
         .write(true)
         .open(path)
         .map_err(failed)?;
-    let until = clock::monotonic() + LOOKED_AT;
-    loop {
-        match flock(file.file(), FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => return Ok(file),
-            Err(Errno::WOULDBLOCK) if clock::monotonic() < until => {
-                crate::lock::pause();
-            }
-            Err(Errno::WOULDBLOCK) => {
-                return Err(SeatError::Taken {
-                    agent: agent.clone(),
-                });
-            }
-            Err(error) => return Err(failed(error.into())),
-        }
+    match lock_within(file.file(), LOOKED_AT) {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(SeatError::Taken {
+            agent: agent.clone(),
+        }),
+        Err(TryLockError::Error(error)) => Err(failed(error)),
     }
 }
 

@@ -1,7 +1,7 @@
 //! What events change: the truth, never the daemon's mind.
 
 use gt_core::lifecycle::Request;
-use gt_core::snapshot::{End, RequestFacts};
+use gt_core::snapshot::{End, Owed, RequestFacts};
 use gt_core::{AgentId, Desire, Exit, Intent, RigName};
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
@@ -65,7 +65,7 @@ impl World {
             Event::KillHolder { seat, survives } => seats[seat % count].kill_holder(survives, now),
             Event::LeftoversEnd(seat) => seats[seat % count].left.clear(),
             Event::Mail(seat) => seats[seat % count].get_mail(now),
-            Event::MailRead(seat) => seats[seat % count].read_mail(),
+            Event::MailRead(seat) => seats[seat % count].owed = Owed::default(),
             Event::Attach(seat) => seats[seat % count].attach(Some(now)),
             Event::Detach(seat) => seats[seat % count].attach(None),
             Event::HolderAnswers(seat, answers) => seats[seat % count].holder_answers = answers,

@@ -110,10 +110,6 @@ impl Seat {
         self.owed.newest = self.owed.newest.max(Some(now));
     }
 
-    pub(super) fn read_mail(&mut self) {
-        self.owed = Owed::default();
-    }
-
     /// Activity of the present run.
     pub(super) fn seen_activity(&self) -> Option<Timestamp> {
         let (incarnation, at) = self.activity?;

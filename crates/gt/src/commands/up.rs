@@ -135,11 +135,10 @@ fn allow(context: &Context) -> CliResult {
 fn always(context: &Context) -> CliResult<Vec<AgentId>> {
     let intents = context.store()?.intents().doing("read what is wanted")?;
     let roster = context.roster()?;
-    let desire = |agent: &AgentId| intents.get(agent).map(|intent| intent.desire);
-    let wanted = |seat: &&SeatSpec| match desire(&seat.agent) {
-        Some(Desire::Up) => true,
-        Some(Desire::Down | Desire::Parked) => false,
-        Some(Desire::Resting) | None => seat.run == Run::Always,
+    let wanted = |seat: &&SeatSpec| {
+        let wish = intents.get(&seat.agent);
+        wish.and_then(|wish| wish.desire.wants_run())
+            .unwrap_or(seat.run == Run::Always)
     };
     Ok(roster
         .seats
