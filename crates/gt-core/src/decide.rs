@@ -18,7 +18,7 @@ use crate::lifecycle::Request;
 use crate::observed::Observed;
 use crate::plan::{Action, Plan, Step, Waiting};
 use crate::policy::Policy;
-use crate::snapshot::{AgentFacts, RequestFacts, Snapshot};
+use crate::snapshot::{AgentFacts, Begun, RequestFacts, Snapshot};
 use crate::time::{after, age};
 
 pub use poke::poke_text;
@@ -161,7 +161,11 @@ fn step(agent: &AgentId, action: Action, because: impl Into<String>) -> Step {
 fn decide_agent(seen: &Seen<'_>) -> Verdict {
     if let Some(in_flight) = &seen.facts.in_flight {
         return Verdict::Wait {
-            on: format!("`{}` to end", in_flight.what),
+            on: format!(
+                "`{}` to end{}",
+                in_flight.what,
+                tried(seen.facts, in_flight.what)
+            ),
             at_gate: false,
             since: Some(in_flight.since),
             until: None,
@@ -221,13 +225,27 @@ fn spaced(seen: &Seen<'_>, verdict: Verdict) -> Verdict {
     }
     Verdict::Wait {
         on: format!(
-            "the next try of `{}`; the last {} failed",
-            step.action.kind(),
-            failure.times
+            "the next try of `{0}`{1}",
+            failure.what,
+            tried(seen.facts, Begun::Action(failure.what))
         ),
         at_gate: false,
         since: Some(failure.at),
         until: Some(after(seen.now(), pause.saturating_sub(waited))),
+    }
+}
+
+/// What a wait for this action says of its tries that failed.
+fn tried(facts: &AgentFacts, what: Begun) -> String {
+    match &facts.failure {
+        Some(failure) if Begun::Action(failure.what) == what => {
+            let often = match failure.times {
+                1 => "once".to_owned(),
+                times => format!("{times} times in a row"),
+            };
+            format!("; it failed {often}: {}", failure.why)
+        }
+        _ => String::new(),
     }
 }
 

@@ -36,6 +36,16 @@ pub struct ProcessId {
     pub start: u64,
 }
 
+/// Processes as a message names them: `pid 17` or `pids 17, 18`.
+pub fn pids(processes: &[ProcessId]) -> String {
+    let pids: Vec<String> = processes
+        .iter()
+        .map(|process| process.pid.to_string())
+        .collect();
+    let noun = if pids.len() == 1 { "pid" } else { "pids" };
+    format!("{noun} {}", pids.join(", "))
+}
+
 /// How a process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

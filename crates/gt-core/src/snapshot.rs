@@ -263,6 +263,8 @@ pub struct Failure {
     pub at: Timestamp,
     /// How often in a row.
     pub times: u32,
+    /// Why, the last time.
+    pub why: String,
 }
 
 /// A lifecycle request and how far it has got.

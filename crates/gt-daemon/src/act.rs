@@ -9,7 +9,6 @@ mod start;
 mod stop;
 
 use std::rc::Rc;
-use std::time::Duration;
 
 use gt_core::AgentId;
 use gt_core::incarnation::{IncarnationId, ProcessId};
@@ -24,9 +23,6 @@ pub(crate) use self::stop::stop_run;
 use crate::daemon::{Daemon, Hands};
 use crate::event::Event;
 use crate::poke::{self, Poked};
-
-/// How long a holder may take beyond the grace it was given, to kill, wait and look again.
-const BEYOND_GRACE: Duration = Duration::from_secs(10);
 
 /// What came of a step.
 #[derive(Debug)]

@@ -172,6 +172,7 @@ mod tests {
             exited_at: None,
             usage: None,
             keep: Vec::new(),
+            survivors: Vec::new(),
             previous: None,
             problem: None,
         }

@@ -171,17 +171,21 @@ pub fn marked(incarnation: IncarnationId) -> io::Result<Vec<ProcessId>> {
     let value = incarnation.to_string();
     let mut marked = Vec::new();
     for process in table()? {
-        if carries(process.id.pid, &value) {
+        if carries(process.id.pid, &value).unwrap_or(false) {
             marked.push(process.id);
         }
     }
     Ok(marked)
 }
 
-/// Whether a process of this user is known to carry the mark of the incarnation written `value`.
-pub(crate) fn carries(pid: u32, value: &str) -> bool {
+/// Whether a process carries the mark of the incarnation written `value`; one of another user
+/// does not.
+///
+/// # Errors
+/// As [`initial_environment_has`].
+pub(crate) fn carries(pid: u32, value: &str) -> io::Result<bool> {
     let mark = crate::environment::GT_INCARNATION;
-    system::is_own(pid) && initial_environment_has(pid, mark, value).unwrap_or(false)
+    Ok(system::is_own(pid) && initial_environment_has(pid, mark, value)?)
 }
 
 /// Sends a signal to this very process. False: it is gone, and nothing was signalled.

@@ -309,7 +309,7 @@ fn what_a_killed_holder_leaves_can_be_ended_without_one() {
     let detached = seat.mailed_process();
     seat.signal_holder(Signal::KILL);
     seat.holder_status();
-    let survivors = kill_set::end(Seat::scope(run), Duration::from_millis(50)).unwrap();
+    let survivors = kill_set::end(kill_set::Scope::marked(run), Duration::from_millis(50)).unwrap();
     assert_eq!(survivors, []);
     assert_eq!([agent, detached].map(is_alive), [false, false]);
 }

@@ -11,4 +11,6 @@
 pub mod scripted_agent;
 pub mod scripted_llm;
 pub mod town;
+#[cfg(target_os = "linux")]
+pub mod undying;
 pub mod world;

@@ -2,17 +2,19 @@
 
 use std::ffi::{OsStr, OsString};
 use std::rc::Rc;
+use std::time::Duration;
 
 use gt_core::AgentId;
 use gt_core::plan::Step;
 use gt_core::snapshot::Pane;
+use gt_host::holder::kill_set::BEYOND_GRACE;
 use gt_host::holder::protocol::{Answer, Request};
 use gt_host::roster::SeatSpec;
 use gt_host::tmux::{NewSession, config, request};
 
-use super::{BEYOND_GRACE, Failure, Outcome, spawn};
+use super::{Failure, Outcome, spawn};
 use crate::daemon::{Daemon, Hands};
-use crate::link::Link;
+use crate::link::{Link, LinkError};
 use crate::terminal::{Owner, session_id};
 
 pub(super) fn create(daemon: &Daemon, step: &Step) {
@@ -25,8 +27,9 @@ pub(super) fn create(daemon: &Daemon, step: &Step) {
 pub(super) fn remove(daemon: &Daemon, step: &Step, pane: Pane) {
     let seat = &daemon.seats[&step.agent];
     let (link, owner) = (seat.link.clone(), seat.owner());
-    spawn(daemon, &step.agent, step.action.kind(), |hands| {
-        remove_session(hands, link, pane, owner)
+    let grace = daemon.policy.restart.stop_grace;
+    spawn(daemon, &step.agent, step.action.kind(), move |hands| {
+        remove_session(hands, link, pane, owner, grace)
     });
 }
 
@@ -75,12 +78,15 @@ async fn remove_session(
     link: Option<Link>,
     pane: Pane,
     owner: Owner,
+    grace: Duration,
 ) -> Result<Outcome, Failure> {
     let is_its_own = hands.terminal.is_of(&pane, &owner).await;
     if let Some(link) = link {
-        // A holder that is gone already needs no telling.
-        if let Ok(Answer::Refused { refusal }) = link.ask(Request::Quit, BEYOND_GRACE).await {
-            return Err(refusal.into());
+        match link.ask(Request::Quit, grace + BEYOND_GRACE).await {
+            Ok(Answer::Refused { refusal }) => return Err(refusal.into()),
+            // A holder that is gone already needs no telling.
+            Ok(_) | Err(LinkError::Lost) => {}
+            Err(error) => return Err(error.into()),
         }
     }
     if !is_its_own? {

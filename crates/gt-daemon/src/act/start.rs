@@ -11,13 +11,14 @@ use gt_core::plan::Step;
 use gt_core::snapshot::End;
 use gt_core::time::milliseconds;
 use gt_host::clock;
+use gt_host::holder::kill_set::BEYOND_GRACE;
 use gt_host::holder::protocol::{Answer, Refusal, Request, Start};
 use gt_host::roster::SeatSpec;
 use gt_store::Store;
 use jiff::Timestamp;
 
 use super::post_mortem::{keep_screen, last_screen};
-use super::{BEYOND_GRACE, Failure, Outcome, spawn};
+use super::{Failure, Outcome, spawn};
 use crate::daemon::{Daemon, Hands};
 use crate::link::Link;
 

@@ -9,10 +9,10 @@ use gt_core::incarnation::IncarnationId;
 use gt_core::plan::{ActionKind, Step, StopPurpose};
 use gt_core::snapshot::{Begun, InFlight};
 use gt_host::clock;
-use gt_host::holder::kill_set;
+use gt_host::holder::kill_set::{self, BEYOND_GRACE, Scope};
 use gt_host::holder::protocol::Answer;
 
-use super::{BEYOND_GRACE, Failure, Outcome, spawn};
+use super::{Failure, Outcome, spawn};
 use crate::daemon::{Daemon, Hands};
 use crate::link::Link;
 use crate::poke::{self, Poked};
@@ -21,24 +21,14 @@ use crate::poke::{self, Poked};
 pub(super) fn sweep(daemon: &mut Daemon, step: &Step, incarnation: IncarnationId) {
     daemon.note(EventKind::Stopped, Some(&step.agent), step.because.clone());
     let grace = daemon.policy.restart.stop_grace;
-    let keep = daemon.seats[&step.agent].spec.preset.keep.clone();
+    let scope = daemon.scope_of_lost_run(&step.agent, incarnation);
     spawn(daemon, &step.agent, step.action.kind(), move |_| {
-        end_leftovers(incarnation, keep, grace)
+        end_leftovers(scope, grace)
     });
 }
 
-async fn end_leftovers(
-    incarnation: IncarnationId,
-    keep: Vec<String>,
-    grace: Duration,
-) -> Result<Outcome, Failure> {
-    let scope = kill_set::Scope {
-        incarnation,
-        session: None,
-        agent: None,
-        since: 0,
-        keep,
-    };
+async fn end_leftovers(scope: Scope, grace: Duration) -> Result<Outcome, Failure> {
+    let incarnation = scope.incarnation;
     let survivors = tokio::task::spawn_blocking(move || kill_set::end(scope, grace)).await??;
     Ok(Outcome::Swept(incarnation, survivors))
 }

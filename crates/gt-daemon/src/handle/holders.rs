@@ -10,6 +10,7 @@ use gt_core::observed::{Observed, chain};
 use gt_core::plan::ActionKind;
 use gt_core::snapshot::{End, Holder};
 use gt_core::time::{elapsed, milliseconds};
+use gt_host::holder::kill_set::{self, Scope};
 use gt_host::holder::protocol::{Answer, Report};
 use gt_host::{clock, holder, process};
 
@@ -242,15 +243,33 @@ impl Daemon {
 
     /// Looks for processes of a lost run away from the loop: it reads the whole process table.
     pub(super) fn look_for_lost_run(&self, agent: &AgentId, incarnation: IncarnationId) {
+        let scope = self.scope_of_lost_run(agent, incarnation);
         let hands = Rc::clone(&self.hands);
         let agent = agent.clone();
         tokio::task::spawn_local(async move {
-            let left = tokio::task::spawn_blocking(move || process::marked(incarnation)).await;
+            let left = tokio::task::spawn_blocking(move || kill_set::look(&scope)).await;
             let left = left.unwrap_or_else(|error| Err(std::io::Error::other(error)));
             hands
                 .tell(Event::LostRun(agent, incarnation, left.into()))
                 .await;
         });
+    }
+
+    /// What belongs to a run whose holder is gone: as the holder's file tells, or else whatever
+    /// carries its mark.
+    pub(crate) fn scope_of_lost_run(&self, agent: &AgentId, incarnation: IncarnationId) -> Scope {
+        let report = holder::read_state_file(self.hands.town.paths(), agent);
+        let told = report
+            .ok()
+            .flatten()
+            .filter(|report| report.boot_id == self.hands.boot_id);
+        let scope = told.and_then(|report| Scope::of_last_run(&report));
+        scope
+            .filter(|scope| scope.incarnation == incarnation)
+            .unwrap_or_else(|| Scope {
+                keep: self.seats[agent].spec.preset.keep.clone(),
+                ..Scope::marked(incarnation)
+            })
     }
 
     pub(super) fn take_lost_run(

@@ -2,7 +2,7 @@
 
 use gt_core::AgentId;
 use gt_core::event::{EventKind, NewEvent};
-use gt_core::incarnation::{IncarnationId, ProcessId};
+use gt_core::incarnation::{IncarnationId, ProcessId, pids};
 use gt_core::memory::PokeResult;
 use gt_core::observed::Observed;
 use gt_core::plan::{ActionKind, StopPurpose};
@@ -191,7 +191,7 @@ impl Daemon {
         self.take_failure(
             agent,
             ActionKind::Sweep,
-            &format!("{} are still there", pids(survivors)),
+            &format!("{} could not be ended", pids(survivors)),
         );
     }
 
@@ -199,7 +199,7 @@ impl Daemon {
         if survivors.is_empty() {
             return;
         }
-        let text = format!("{} are still there after KILL", pids(survivors));
+        let text = format!("{} could not be ended", pids(survivors));
         self.take_failure(agent, ActionKind::Stop, &text);
     }
 
@@ -217,6 +217,7 @@ impl Daemon {
                 what,
                 at: now,
                 times: last.map_or(0, |last| last.times) + 1,
+                why: why.to_owned(),
             });
         }
     }
@@ -255,12 +256,4 @@ impl Daemon {
             }
         }
     }
-}
-
-fn pids(processes: &[ProcessId]) -> String {
-    let pids: Vec<String> = processes
-        .iter()
-        .map(|process| process.pid.to_string())
-        .collect();
-    format!("pids {}", pids.join(", "))
 }

@@ -70,13 +70,11 @@ fn own_session() -> Option<u32> {
 
 fn first_report(paths: &TownPaths, agent: AgentId, seat: &Seat) -> io::Result<Report> {
     let boot_id = process::boot_id()?;
-    let (previous, problem) = match state::read_state_file(paths, &agent) {
-        Ok(before) => (
-            before.and_then(|before| previous_run(before, &boot_id)),
-            None,
-        ),
+    let (before, problem) = match state::read_state_file(paths, &agent) {
+        Ok(before) => (before.filter(|before| before.boot_id == boot_id), None),
         Err(error) => (None, Some(gt_core::observed::chain(&error))),
     };
+    let survivors = before.as_ref().map(|before| before.survivors.clone());
     Ok(Report {
         version: VERSION,
         gt: env!("CARGO_PKG_VERSION").to_owned(),
@@ -93,16 +91,14 @@ fn first_report(paths: &TownPaths, agent: AgentId, seat: &Seat) -> io::Result<Re
         exited_at: None,
         usage: None,
         keep: Vec::new(),
-        previous,
+        survivors: survivors.unwrap_or_default(),
+        previous: before.and_then(previous_run),
         problem,
     })
 }
 
-/// The run that an earlier holder of the seat had, unless the machine was restarted since.
-fn previous_run(before: Report, boot_id: &str) -> Option<Previous> {
-    if before.boot_id != boot_id {
-        return None;
-    }
+/// The run that an earlier holder of the seat had.
+fn previous_run(before: Report) -> Option<Previous> {
     match before.incarnation {
         Some(incarnation) => Some(Previous {
             incarnation,
@@ -139,7 +135,10 @@ struct Ending {
 enum Then {
     Stay,
     Start(Asker, Box<Start>),
-    Leave(End),
+    /// By request, and only if nothing is left of the run: who asked waits for that.
+    Quit(Vec<Asker>),
+    /// Whatever is left: the pane is gone.
+    Leave,
 }
 
 /// How the holder ends.
@@ -194,9 +193,9 @@ impl Holder {
         match signal {
             libc::SIGHUP => {
                 self.forward(Signal::HUP);
-                self.close(End::Remembered);
+                self.close();
             }
-            libc::SIGTERM if !self.runs => self.close(End::Remembered),
+            libc::SIGTERM if !self.runs => self.close(),
             libc::SIGTERM => self.forward(Signal::TERM),
             libc::SIGINT => self.forward(Signal::INT),
             libc::SIGCONT => self.forward(Signal::CONT),
@@ -274,7 +273,7 @@ impl Holder {
         }
         self.changed();
         if pane_is_gone {
-            self.close(End::Remembered);
+            self.close();
         }
     }
 
@@ -373,7 +372,7 @@ impl Holder {
             (Some(ending), _) => match ending.then {
                 Then::Stay => None,
                 Then::Start(..) => Some(Refusal::StartPending),
-                Then::Leave(_) => Some(Refusal::Ending),
+                Then::Quit(_) | Then::Leave => Some(Refusal::Ending),
             },
             (None, _) => None,
         }
@@ -408,7 +407,7 @@ impl Holder {
                 self.tell_gone(incarnation, Vec::new(), None);
                 true
             }
-            Then::Stay | Then::Start(..) | Then::Leave(_) => false,
+            Then::Stay | Then::Start(..) | Then::Quit(_) | Then::Leave => false,
         }
     }
 
@@ -428,22 +427,41 @@ impl Holder {
         if let (true, Some(incarnation)) = (self.runs, self.report.incarnation) {
             return self.refuse(asker, Refusal::Running { incarnation });
         }
-        self.answer(asker, &Answer::Quitting);
-        self.close(End::Forgotten);
+        let Some(ending) = &mut self.ending else {
+            return self.end_run(self.grace, Then::Quit(vec![asker]));
+        };
+        match &mut ending.then {
+            Then::Quit(askers) => askers.push(asker),
+            Then::Leave => self.answer(asker, &Answer::Quitting),
+            Then::Stay | Then::Start(..) => self.go_on_to(Then::Quit(vec![asker])),
+        }
     }
 
     /// Ends the run that there is, and then the holder.
-    fn close(&mut self, end: End) {
-        if end == End::Remembered {
-            self.connections.tell(&Answer::Quitting, None);
+    fn close(&mut self) {
+        self.connections.tell(&Answer::Quitting, None);
+        match self.ending {
+            Some(_) => self.go_on_to(Then::Leave),
+            None => self.end_run(self.grace, Then::Leave),
         }
+    }
+
+    /// Has something else follow the end that is under way, which is hastened.
+    fn go_on_to(&mut self, then: Then) {
         let Some(ending) = &mut self.ending else {
-            return self.end_run(self.grace, Then::Leave(end));
+            return;
         };
-        let now = clock::monotonic();
-        ending.sweep.hasten(self.grace, now);
-        if let Then::Start(asker, _) = std::mem::replace(&mut ending.then, Then::Leave(end)) {
-            self.refuse(asker, Refusal::Ending);
+        ending.sweep.hasten(self.grace, clock::monotonic());
+        match std::mem::replace(&mut ending.then, then) {
+            Then::Start(asker, _) => self.refuse(asker, Refusal::Ending),
+            Then::Quit(askers) => self.answer_all(&askers, &Answer::Quitting),
+            Then::Stay | Then::Leave => {}
+        }
+    }
+
+    fn answer_all(&mut self, askers: &[Asker], answer: &Answer) {
+        for asker in askers {
+            self.answer(*asker, answer);
         }
     }
 
@@ -467,23 +485,12 @@ impl Holder {
         cfg!(target_os = "linux") && is_own && !self.runs && !signals::has_children()
     }
 
-    /// What is to be ended: the current or last run, or that of an earlier holder.
+    /// What is to be ended.
     fn scope(&self) -> Option<Scope> {
-        let report = &self.report;
-        let previous = report.previous.as_ref();
-        let (incarnation, since, keep) = match report.incarnation {
-            Some(incarnation) => {
-                let since = report.process.map_or(0, |process| process.start);
-                (incarnation, since, &report.keep)
-            }
-            None => previous.map(|run| (run.incarnation, run.since, &run.keep))?,
-        };
+        let scope = Scope::of_last_run(&self.report)?;
         Some(Scope {
-            incarnation,
             session: self.session,
-            agent: report.process,
-            since,
-            keep: keep.clone(),
+            ..scope
         })
     }
 
@@ -506,6 +513,9 @@ impl Holder {
         self.reap();
         if let Some(ending) = self.ending.take() {
             self.set_phase();
+            if let Ok(survivors) = &outcome {
+                self.report.survivors.clone_from(survivors);
+            }
             let (survivors, unknown) = match &outcome {
                 Ok(survivors) => (survivors.clone(), None),
                 Err(error) => (Vec::new(), Some(error.to_string())),
@@ -530,22 +540,20 @@ impl Holder {
     }
 
     fn follow(&mut self, then: Then, outcome: io::Result<Vec<ProcessId>>) {
-        match then {
-            Then::Stay => self.changed(),
-            Then::Leave(end) => self.end = Some(end),
-            Then::Start(asker, order) => match outcome {
-                Ok(survivors) if survivors.is_empty() => self.start(asker, &order),
-                Ok(survivors) => self.give_up_start(asker, Refusal::Leftovers { survivors }),
-                Err(error) => {
-                    let message = error.to_string();
-                    self.give_up_start(asker, Refusal::Unobservable { message });
-                }
-            },
+        match (then, none_left(outcome)) {
+            (Then::Start(asker, order), Ok(())) => return self.start(asker, &order),
+            (Then::Start(asker, _), Err(refusal)) => self.refuse(asker, refusal),
+            (Then::Quit(askers), Ok(())) => {
+                self.answer_all(&askers, &Answer::Quitting);
+                self.end = Some(End::Forgotten);
+                return;
+            }
+            (Then::Quit(askers), Err(refusal)) => {
+                self.answer_all(&askers, &Answer::Refused { refusal });
+            }
+            (Then::Leave, _) => self.end = Some(End::Remembered),
+            (Then::Stay, _) => {}
         }
-    }
-
-    fn give_up_start(&mut self, asker: Asker, refusal: Refusal) {
-        self.refuse(asker, refusal);
         self.changed();
     }
 
@@ -603,6 +611,17 @@ impl Holder {
             let _ = fs_err::remove_file(self.paths.holder_state(&self.report.agent));
         }
         let _ = wake::send(&self.paths, &Wake::Holder(self.report.agent.clone()));
+    }
+}
+
+/// Whether nothing is left of a run that was ended.
+fn none_left(outcome: io::Result<Vec<ProcessId>>) -> Result<(), Refusal> {
+    match outcome {
+        Ok(survivors) if survivors.is_empty() => Ok(()),
+        Ok(survivors) => Err(Refusal::Leftovers { survivors }),
+        Err(error) => Err(Refusal::Unobservable {
+            message: error.to_string(),
+        }),
     }
 }
 

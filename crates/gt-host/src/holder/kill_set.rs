@@ -11,12 +11,17 @@ use gt_core::{IncarnationId, ProcessId};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
+use super::protocol::Report;
 use crate::clock;
 use crate::process::{self, Facts, PidFd, Signal};
 
 /// How long a process has to go after KILL. Only one that hangs in the kernel, on a dead network
 /// file system for instance, takes longer; it is then named as a survivor.
 const KILL_WAIT: Duration = Duration::from_secs(3);
+
+/// How long the end of a run may take beyond its time of grace: to kill, to wait, and to look again
+/// on a loaded machine.
+pub const BEYOND_GRACE: Duration = Duration::from_secs(10);
 
 /// So many processes are watched at once, whatever the limit of open files; the others are looked
 /// at again when these are gone.
@@ -37,6 +42,43 @@ pub struct Scope {
     pub since: u64,
     /// File names of programs that are spared: build daemons that several runs share.
     pub keep: Vec<String>,
+    /// Processes that are known to belong to the run whatever they carry: what survived its end.
+    pub known: Vec<ProcessId>,
+}
+
+impl Scope {
+    /// Nothing but what carries the mark of this run.
+    pub fn marked(incarnation: IncarnationId) -> Self {
+        Self {
+            incarnation,
+            session: None,
+            agent: None,
+            since: 0,
+            keep: Vec::new(),
+            known: Vec::new(),
+        }
+    }
+
+    /// What a holder is to end: its current or last run, or that of an earlier holder. None: the
+    /// seat had no run in this boot.
+    pub fn of_last_run(report: &Report) -> Option<Self> {
+        let (incarnation, since, keep) = match (report.incarnation, &report.previous) {
+            (Some(incarnation), _) => {
+                let since = report.process.map_or(0, |process| process.start);
+                (incarnation, since, &report.keep)
+            }
+            (None, Some(run)) => (run.incarnation, run.since, &run.keep),
+            (None, None) => return None,
+        };
+        Some(Self {
+            incarnation,
+            session: None,
+            agent: report.process,
+            since,
+            keep: keep.clone(),
+            known: report.survivors.clone(),
+        })
+    }
 }
 
 /// One process, as far as a kill set asks.
@@ -46,7 +88,7 @@ pub struct Candidate {
     pub process: ProcessId,
     /// Its session.
     pub session: u32,
-    /// It is known to have been started with the run's mark.
+    /// It was started with the run's mark.
     pub marked: bool,
     /// The file name of its program; none when not known, which spares nothing.
     pub program: Option<String>,
@@ -65,7 +107,8 @@ pub fn select(candidates: &[Candidate], scope: &Scope, asking: u32) -> Vec<Proce
 fn belongs(candidate: &Candidate, scope: &Scope) -> bool {
     let in_session = scope.session == Some(candidate.session);
     let is_holder = scope.session == Some(candidate.process.pid);
-    (candidate.marked || in_session) && !is_holder
+    let is_known = scope.known.contains(&candidate.process);
+    (candidate.marked || in_session || is_known) && !is_holder
 }
 
 fn is_spared(candidate: &Candidate, scope: &Scope) -> bool {
@@ -79,15 +122,20 @@ fn is_spared(candidate: &Candidate, scope: &Scope) -> bool {
 /// # Errors
 /// When the process table cannot be read: then it is unknown what is left.
 pub fn look(scope: &Scope) -> io::Result<Vec<ProcessId>> {
-    Ok(among(process::table()?, scope))
+    let has_mark = |pid, mark: &str| process::carries(pid, mark).unwrap_or(false);
+    Ok(among(process::table()?, scope, has_mark))
 }
 
 /// [`look`] for a holder, which finds most of its run below itself. That a run has no process is
 /// only ever told by the whole table, whose length is that of the machine and not of the run.
+///
+/// What this user runs below the holder and hides its environment, as key agents do, belongs to
+/// the run: nothing else comes there.
 fn look_near(scope: &Scope) -> io::Result<Vec<ProcessId>> {
     let own = std::process::id();
     if scope.session == Some(own) {
-        let near = among(process::descendants_at_hand(own), scope);
+        let may_have_mark = |pid, mark: &str| process::carries(pid, mark).unwrap_or(true);
+        let near = among(process::descendants_at_hand(own), scope, may_have_mark);
         if !near.is_empty() {
             return Ok(near);
         }
@@ -95,19 +143,26 @@ fn look_near(scope: &Scope) -> io::Result<Vec<ProcessId>> {
     look(scope)
 }
 
-fn among(processes: Vec<Facts>, scope: &Scope) -> Vec<ProcessId> {
+fn among(
+    processes: Vec<Facts>,
+    scope: &Scope,
+    has_mark: impl Fn(u32, &str) -> bool,
+) -> Vec<ProcessId> {
     let mark = scope.incarnation.to_string();
     let candidates: Vec<Candidate> = processes
         .iter()
-        .filter_map(|facts| candidate(facts, scope, &mark))
+        .filter_map(|facts| {
+            let marked = facts.id.start >= scope.since && has_mark(facts.id.pid, &mark);
+            candidate(facts, scope, marked)
+        })
         .collect();
     select(&candidates, scope, std::process::id())
 }
 
 /// None for a process that is in no kill set of this scope.
-fn candidate(facts: &Facts, scope: &Scope, mark: &str) -> Option<Candidate> {
-    let marked = facts.id.start >= scope.since && process::carries(facts.id.pid, mark);
-    let considered = marked || scope.session == Some(facts.session);
+fn candidate(facts: &Facts, scope: &Scope, marked: bool) -> Option<Candidate> {
+    let in_session = scope.session == Some(facts.session);
+    let considered = marked || in_session || scope.known.contains(&facts.id);
     considered.then(|| Candidate {
         process: facts.id,
         session: facts.session,
@@ -275,11 +330,10 @@ mod tests {
 
     fn scope(keep: &[&str]) -> Scope {
         Scope {
-            incarnation: IncarnationId(uuid::Uuid::nil()),
             session: Some(HOLDER),
             agent: Some(id(101)),
-            since: 0,
             keep: keep.iter().map(|&name| name.to_owned()).collect(),
+            ..Scope::marked(IncarnationId(uuid::Uuid::nil()))
         }
     }
 
@@ -333,6 +387,19 @@ mod tests {
             &["java"],
             &[101, 103, 104],
         );
+    }
+
+    /// Covers D23: what survived one end is not forgotten by the next, though it may have nothing
+    /// that tells whose it is.
+    #[test]
+    fn a_known_survivor_is_chosen_whatever_it_carries() {
+        let mut scope = scope(&[]);
+        scope.known = vec![id(102)];
+        let stranger = ProcessId { pid: 102, start: 8 };
+        let mut candidates = [process(102, 102, false, ""), process(103, 103, false, "")];
+        assert_eq!(select(&candidates, &scope, HOLDER), [id(102)]);
+        candidates[0].process = stranger;
+        assert_eq!(select(&candidates, &scope, HOLDER), []);
     }
 
     #[test]

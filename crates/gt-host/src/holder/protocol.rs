@@ -5,6 +5,7 @@
 //! must be able to speak to them. What answers a request carries the request's `id`; what a holder
 //! says by itself carries none and goes to every client.
 
+use gt_core::incarnation::pids;
 use gt_core::{AgentId, Exit, IncarnationId, ProcessId};
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
@@ -54,7 +55,8 @@ pub enum Request {
         /// Which signal.
         signal: SignalName,
     },
-    /// Ends the holder when nothing runs. Answered by [`Answer::Quitting`].
+    /// Ends the holder when nothing runs, after what is left of its last run. Answered by
+    /// [`Answer::Quitting`] once nothing is left, or [`Answer::Refused`].
     Quit,
     /// A request of a later version.
     #[serde(other)]
@@ -203,10 +205,7 @@ pub enum Refusal {
     #[error("GT_INCARNATION is not the new incarnation in the given environment")]
     Unmarked,
     /// Processes of the previous run are still there.
-    #[error(
-        "{} of the previous incarnation could not be ended",
-        processes(survivors)
-    )]
+    #[error("{} of the previous incarnation could not be ended", pids(survivors))]
     Leftovers {
         /// Which.
         survivors: Vec<ProcessId>,
@@ -262,14 +261,6 @@ impl std::fmt::Display for NotStarted {
     }
 }
 
-fn processes(survivors: &[ProcessId]) -> String {
-    let pids: Vec<String> = survivors
-        .iter()
-        .map(|process| process.pid.to_string())
-        .collect();
-    format!("pid {}", pids.join(", "))
-}
-
 /// What an agent and the children that it waited for used.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Usage {
@@ -322,6 +313,9 @@ pub struct Report {
     /// File names of programs that outlive that run.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub keep: Vec<String>,
+    /// What could not be ended when a run of this seat was ended last, under whichever holder.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub survivors: Vec<ProcessId>,
     /// A run under an earlier holder of this seat, whose processes are ended before the next
     /// start.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -259,16 +259,6 @@ impl Seat {
     pub(crate) fn holder_status(&mut self) -> ExitStatus {
         self.holder.take().unwrap().wait().unwrap()
     }
-
-    pub(crate) fn scope(incarnation: IncarnationId) -> Scope {
-        Scope {
-            incarnation,
-            session: None,
-            agent: None,
-            since: 0,
-            keep: Vec::new(),
-        }
-    }
 }
 
 impl Drop for Seat {
@@ -287,7 +277,7 @@ impl Drop for Seat {
             holder.wait().unwrap();
         }
         for run in &self.runs {
-            kill_set::end(Self::scope(*run), Duration::ZERO).unwrap();
+            kill_set::end(Scope::marked(*run), Duration::ZERO).unwrap();
         }
     }
 }

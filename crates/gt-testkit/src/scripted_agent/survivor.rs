@@ -68,6 +68,9 @@ fn linger(kind: &str, journal: &Journal, get_away: impl FnOnce() -> rustix::io::
     if get_away().is_err() || signals::become_unhearing().is_err() {
         std::process::exit(1);
     }
+    // So that a test can have one that does not even take KILL.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::set_ptracer(rustix::process::PTracer::Any);
     journal.record(&Happening::Left(kind));
     // Its end before the time (a signal that is not ignored but does not kill) is as good.
     let _ = poll(&mut [], Some(&LIFETIME));

@@ -79,6 +79,7 @@ impl Daemon {
             what,
             at,
             times: times + 1,
+            why: "the world refused".to_owned(),
         });
     }
 

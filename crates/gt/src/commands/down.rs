@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use gt_api::request::{Reach, Request};
 use gt_core::event::{EventKind, NewEvent};
+use gt_core::incarnation::pids;
 use gt_core::observed::{Observed, chain};
 use gt_core::{AgentId, ProcessId};
 use gt_host::holder::client::Client as HolderClient;
-use gt_host::holder::kill_set;
+use gt_host::holder::kill_set::{self, Scope};
 use gt_host::holder::protocol::{self, Report};
 use gt_host::tmux::{Forked, Server, TmuxError, request};
 use gt_host::{atomic, clock, holder, process};
@@ -167,13 +168,18 @@ fn grace(arguments: &Down) -> Duration {
 
 /// Has the holder stop its run and end.
 fn ask_holder(report: &Report, arguments: &Down) -> Result<(), String> {
-    let patience = Duration::from_secs(arguments.wait);
+    let grace = grace(arguments);
     let mut client =
         HolderClient::connect(report.socket.as_ref(), in_time()).map_err(|error| chain(&error))?;
     let report = client.hello(in_time()).map_err(|error| chain(&error))?;
-    if let (Some(incarnation), None) = (report.incarnation, report.exit) {
+    // A run that has ended may have left something behind.
+    if let Some(scope) = Scope::of_last_run(&report) {
         let survivors = client
-            .stop_and_wait_gone(incarnation, grace(arguments), clock::monotonic() + patience)
+            .stop_and_wait_gone(
+                scope.incarnation,
+                grace,
+                clock::monotonic() + grace + kill_set::BEYOND_GRACE,
+            )
             .map_err(|error| chain(&error))?;
         none_survived(&survivors)?;
     }
@@ -185,15 +191,8 @@ fn ask_holder(report: &Report, arguments: &Down) -> Result<(), String> {
 /// Ends what a dead holder left behind of its run.
 fn sweep(report: &Report, grace: Duration) -> Result<(), String> {
     let of_this_boot = process::boot_id().is_ok_and(|boot| boot == report.boot_id);
-    let Some(incarnation) = report.incarnation.filter(|_| of_this_boot) else {
+    let Some(scope) = Scope::of_last_run(report).filter(|_| of_this_boot) else {
         return Ok(());
-    };
-    let scope = kill_set::Scope {
-        incarnation,
-        session: None,
-        agent: report.process,
-        since: report.process.map_or(0, |process| process.start),
-        keep: report.keep.clone(),
     };
     let survivors = kill_set::end(scope, grace)
         .map_err(|error| format!("what is left of it is unknown: {error}"))?;
@@ -204,8 +203,7 @@ fn none_survived(survivors: &[ProcessId]) -> Result<(), String> {
     if survivors.is_empty() {
         return Ok(());
     }
-    let pids: Vec<String> = survivors.iter().map(|one| one.pid.to_string()).collect();
-    Err(format!("these processes survived: {}", pids.join(", ")))
+    Err(format!("{} could not be ended", pids(survivors)))
 }
 
 /// Nothing waits for a tmux that does not answer: the daemon would, since it cannot remove what it

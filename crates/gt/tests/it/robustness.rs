@@ -11,7 +11,8 @@ use gt_core::ProcessId;
 use gt_host::clock;
 use gt_host::process::{self, Signal};
 use gt_store::Store;
-use gt_testkit::town::{Marked, TestTown, signal};
+use gt_testkit::town::{Marked, TestTown, is_gone, signal};
+use gt_testkit::undying::Undying;
 
 use crate::poke::post;
 use crate::town;
@@ -410,6 +411,41 @@ fn nothing_of_a_stubborn_agent_outlives_it() {
     assert_eq!(town.agent("deacon").incarnation, neighbour.incarnation);
     town.gt(&["down"]).ok();
     assert_eq!(town.marked(), []);
+}
+
+/// Covers F39, D23, D25: what cannot be ended is named, by `gt down` and in the status; no successor
+/// runs beside it, also after the town came up anew; once it is gone, the agent comes up by itself.
+#[test]
+fn a_town_with_a_process_that_no_signal_ends_is_not_down_and_gets_no_second_run() {
+    let town = town("[restart]\nstop_grace = '100ms'\nbase = '1ms'\nmax = '1ms'\n");
+    town.script("mayor", "/setsid\n");
+    town.gt(&["up"]).ok();
+    let mayor = town.wait_for_run("mayor", None);
+    let child = town.wait_for("the child that it leaves", || {
+        town.journal("mayor").contains(" left ").then_some(())?;
+        processes_of(&town, "mayor")
+            .into_iter()
+            .find(|marked| Some(marked.process.pid) != mayor.pid)
+    });
+    let undying = Undying::hold(child.process);
+    let pid = format!("pid {}", child.process.pid);
+    for attempt in ["down", "down again"] {
+        let said = town.gt(&["down", "--wait", "3"]).code(1);
+        assert!(
+            said.contains(&format!("mayor: {pid} could not be ended")),
+            "{attempt}: {said}"
+        );
+        assert!(!said.contains("the town is down"), "{attempt}: {said}");
+        assert!(is_gone(mayor.pid.unwrap()));
+    }
+    town.gt(&["up", "--wait", "0"]).code(1);
+    town.wait_for("the status to name it", || {
+        let waiting = town.agent("mayor").waiting?;
+        waiting.on.contains(&pid).then_some(())
+    });
+    assert_eq!(town.starts("mayor"), 1);
+    drop(undying);
+    town.wait_for_run("mayor", mayor.incarnation.as_deref());
 }
 
 /// The state of a process as `ps` shows it, such as `T` for stopped.

@@ -11,11 +11,11 @@ fn failing_actions_are_spaced() {
     let seatless = || deacon().holder(Holder::Gone).no_pane();
     check!(
         seatless().failed(ActionKind::CreateSession, 1, at(0)),
-        @"deacon: waiting on the next try of `create session`; the last 1 failed until 2026-01-01T12:00:01Z"
+        @"deacon: waiting on the next try of `create session`; it failed once: it was refused until 2026-01-01T12:00:01Z"
     );
     check!(
         seatless().failed(ActionKind::CreateSession, 4, at(-1)),
-        @"deacon: waiting on the next try of `create session`; the last 4 failed until 2026-01-01T12:00:07Z"
+        @"deacon: waiting on the next try of `create session`; it failed 4 times in a row: it was refused until 2026-01-01T12:00:07Z"
     );
     check!(seatless().failed(ActionKind::CreateSession, 4, at(-8)), @"deacon: create session (its role always runs)");
     check!(
@@ -24,7 +24,7 @@ fn failing_actions_are_spaced() {
     );
     check!(
         deacon().down().failed(ActionKind::Stop, 2, at(-1)),
-        @"deacon: waiting on the next try of `stop`; the last 2 failed until 2026-01-01T12:00:01Z"
+        @"deacon: waiting on the next try of `stop`; it failed 2 times in a row: it was refused until 2026-01-01T12:00:01Z"
     );
 }
 

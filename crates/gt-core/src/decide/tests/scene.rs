@@ -269,6 +269,7 @@ impl Scene {
                 what,
                 at: stamp,
                 times,
+                why: "it was refused".to_owned(),
             });
         })
     }
