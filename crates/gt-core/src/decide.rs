@@ -18,7 +18,7 @@ use crate::lifecycle::Request;
 use crate::observed::Observed;
 use crate::plan::{Action, Plan, Step, Waiting};
 use crate::policy::Policy;
-use crate::snapshot::{AgentFacts, Begun, RequestFacts, Snapshot};
+use crate::snapshot::{AgentFacts, Begun, Failure, InFlight, RequestFacts, Snapshot};
 use crate::time::{after, age};
 
 pub use poke::poke_text;
@@ -161,11 +161,7 @@ fn step(agent: &AgentId, action: Action, because: impl Into<String>) -> Step {
 fn decide_agent(seen: &Seen<'_>) -> Verdict {
     if let Some(in_flight) = &seen.facts.in_flight {
         return Verdict::Wait {
-            on: format!(
-                "`{}` to end{}",
-                in_flight.what,
-                tried(seen.facts, in_flight.what)
-            ),
+            on: under_way(in_flight, seen.facts.failure.as_ref()),
             at_gate: false,
             since: Some(in_flight.since),
             until: None,
@@ -227,7 +223,7 @@ fn spaced(seen: &Seen<'_>, verdict: Verdict) -> Verdict {
         on: format!(
             "the next try of `{0}`{1}",
             failure.what,
-            tried(seen.facts, Begun::Action(failure.what))
+            tried(Some(failure), Begun::Action(failure.what))
         ),
         at_gate: false,
         since: Some(failure.at),
@@ -235,9 +231,15 @@ fn spaced(seen: &Seen<'_>, verdict: Verdict) -> Verdict {
     }
 }
 
+/// What an agent waits on while this is under way.
+pub fn under_way(in_flight: &InFlight, failure: Option<&Failure>) -> String {
+    let tried = tried(failure, in_flight.what);
+    format!("`{}` to end{tried}", in_flight.what)
+}
+
 /// What a wait for this action says of its tries that failed.
-fn tried(facts: &AgentFacts, what: Begun) -> String {
-    match &facts.failure {
+fn tried(failure: Option<&Failure>, what: Begun) -> String {
+    match failure {
         Some(failure) if Begun::Action(failure.what) == what => {
             let often = match failure.times {
                 1 => "once".to_owned(),

@@ -18,10 +18,13 @@ impl Daemon {
     /// arguments: whatever woke the loop, the decision is the same.
     pub(crate) fn beat(&mut self) {
         let snapshot = self.observe();
-        let plan = decide(&snapshot, &self.policy);
+        let mut plan = decide(&snapshot, &self.policy);
         for step in &plan.steps {
             self.begin(step);
         }
+        // The next beat may be as far off as the end of what was begun.
+        let begun = plan.steps.iter().filter_map(|step| self.under_way(step));
+        plan.waiting.extend(begun);
         self.report_changes(&plan);
         self.plan = plan;
         self.answer_waiters();
@@ -61,6 +64,19 @@ impl Daemon {
                 act::begin(self, step, now);
             }
         }
+    }
+
+    /// What the step's agent waits on if the step was begun and did not end at once.
+    fn under_way(&self, step: &Step) -> Option<plan::Waiting> {
+        let seat = self.seats.get(&step.agent)?;
+        let in_flight = seat.in_flight.as_ref()?;
+        Some(plan::Waiting {
+            agent: step.agent.clone(),
+            on: decide::under_way(in_flight, seat.failure.as_ref()),
+            at_gate: false,
+            since: Some(in_flight.since),
+            until: None,
+        })
     }
 
     /// Changes what is remembered of the step's agent, stores it, and says why.
@@ -158,29 +174,25 @@ impl Daemon {
 
     /// What the last beat decided about an agent, in one line.
     pub(crate) fn decision(&self, agent: &AgentId) -> String {
-        match self.planned_wait(agent) {
+        if let Some(step) = self.plan.steps.iter().find(|step| step.agent == *agent) {
+            return format!("`{}`: {}", step.action.kind(), step.because);
+        }
+        match self.planned_wait(agent).map(|waiting| waiting.until) {
+            Some(Some(until)) => format!("it waits on {} until {until:.3}", self.waits_on(agent)),
+            Some(None) => format!("it waits on {}", self.waits_on(agent)),
             None => self.waits_on(agent),
-            Some(waiting) => match waiting.until {
-                Some(until) => format!("it waits on {} until {until:.3}", waiting.on),
-                None => format!("it waits on {}", waiting.on),
-            },
         }
     }
 
-    fn planned_wait(&self, agent: &AgentId) -> Option<&plan::Waiting> {
+    pub(crate) fn planned_wait(&self, agent: &AgentId) -> Option<&plan::Waiting> {
         let mut waiting = self.plan.waiting.iter();
         waiting.find(|waiting| waiting.agent == *agent)
     }
 
     /// What an agent waits on, in one line.
     fn waits_on(&self, agent: &AgentId) -> String {
-        if let Some(waiting) = self.planned_wait(agent) {
-            return waiting.on.clone();
-        }
-        match self.plan.steps.iter().find(|step| step.agent == *agent) {
-            Some(step) => format!("`{}`: {}", step.action.kind(), step.because),
-            None => "nothing".to_owned(),
-        }
+        self.planned_wait(agent)
+            .map_or_else(|| "nothing".to_owned(), |waiting| waiting.on.clone())
     }
 }
 

@@ -120,12 +120,7 @@ impl Daemon {
     }
 
     fn waiting(&self, agent: &AgentId) -> Option<Waiting> {
-        let waiting = self
-            .plan
-            .waiting
-            .iter()
-            .find(|waiting| waiting.agent == *agent)?;
-        Some(Waiting {
+        self.planned_wait(agent).map(|waiting| Waiting {
             on: waiting.on.clone(),
             since: waiting.since.map(text),
             until: waiting.until.map(text),

@@ -50,7 +50,8 @@ pub(crate) fn config(context: &Context, verb: Config) -> CliResult {
     }
 }
 
-/// Tells the daemon, if one runs, that a file which it reads was changed.
+/// Has the daemon, if one runs, read the files that it goes by. It watches them, too; but a wish
+/// that follows a change must not be carried out with what was there before.
 pub(crate) fn reload(context: &Context) -> CliResult {
     let Some(mut client) = Client::connect(context.paths())? else {
         return Ok(());

@@ -23,7 +23,7 @@ use crate::capture;
 use crate::cli::{Crew, CrewMember, DeaconCommand, Json, RigSeat, Seat};
 use crate::client::Client;
 use crate::commands::rig::shown;
-use crate::commands::{attach, daemon, status};
+use crate::commands::{attach, config, daemon, status};
 use crate::context::{Context, did_you_mean};
 use crate::error::{CliError, CliResult, Doing as _, Kind};
 use crate::printer;
@@ -161,6 +161,7 @@ pub(crate) fn start(context: &Context, agent: &AgentId) -> CliResult {
     if !capture::is_captured(context) {
         capture::capture(context)?;
     }
+    config::reload(context)?;
     wish(context, agent, Desire::Up, "start")?;
     daemon::start(context)?;
     reach(context, agent, Reach::Running)
@@ -182,6 +183,7 @@ fn restart(context: &Context, agent: &AgentId) -> CliResult {
     };
     Client::require(context.paths())?;
     can_come_back(context, agent)?;
+    config::reload(context)?;
     let now = clock::now();
     let request = Request {
         id: clock::fresh_id(),

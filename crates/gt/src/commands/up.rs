@@ -15,7 +15,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::capture;
 use crate::cli::Up;
 use crate::client::Client;
-use crate::commands::{daemon, status};
+use crate::commands::{config, daemon, status};
 use crate::context::Context;
 use crate::error::{CliError, CliResult, Doing as _};
 use crate::printer;
@@ -31,6 +31,7 @@ pub(crate) fn up(context: &Context, arguments: &Up) -> CliResult {
         .map(|text| context.agent(text))
         .collect::<CliResult<Vec<AgentId>>>()?;
     capture::capture(context)?;
+    config::reload(context)?;
     let taken_back = want(context, &named)?;
     if !arguments.quiet {
         for (agent, stop) in taken_back {
