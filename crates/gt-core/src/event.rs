@@ -18,6 +18,8 @@ pub enum EventKind {
     Adopted,
     /// An agent's session was made.
     SessionCreated,
+    /// Nothing of an agent is left in tmux.
+    SessionRemoved,
     /// An agent's program was started.
     Started,
     /// An agent's program ended.
@@ -116,6 +118,7 @@ impl EventKind {
             Self::DaemonStopped => "daemon_stopped",
             Self::Adopted => "adopted",
             Self::SessionCreated => "session_created",
+            Self::SessionRemoved => "session_removed",
             Self::Started => "started",
             Self::Exited => "exited",
             Self::Stopped => "stopped",

@@ -61,6 +61,8 @@ pub struct AgentFacts {
     pub launch: Observed<Result<(), String>>,
     /// Its pane in tmux.
     pub pane: Observed<Option<Pane>>,
+    /// Something that is not its own keeps the name of its session: a person's window, for instance.
+    pub name_taken: bool,
     /// Its seat's process.
     pub holder: Observed<Holder>,
     /// How its last run ended, if it had one and has none now.

@@ -27,9 +27,9 @@ use crate::poke::{self, Poked};
 /// What came of a step.
 #[derive(Debug)]
 pub(crate) enum Outcome {
-    /// The session is there, with this pane.
-    SessionCreated(Pane),
-    /// The session is gone.
+    /// The session is there, with this pane and its first process.
+    SessionCreated(Pane, u32),
+    /// Nothing of the agent is in tmux any more.
     SessionRemoved,
     /// The processes of a lost run are gone, but these.
     Swept(IncarnationId, Vec<ProcessId>),

@@ -67,6 +67,9 @@ impl Daemon {
                 self.note(EventKind::ClockJumped, None, text);
             }
             Passed::WallClockSet(duration) => {
+                let now = clock::now();
+                let seats = self.seats.values_mut();
+                seats.for_each(|seat| seat.date_back(now));
                 let text =
                     format!("the clock was set by {duration:.0?}; every deadline starts again");
                 self.note(EventKind::ClockJumped, None, text);
@@ -175,13 +178,19 @@ impl Daemon {
         }
         self.listing = listing;
         for seat in self.seats.values_mut() {
+            let owner = seat.owner();
+            let listing = self.listing.as_ref();
+            seat.name_taken = listing
+                .known()
+                .is_some_and(|listing| listing.is_name_taken(&owner));
             // An action under way knows better than a listing that may be older than it.
             if seat.in_flight.is_none() || seat.pane.known().is_none() {
-                seat.pane = self
-                    .listing
-                    .as_ref()
-                    .map(|listing| listing.pane(&seat.owner()));
+                seat.pane = listing.map(|listing| listing.pane(&owner));
             }
+        }
+        if self.seats.values().any(|seat| seat.name_taken) {
+            // Nothing tells when it goes.
+            self.hands.tell_again(Event::LookAtTmux);
         }
     }
 

@@ -41,6 +41,7 @@ impl Daemon {
             intent: self.wish(&spec.agent),
             launch: self.launch(seat, down),
             pane: seat.pane.clone(),
+            name_taken: seat.name_taken,
             holder: seat.holder.clone(),
             last_end: seat.last_end,
             activity: seat.activity,

@@ -32,6 +32,10 @@ pub(crate) struct Seat {
     /// The pane that the holder says it sits in.
     pub(crate) reported_pane: Option<String>,
     pub(crate) pane: Observed<Option<Pane>>,
+    /// The first process of its pane, once it is known: its holder, or the last one that it had.
+    pub(crate) first_process: Option<u32>,
+    /// Something that is not its own keeps the name of its session.
+    pub(crate) name_taken: bool,
     pub(crate) last_end: Option<LastEnd>,
     /// Why the present run is being stopped, if the daemon is doing so.
     pub(crate) stopping: Option<StopPurpose>,
@@ -57,6 +61,8 @@ impl Seat {
             leaving: false,
             reported_pane: None,
             pane: Observed::unknown("not looked at yet"),
+            first_process: None,
+            name_taken: false,
             last_end: None,
             stopping: None,
             activity: None,
@@ -67,11 +73,20 @@ impl Seat {
         }
     }
 
+    /// The clock was set: what has happened did so before `now`, and no stamp that is still to come
+    /// is ever met as news.
+    pub(crate) fn date_back(&mut self, now: Timestamp) {
+        self.activity = self.activity.map(|at| at.min(now));
+        if let Some(end) = &mut self.last_end {
+            end.at = end.at.min(now);
+        }
+    }
+
     /// What its pane is known by.
     pub(crate) fn owner(&self) -> Owner {
         Owner {
             session: self.spec.session_name.clone(),
-            holder: self.holder_process,
+            first: self.first_process,
         }
     }
 
@@ -96,6 +111,7 @@ impl Seat {
     /// Takes over what a holder tells of itself.
     pub(crate) fn take_report(&mut self, report: &Report) {
         self.holder_process = Some(report.holder);
+        self.first_process = Some(report.holder.pid);
         self.leaving = false;
         self.reported_pane.clone_from(&report.pane);
         self.holder = holder_of(report);

@@ -6,9 +6,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use gt_core::screen::Capture;
-use gt_core::{ProcessId, snapshot};
+use gt_core::snapshot;
 use gt_host::clock;
-use gt_host::tmux::{Client, PaneRow, Request, Tmux, TmuxError, request};
+use gt_host::tmux::{Client, PaneRow, PaneState, Request, Tmux, TmuxError, request};
 use tokio::sync::Mutex;
 
 /// After a request that was not answered in time, tmux is left alone for this long: everything
@@ -117,22 +117,28 @@ impl Terminal {
     }
 }
 
-/// What a pane of an agent is known by, besides its id.
+/// What a pane of an agent is known by, besides its id. A name alone makes nothing an agent's: a
+/// person can split its window, and name a session as they like.
 #[derive(Debug, Clone)]
 pub(crate) struct Owner {
     /// The name of the agent's session.
     pub(crate) session: String,
-    /// Its holder, the first process of the pane.
-    pub(crate) holder: Option<ProcessId>,
+    /// The first process of its pane: its holder.
+    pub(crate) first: Option<u32>,
 }
 
 impl Owner {
     fn has(&self, row: &PaneRow) -> bool {
-        row.session_name == self.session || self.sits_in(row)
+        self.sits_in(row) || self.left(row)
     }
 
     fn sits_in(&self, row: &PaneRow) -> bool {
-        self.holder.is_some_and(|holder| holder.pid == row.pane_pid)
+        self.first == Some(row.pane_pid)
+    }
+
+    /// Whether a pane in the session of its name holds nothing that lives.
+    fn left(&self, row: &PaneRow) -> bool {
+        row.session_name == self.session && row.state != PaneState::Running
     }
 }
 
@@ -141,25 +147,23 @@ pub(crate) fn pane_id(text: &str) -> gt_host::tmux::PaneId {
     text.parse().expect("a pane id that tmux gave")
 }
 
-/// As [`pane_id`].
-pub(crate) fn session_id(text: &str) -> gt_host::tmux::SessionId {
-    text.parse().expect("a session id that tmux gave")
-}
-
 impl Listing {
-    /// The agent's pane: the one its holder sits in, else the first of the session of its name.
+    /// The agent's pane: the one its holder sits in, else what is left of an earlier one.
     pub(crate) fn pane(&self, owner: &Owner) -> Option<snapshot::Pane> {
-        let seat = self.panes.iter().find(|row| owner.sits_in(row));
-        let row = seat.or_else(|| {
-            self.panes
-                .iter()
-                .find(|row| row.session_name == owner.session)
-        })?;
+        let mut panes = self.panes.iter();
+        let seat = panes.clone().find(|row| owner.sits_in(row));
+        let row = seat.or_else(|| panes.find(|row| owner.left(row)))?;
         Some(snapshot::Pane {
             session: row.session_id.to_string(),
             pane: row.pane_id.to_string(),
             attached: last_activity(&self.people, &row.session_id.to_string()),
         })
+    }
+
+    /// Whether something that lives and is not the agent's keeps the name of its session.
+    pub(crate) fn is_name_taken(&self, owner: &Owner) -> bool {
+        let mut panes = self.panes.iter();
+        panes.any(|row| row.session_name == owner.session && !owner.has(row))
     }
 }
 

@@ -50,6 +50,8 @@ fn to_an_agent() -> impl Strategy<Value = Event> {
         1 => (seat(), any::<bool>())
             .prop_map(|(seat, survives)| Event::KillHolder { seat, survives }),
         1 => seat().prop_map(Event::LeftoversEnd),
+        2 => (seat(), any::<bool>()).prop_map(|(seat, on)| Event::Stubborn(seat, on)),
+        2 => (seat(), any::<bool>()).prop_map(|(seat, on)| Event::NameTaken(seat, on)),
         4 => seat().prop_map(Event::Mail),
         1 => seat().prop_map(Event::MailRead),
         1 => seat().prop_map(Event::Attach),

@@ -217,6 +217,13 @@ fn create(seen: &Seen<'_>, why: &str) -> Verdict {
     match &seen.facts.pane {
         Observed::Unknown(reason) => seen.wait(format!("tmux: {reason}")),
         Observed::Known(Some(pane)) => remove(seen, pane, "its pane has no holder"),
+        Observed::Known(None) if seen.facts.name_taken => {
+            let name = seen.facts.id.session_name();
+            seen.wait(format!(
+                "the name `{name}`, which a session has that is not gt's: end or rename it (`gt tmux \
+                 attach -t ={name}` shows it)"
+            ))
+        }
         Observed::Known(None) => match may_start(seen, why) {
             Ok(_) => seen.act(Action::CreateSession, why),
             Err(verdict) => verdict,

@@ -15,7 +15,7 @@ use gt_host::tmux::{NewSession, config, request};
 use super::{Failure, Outcome, spawn};
 use crate::daemon::{Daemon, Hands};
 use crate::link::{Link, LinkError};
-use crate::terminal::{Owner, session_id};
+use crate::terminal::{Owner, pane_id};
 
 pub(super) fn create(daemon: &Daemon, step: &Step) {
     let spec = daemon.seats[&step.agent].spec.clone();
@@ -56,7 +56,7 @@ async fn create_session(hands: Rc<Hands>, spec: SeatSpec) -> Result<Outcome, Fai
             &hands.gt,
         ))
         .await;
-    Ok(Outcome::SessionCreated(pane))
+    Ok(Outcome::SessionCreated(pane, made.pane_pid))
 }
 
 fn holder_command(hands: &Hands, agent: &AgentId) -> Vec<OsString> {
@@ -73,6 +73,7 @@ fn holder_command(hands: &Hands, agent: &AgentId) -> Vec<OsString> {
     words.map(ToOwned::to_owned).to_vec()
 }
 
+/// Ends the agent's pane and nothing else: what a person put beside it stays.
 async fn remove_session(
     hands: Rc<Hands>,
     link: Option<Link>,
@@ -94,7 +95,7 @@ async fn remove_session(
     }
     match hands
         .terminal
-        .ask(request::remove(&session_id(&pane.session)))
+        .ask(request::remove(&pane_id(&pane.pane)))
         .await
     {
         Ok(()) => Ok(Outcome::SessionRemoved),

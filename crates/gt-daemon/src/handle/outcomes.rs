@@ -23,7 +23,7 @@ impl Daemon {
             return;
         }
         match outcome {
-            Outcome::SessionCreated(pane) => self.take_session(agent, pane),
+            Outcome::SessionCreated(pane, first) => self.take_session(agent, pane, first),
             Outcome::SessionRemoved => self.take_removal(agent),
             Outcome::Swept(incarnation, survivors) => {
                 self.take_sweep(agent, incarnation, &survivors);
@@ -55,7 +55,10 @@ impl Daemon {
             return false;
         };
         let what = seat.in_flight.take().map(|in_flight| in_flight.what);
-        let is_half_way = matches!(outcome, Outcome::SessionCreated(_) | Outcome::Silent { .. });
+        let is_half_way = matches!(
+            outcome,
+            Outcome::SessionCreated(..) | Outcome::Silent { .. }
+        );
         if !is_half_way && !matches!(outcome, Outcome::Failed { .. }) {
             seat.failure
                 .take_if(|failure| Some(Begun::Action(failure.what)) == what);
@@ -67,11 +70,12 @@ impl Daemon {
         true
     }
 
-    fn take_session(&mut self, agent: &AgentId, pane: Pane) {
+    fn take_session(&mut self, agent: &AgentId, pane: Pane, first: u32) {
         let Some(seat) = self.seats.get_mut(agent) else {
             return;
         };
         seat.pane = Observed::Known(Some(pane));
+        seat.first_process = Some(first);
         seat.awaits_holder = seat.link.is_none();
         if seat.awaits_holder {
             seat.holder = Observed::unknown("its holder has not spoken yet");
@@ -86,6 +90,7 @@ impl Daemon {
             seat.pane = Observed::Known(None);
             seat.awaits_holder = false;
         }
+        self.note(EventKind::SessionRemoved, Some(agent), "");
         self.look_at_tmux();
     }
 
@@ -205,6 +210,9 @@ impl Daemon {
 
     pub(super) fn take_failure(&mut self, agent: &AgentId, what: ActionKind, why: &str) {
         self.ask_holder(agent);
+        if matches!(what, ActionKind::CreateSession | ActionKind::RemoveSession) {
+            self.look_at_tmux();
+        }
         self.note(
             EventKind::ActionFailed,
             Some(agent),

@@ -150,9 +150,9 @@ impl Command {
         Self::of(["send-keys", "-t", &pane.0, key.name()])
     }
 
-    /// Ends a session and the programs in it.
-    pub fn kill_session(session: &SessionId) -> Self {
-        Self::of(["kill-session", "-t", &session.0])
+    /// Ends a pane and its program; with its last pane a session ends, too.
+    pub fn kill_pane(pane: &PaneId) -> Self {
+        Self::of(["kill-pane", "-t", &pane.0])
     }
 
     /// Sets a session's option.

@@ -146,9 +146,9 @@ pub fn announce(client: &Client, text: &str) -> Request<()> {
     ask(Command::display_message(&client.name, text), nothing)
 }
 
-/// Ends a session and the programs in it.
-pub fn remove(session: &SessionId) -> Request<()> {
-    ask(Command::kill_session(session), nothing)
+/// Ends a pane and its program; with its last pane a session ends, too.
+pub fn remove(pane: &PaneId) -> Request<()> {
+    ask(Command::kill_pane(pane), nothing)
 }
 
 fn ask<T>(command: Command, read: fn(&[Vec<u8>]) -> Option<T>) -> Request<T> {

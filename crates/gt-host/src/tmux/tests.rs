@@ -148,10 +148,10 @@ async fn removing_a_session_spares_those_whose_names_begin_like_it() {
         let other = tmux.ask(request::create(&sleeping("gt-mayor2"))).await;
         other.unwrap();
         let mayor = mayor.unwrap();
-        tmux.ask(request::remove(&mayor.session_id)).await.unwrap();
+        tmux.ask(request::remove(&mayor.pane_id)).await.unwrap();
         assert_eq!(names(&mut tmux).await, ["gt-mayor2"]);
 
-        let again = tmux.ask(request::remove(&mayor.session_id)).await;
+        let again = tmux.ask(request::remove(&mayor.pane_id)).await;
         assert!(
             matches!(again, Err(TmuxError::NotFound { .. })),
             "{again:?}"

@@ -104,6 +104,7 @@ impl World {
             .write_act(format!("daemon died in `{}`", step.action.kind()));
         if let (true, Some(seat)) = (acted, seat) {
             self.seats[seat].forget_poke();
+            self.seats[seat].forget_telling();
         }
         self.restart_daemon();
         Ok(())
@@ -143,6 +144,9 @@ impl World {
         {
             return self.poke(seat, *incarnation, pane, *misses);
         }
+        if step.action == Action::Escalate {
+            self.check_telling(seat)?;
+        }
         if self.acting.fails && touches_host(&step.action) {
             return Ok(Outcome::Failed);
         }
@@ -154,11 +158,10 @@ impl World {
         match action {
             Action::CreateSession => self.create_session(place),
             Action::RemoveSession { pane } => self.remove_session(place, pane),
-            Action::Sweep { incarnation } => {
-                let left = &mut self.seats[place].left;
-                left.retain(|process| process.incarnation != *incarnation);
-                Outcome::Done
-            }
+            Action::Sweep { .. } => match self.seats[place].sweep() {
+                true => Outcome::Done,
+                false => Outcome::Failed,
+            },
             Action::Start { incarnation, .. } => self.start(place, *incarnation),
             Action::Stop {
                 incarnation,
@@ -190,7 +193,7 @@ impl World {
 
     fn create_session(&mut self, place: usize) -> Outcome {
         let seat = &mut self.seats[place];
-        if !self.tmux_answers || seat.session.is_some() {
+        if !self.tmux_answers || seat.session.is_some() || seat.stranger {
             return Outcome::Failed;
         }
         seat.create_session();
@@ -205,8 +208,12 @@ impl World {
         let is_same = seat
             .seen_pane()
             .is_some_and(|seen| seen.session == pane.session);
-        if !is_same || seat.process.is_some() {
+        if !is_same {
             return Outcome::Stale;
+        }
+        // The holder refuses to go while something of its runs is there.
+        if seat.holder && (seat.process.is_some() || !seat.sweep()) {
+            return Outcome::Failed;
         }
         seat.remove_session();
         Outcome::Done
@@ -219,6 +226,9 @@ impl World {
         }
         if !seat.holder || seat.process.is_some() {
             return Outcome::Stale;
+        }
+        if !seat.sweep() {
+            return Outcome::Failed;
         }
         seat.start(incarnation, &self.clock);
         Outcome::Done

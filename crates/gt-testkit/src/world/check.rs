@@ -80,6 +80,7 @@ impl World {
                 purpose,
             } => self.check_stop(snapshot, facts, *incarnation, *purpose),
             Action::Sweep { .. } => self.check_sweep(snapshot, facts),
+            Action::RemoveSession { .. } => self.check_removal(snapshot, facts),
             Action::CreateSession | Action::Start { .. } => self.check_start(facts),
             Action::TakeRequest {
                 request,
@@ -131,6 +132,25 @@ impl World {
             self.check_wish(snapshot, facts)?;
         }
         Ok(())
+    }
+
+    /// Only an empty seat is taken down.
+    fn check_removal(&self, snapshot: &Snapshot, facts: &AgentFacts) -> Result<(), Violation> {
+        let id = &facts.id;
+        let is_empty = match &facts.holder {
+            Observed::Known(Holder::Gone) => true,
+            // Its holder goes with it: somebody has to want that.
+            Observed::Known(Holder::Idle) => {
+                matches!(goal(snapshot, facts), Goal::Down(_))
+            }
+            Observed::Known(
+                Holder::Running { .. } | Holder::Stopping { .. } | Holder::Orphaned { .. },
+            )
+            | Observed::Unknown(_) => false,
+        };
+        self.unless(is_empty, SAFE, || {
+            format!("the session of {id} is removed with something in it")
+        })
     }
 
     /// While the store cannot be read only a person's wish ends anything.
@@ -238,6 +258,15 @@ impl World {
         })
     }
 
+    /// A person is told once of what goes on.
+    pub(super) fn check_telling(&mut self, seat: usize) -> Result<(), Violation> {
+        let seat = &mut self.seats[seat];
+        let (told, id) = (seat.tell(), seat.id.clone());
+        self.unless(!told, "convergent", || {
+            format!("a person is told of {id} again, and nothing is new")
+        })
+    }
+
     /// Keys go to an empty prompt only.
     pub(super) fn check_typing(&self, seat: usize) -> Result<(), Violation> {
         let seat = &self.seats[seat];
@@ -320,11 +349,12 @@ impl World {
         for seat in &mut self.seats {
             seat.renew_budget();
             seat.forget_poke();
+            seat.forget_telling();
         }
     }
 }
 
-/// Whether nothing is to be said about it. Written from design.md, not from the decision.
+/// Whether nothing is to be said about it, whose goal is as the decision takes it.
 fn is_at_goal(snapshot: &Snapshot, facts: &AgentFacts) -> bool {
     let Observed::Known(holder) = &facts.holder else {
         return false;

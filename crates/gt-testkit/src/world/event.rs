@@ -23,6 +23,11 @@ pub enum Event {
     KillTmux,
     /// The processes that a killed holder left end by themselves.
     LeftoversEnd(usize),
+    /// Whether what the agent's runs leave survives every signal from now on.
+    Stubborn(usize, bool),
+    /// Whether a person's window keeps the name of the agent's session from now on. One that is
+    /// opened beside the agent's pane keeps it when that pane is gone.
+    NameTaken(usize, bool),
     /// A message comes in.
     Mail(usize),
     /// A person reads the agent's mail.

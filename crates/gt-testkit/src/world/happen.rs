@@ -17,6 +17,8 @@ impl World {
             | Event::Behave(..)
             | Event::KillHolder { .. }
             | Event::LeftoversEnd(_)
+            | Event::Stubborn(..)
+            | Event::NameTaken(..)
             | Event::Mail(_)
             | Event::MailRead(_)
             | Event::Attach(_)
@@ -60,12 +62,17 @@ impl World {
         let count = self.seats.len();
         let seats = &mut self.seats;
         match *event {
-            Event::Exit(seat) => seats[seat % count].end(End::Exited(Exit::Code(1)), now),
+            Event::Exit(seat) => seats[seat % count].exit(End::Exited(Exit::Code(1)), now),
             Event::Behave(seat, manner) => seats[seat % count].manner = manner,
             Event::KillHolder { seat, survives } => seats[seat % count].kill_holder(survives, now),
             Event::LeftoversEnd(seat) => seats[seat % count].left.clear(),
+            Event::Stubborn(seat, stubborn) => seats[seat % count].stubborn = stubborn,
+            Event::NameTaken(seat, taken) => seats[seat % count].stranger = taken,
             Event::Mail(seat) => seats[seat % count].get_mail(now),
-            Event::MailRead(seat) => seats[seat % count].owed = Owed::default(),
+            Event::MailRead(seat) => {
+                seats[seat % count].owed = Owed::default();
+                seats[seat % count].forget_telling();
+            }
             Event::Attach(seat) => seats[seat % count].attach(Some(now)),
             Event::Detach(seat) => seats[seat % count].attach(None),
             Event::HolderAnswers(seat, answers) => seats[seat % count].holder_answers = answers,
@@ -81,6 +88,7 @@ impl World {
             let survives = seat.ignores_hang_up();
             seat.kill_holder(survives, now);
             seat.session = None;
+            seat.stranger = false;
         }
     }
 
@@ -94,7 +102,11 @@ impl World {
 
     /// The clock jumped or the machine slept: no age is counted across it.
     fn open_epoch(&mut self) {
-        self.daemon.epoch = self.clock.now();
+        let now = self.clock.now();
+        self.daemon.epoch = now;
+        for seat in &mut self.seats {
+            seat.date_back(now);
+        }
         self.forgive_rates();
     }
 

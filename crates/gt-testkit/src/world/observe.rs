@@ -50,6 +50,7 @@ impl World {
             } else {
                 Observed::unknown("tmux does not answer")
             },
+            name_taken: self.tmux_answers && seat.stranger,
             holder: if seat.holder_answers {
                 Observed::Known(seat.seen_holder())
             } else {

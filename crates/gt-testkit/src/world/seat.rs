@@ -38,9 +38,13 @@ pub(super) struct Seat {
     pub(super) session: Option<Session>,
     pub(super) holder: bool,
     pub(super) holder_answers: bool,
+    /// Something of a person's keeps the name of its session.
+    pub(super) stranger: bool,
+    /// Each of its runs leaves a process that no signal ends.
+    pub(super) stubborn: bool,
     /// What the holder runs.
     pub(super) process: Option<Process>,
-    /// What killed holders left.
+    /// What earlier runs left.
     pub(super) left: Vec<Process>,
     pub(super) last_end: Option<LastEnd>,
     /// How the run that is being stopped will have ended.
@@ -53,6 +57,8 @@ pub(super) struct Seat {
     /// When it was restarted, as far as its budget counts.
     restarts: Vec<i64>,
     last_poke: Option<(IncarnationId, i64)>,
+    /// A person was told of it, and nothing has changed since.
+    told: bool,
 }
 
 impl Seat {
@@ -65,6 +71,8 @@ impl Seat {
             session: None,
             holder: false,
             holder_answers: true,
+            stranger: false,
+            stubborn: false,
             process: None,
             left: Vec::new(),
             last_end: None,
@@ -75,6 +83,7 @@ impl Seat {
             sessions: 0,
             restarts: Vec::new(),
             last_poke: None,
+            told: false,
         }
     }
 
@@ -166,6 +175,7 @@ impl Seat {
             answers: None,
             stops: None,
         });
+        self.told = false;
         if self.launch == Some(false) {
             self.end(End::Exited(Exit::NotStarted(2)), clock.now());
         }
@@ -194,11 +204,27 @@ impl Seat {
         }
     }
 
+    /// Its program ends, and may leave something.
+    pub(super) fn exit(&mut self, how: End, now: Timestamp) {
+        let left = self.process.clone().filter(|_| self.stubborn);
+        self.left.extend(left);
+        self.end(how, now);
+    }
+
+    /// Ends what earlier runs left. False: something of it survives.
+    pub(super) fn sweep(&mut self) -> bool {
+        if !self.stubborn {
+            self.left.clear();
+        }
+        self.left.is_empty()
+    }
+
     /// The run ends, by itself unless it was being stopped.
-    pub(super) fn end(&mut self, how: End, now: Timestamp) {
+    fn end(&mut self, how: End, now: Timestamp) {
         let Some(process) = self.process.take() else {
             return;
         };
+        self.told = false;
         self.last_end = Some(LastEnd {
             incarnation: process.incarnation,
             at: now,
@@ -211,7 +237,7 @@ impl Seat {
             return;
         }
         self.holder = false;
-        if survives {
+        if survives || self.stubborn {
             self.left.extend(self.process.clone());
         }
         self.ends_how = None;
@@ -239,6 +265,26 @@ impl Seat {
         self.last_poke = None;
     }
 
+    /// Notes that a person is told of it; whether that is no news.
+    pub(super) fn tell(&mut self) -> bool {
+        std::mem::replace(&mut self.told, true)
+    }
+
+    /// The clock was set: what has happened did so before `now`.
+    pub(super) fn date_back(&mut self, now: Timestamp) {
+        if let Some((_, at)) = &mut self.activity {
+            *at = now.min(*at);
+        }
+        if let Some(end) = &mut self.last_end {
+            end.at = now.min(end.at);
+        }
+    }
+
+    /// Whatever a person was told, there may be news of it.
+    pub(super) fn forget_telling(&mut self) {
+        self.told = false;
+    }
+
     pub(super) fn attach(&mut self, active: Option<Timestamp>) {
         if let Some(session) = &mut self.session {
             session.attached = active;
@@ -262,13 +308,14 @@ impl Seat {
             process.answers = None;
             self.activity = Some((process.incarnation, clock.now()));
             self.owed = Owed::default();
+            self.told = false;
         }
         let crashed = match self.manner {
             Manner::Crashing(seconds) => elapsed - process.born >= i64::from(seconds) * 1000,
             _ => false,
         };
         if crashed || process.stops.is_some_and(|at| at <= elapsed) {
-            self.end(End::Exited(Exit::Code(1)), clock.now());
+            self.exit(End::Exited(Exit::Code(1)), clock.now());
         }
     }
 }

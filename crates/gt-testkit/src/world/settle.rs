@@ -92,6 +92,8 @@ impl World {
             seat.manner = Manner::Healthy;
             seat.holder_answers = true;
             seat.launch = Some(true);
+            seat.stranger = false;
+            seat.stubborn = false;
             seat.left.clear();
             seat.attach(None);
         }

@@ -1,5 +1,6 @@
 //! `gt down`: down means down. Works without store, daemon or an answering tmux.
 
+use std::path::Path;
 use std::time::Duration;
 
 use gt_api::request::{Reach, Request};
@@ -10,7 +11,7 @@ use gt_core::{AgentId, ProcessId};
 use gt_host::holder::client::Client as HolderClient;
 use gt_host::holder::kill_set::{self, Scope};
 use gt_host::holder::protocol::{self, Report};
-use gt_host::tmux::{Forked, Server, TmuxError, request};
+use gt_host::tmux::{Forked, PaneState, Server, TmuxError, request};
 use gt_host::{atomic, clock, holder, process};
 
 use crate::cli::Down;
@@ -50,7 +51,7 @@ pub(crate) fn down(context: &Context, arguments: &Down) -> CliResult {
     let agents = seated(context, &mut left);
     let tmux = probe_tmux(context);
     stop_agents(context, &agents, arguments, tmux, &mut left);
-    end_tmux(context, &agents, tmux, &mut left);
+    end_tmux(context, tmux, &mut left);
     match daemon::stop(context) {
         Ok(()) => remove_tmux_socket(context),
         Err(error) => left.push(error.sentence()),
@@ -102,7 +103,7 @@ fn stop_agents(
     left: &mut Left,
 ) {
     let daemon_can = !arguments.force && tmux == Tmux::Answers;
-    if daemon_can && stop_by_daemon(context, agents, arguments) {
+    if daemon_can && stop_by_daemon(context, arguments) {
         return;
     }
     if let Err(error) = daemon::stop(context) {
@@ -115,35 +116,49 @@ fn stop_agents(
     }
 }
 
-/// Whether a daemon brought every agent down in time. What it could not do is tried again without
-/// it, so nothing is said about it.
-fn stop_by_daemon(context: &Context, agents: &[AgentId], arguments: &Down) -> bool {
+/// Whether a daemon brought every agent that it knows of down in time. What it could not do is tried
+/// again without it, so nothing is said about it.
+fn stop_by_daemon(context: &Context, arguments: &Down) -> bool {
     let Ok(Some(mut client)) = Client::connect(context.paths()) else {
         return false;
     };
     let patience = Duration::from_secs(arguments.wait);
     client
         .ask(Request::Down)
-        .and_then(|_| client.await_agents(agents.to_vec(), Reach::Stopped, patience))
+        .and_then(|_| client.await_agents(Vec::new(), Reach::Stopped, patience))
         .is_ok_and(|missing| missing.is_empty())
 }
 
-/// Every agent with a holder's file.
+/// Every agent with a holder's file, or with a holder whose file is missing.
 fn seated(context: &Context, left: &mut Left) -> Vec<AgentId> {
-    match holder::list_state_files(context.paths()) {
+    let mut seated: Vec<AgentId> = match holder::list_state_files(context.paths()) {
         Ok(files) => files.into_iter().map(|(agent, _)| agent).collect(),
         Err(error) => {
             left.push(format!("the holders' files cannot be listed: {error}"));
             Vec::new()
         }
+    };
+    for agent in context.roll().agents() {
+        if !seated.contains(agent) && may_be_held(context, agent) {
+            seated.push(agent.clone());
+        }
     }
+    seated
+}
+
+fn may_be_held(context: &Context, agent: &AgentId) -> bool {
+    holder::is_taken(context.paths(), agent) != Observed::Known(false)
 }
 
 /// Stops one agent through its holder, and makes sure that both are gone. A holder that ended while
 /// it was asked, as the daemon's last word to it may have told it to, is what is wanted.
 fn stop_by_holder(context: &Context, agent: &AgentId, arguments: &Down) -> Result<(), String> {
-    let report = holder::read_state_file(context.paths(), agent).map_err(|error| chain(&error))?;
-    let Some(report) = report else { return Ok(()) };
+    let paths = context.paths();
+    let report = match holder::read_state_file(paths, agent).map_err(|error| chain(&error))? {
+        Some(report) => report,
+        None if may_be_held(context, agent) => greet(&paths.holder_socket(agent))?.1,
+        None => return Ok(()),
+    };
     if process::is_alive(report.holder) == Observed::Known(false) {
         return sweep(&report, grace(arguments));
     }
@@ -169,9 +184,7 @@ fn grace(arguments: &Down) -> Duration {
 /// Has the holder stop its run and end.
 fn ask_holder(report: &Report, arguments: &Down) -> Result<(), String> {
     let grace = grace(arguments);
-    let mut client =
-        HolderClient::connect(report.socket.as_ref(), in_time()).map_err(|error| chain(&error))?;
-    let report = client.hello(in_time()).map_err(|error| chain(&error))?;
+    let (mut client, report) = greet(report.socket.as_ref())?;
     // A run that has ended may have left something behind.
     if let Some(scope) = Scope::of_last_run(&report) {
         let survivors = client
@@ -186,6 +199,12 @@ fn ask_holder(report: &Report, arguments: &Down) -> Result<(), String> {
     // The daemon may have told it first: what counts is that it goes.
     let _ = client.request(&protocol::Request::Quit, in_time());
     Ok(())
+}
+
+fn greet(socket: &Path) -> Result<(HolderClient, Report), String> {
+    let mut client = HolderClient::connect(socket, in_time()).map_err(|error| chain(&error))?;
+    let report = client.hello(in_time()).map_err(|error| chain(&error))?;
+    Ok((client, report))
 }
 
 /// Ends what a dead holder left behind of its run.
@@ -221,7 +240,7 @@ fn probe_tmux(context: &Context) -> Tmux {
 }
 
 /// Ends the town's own tmux server, unless a person's sessions are in it.
-fn end_tmux(context: &Context, agents: &[AgentId], tmux: Tmux, left: &mut Left) {
+fn end_tmux(context: &Context, tmux: Tmux, left: &mut Left) {
     if !context.owns_tmux() {
         // A server that people share is not the town's to end.
         return;
@@ -232,7 +251,7 @@ fn end_tmux(context: &Context, agents: &[AgentId], tmux: Tmux, left: &mut Left) 
         Tmux::Hangs => HUNG,
     };
     let server = Server::new(&paths.tmux_socket(), &paths.tmux_config(), deadline);
-    match strangers(context, &server, agents) {
+    match strangers(context, &server) {
         Ok(strangers) if strangers.is_empty() => end_server(&server, left),
         Ok(strangers) => {
             left.push(format!(
@@ -263,20 +282,21 @@ fn remove_tmux_socket(context: &Context) {
     }
 }
 
-/// Sessions of the town's server that no agent of the town has.
-fn strangers(
-    context: &Context,
-    server: &Server,
-    seated: &[AgentId],
-) -> Result<Vec<String>, TmuxError> {
+/// Sessions of the town's server in which something lives that is no agent's, whatever they are
+/// called.
+fn strangers(context: &Context, server: &Server) -> Result<Vec<String>, TmuxError> {
     let panes = Forked::new(server.clone()).ask(request::list())?;
-    // Agents of a rig that was removed are the town's as well.
-    let mut ours: Vec<String> = seated.iter().map(AgentId::session_name).collect();
-    ours.extend(context.roll().agents().iter().map(AgentId::session_name));
+    // A holder that is not known is taken for a person's program, which stays.
+    let files = holder::list_state_files(context.paths()).unwrap_or_default();
+    let holders: Vec<u32> = files
+        .into_iter()
+        .filter_map(|(_, report)| report.ok())
+        .map(|report| report.holder.pid)
+        .collect();
     let mut names: Vec<String> = panes
         .into_iter()
+        .filter(|pane| pane.state == PaneState::Running && !holders.contains(&pane.pane_pid))
         .map(|pane| pane.session_name)
-        .filter(|name| !ours.contains(name))
         .collect();
     names.dedup();
     Ok(names)

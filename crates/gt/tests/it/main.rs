@@ -14,6 +14,7 @@ mod poke;
 mod refusals;
 mod robustness;
 mod seeing;
+mod strangers;
 mod supervision;
 mod towns;
 

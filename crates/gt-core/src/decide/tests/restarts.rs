@@ -336,3 +336,19 @@ fn a_closed_circuit_starts_from_nothing() {
     memory.close_circuit();
     assert_eq!(memory, AgentMemory::default());
 }
+
+/// Covers F9: what keeps the name of its session is not the town's to end, and holds only a start up.
+#[test]
+fn a_name_that_is_taken_is_waited_for() {
+    let empty = || {
+        deacon()
+            .holder(Holder::Gone)
+            .no_pane()
+            .set(|facts| facts.name_taken = true)
+    };
+    check!(
+        empty(),
+        @"deacon: waiting on the name `gt-deacon`, which a session has that is not gt's: end or rename it (`gt tmux attach -t =gt-deacon` shows it)"
+    );
+    check!(empty().down(), @"");
+}

@@ -83,6 +83,7 @@ impl Scene {
                 pane: "%1".to_owned(),
                 attached: None,
             })),
+            name_taken: false,
             holder: Observed::Known(holder_running(1, at(-HOUR))),
             last_end: None,
             activity: Some(at(0)),
