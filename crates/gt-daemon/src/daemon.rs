@@ -41,6 +41,8 @@ pub(crate) struct Hands {
     pub(crate) site: Site,
     pub(crate) store: StoreThread,
     pub(crate) terminal: Terminal,
+    /// Where that tmux listens.
+    pub(crate) tmux_socket: PathBuf,
     pub(crate) events: mpsc::Sender<Event>,
     /// The binary that holders and agents run.
     pub(crate) gt: PathBuf,

@@ -41,6 +41,7 @@ impl Daemon {
             }
             Err(error) => self.problems.push(chain(&error)),
         }
+        self.compare_tmux();
         self.read_environment();
         self.read_roster();
         let problems = [self.problems.as_slice(), &self.roster_problems].concat();
@@ -50,6 +51,17 @@ impl Daemon {
             self.note(EventKind::Reloaded, None, problems.join("; "));
         }
         self.read_store();
+    }
+
+    /// Says so when the town is told to be on another tmux server than it is on.
+    pub(crate) fn compare_tmux(&mut self) {
+        let used = &self.hands.tmux_socket;
+        if self.config.tmux_socket_path(self.hands.town.paths()) != *used {
+            self.problems.push(format!(
+                "`tmux.socket` is another than the town is on, `{}`: `gt down` and `gt up` move it",
+                used.display()
+            ));
+        }
     }
 
     /// Reads the environment that a person's `gt up` captured last.

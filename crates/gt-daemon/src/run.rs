@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -16,9 +16,10 @@ use gt_host::clock::{self, Moment};
 use gt_host::config::{Config, ConfigError};
 use gt_host::daemon_state::DaemonState;
 use gt_host::lock::{Lock, LockError};
+use gt_host::paths::TownPaths;
 use gt_host::tmux::{self, Control, Server, Tmux, TmuxError};
 use gt_host::town::site::Site;
-use gt_host::town::{self, Town};
+use gt_host::town::{self, Town, private, server as town_server};
 use gt_host::{atomic, pid_file, process, service_notify};
 use gt_store::{Store, StoreError, TownRows};
 use jiff::Timestamp;
@@ -142,9 +143,7 @@ async fn supervise(town: Town, gt: PathBuf, ready: impl FnOnce()) -> Result<(), 
     daemon.heartbeat();
     ready();
     daemon.supervise(&mut queue).await;
-    if daemon.is_lost {
-        daemon.hands.terminal.end().await;
-    }
+    daemon.leave_tmux().await;
     daemon.end();
     daemon.finish_writing().await;
     hand_over_answers().await;
@@ -173,12 +172,15 @@ fn begin(town: Town, gt: PathBuf, events: &mpsc::Sender<Event>) -> Result<Daemon
     let store = Store::open(&paths.store(), STORE_BUSY).map_err(DaemonError::Store)?;
     let reading = FirstReading::of(&store).into();
     tmux::probe(TMUX_DEADLINE).map_err(DaemonError::Tmux)?;
-    let tmux = connect_tmux(&paths, &config, &gt).map_err(doing("write the tmux configuration"))?;
+    let tmux_socket = town_server::choose(&paths, &config);
+    let tmux = connect_tmux(&paths, &config, &tmux_socket, &gt)
+        .map_err(doing("write the tmux configuration"))?;
     let hands = Hands {
         site: Site::open(paths.root()).map_err(doing("open the town's directory"))?,
         store: StoreThread::spawn(store, events.clone())
             .map_err(doing("start the store's thread"))?,
         terminal: Terminal::new(tmux),
+        tmux_socket,
         events: events.clone(),
         boot_id: process::boot_id().map_err(doing("read the boot id"))?,
         town,
@@ -188,22 +190,27 @@ fn begin(town: Town, gt: PathBuf, events: &mpsc::Sender<Event>) -> Result<Daemon
     let state = first_state(&paths, clock::now());
     let mut daemon = Daemon::new(hands, config, captured.unwrap_or_default(), state, log);
     daemon.take_first_reading(reading);
+    daemon.compare_tmux();
     daemon.read_roster();
     Ok(daemon)
 }
 
 fn connect_tmux(
-    paths: &gt_host::paths::TownPaths,
+    paths: &TownPaths,
     config: &Config,
-    gt: &std::path::Path,
+    socket: &Path,
+    gt: &Path,
 ) -> std::io::Result<Tmux> {
+    if *socket == tmux::default_socket()
+        && let Some(directory) = socket.parent().filter(|directory| !directory.exists())
+    {
+        // As tmux itself makes it, which it does only for a server that it looks for by name.
+        private::secure_one(directory).map_err(std::io::Error::other)?;
+    }
+    town_server::remember(paths, socket)?;
     let text = tmux::config::server_config(config.tmux_user_config.as_deref());
     atomic::write_private(&paths.tmux_config(), text.as_bytes())?;
-    let server = Server::new(
-        &config.tmux_socket_path(paths),
-        &paths.tmux_config(),
-        TMUX_DEADLINE,
-    );
+    let server = Server::new(socket, &paths.tmux_config(), TMUX_DEADLINE);
     Ok(Tmux::Control(Box::new(Control::new(
         server,
         vec![gt.into(), "quiet".into()],
@@ -211,7 +218,7 @@ fn connect_tmux(
 }
 
 /// The count of heartbeats goes on over restarts, as in the original.
-fn first_state(paths: &gt_host::paths::TownPaths, now: Timestamp) -> DaemonState {
+fn first_state(paths: &TownPaths, now: Timestamp) -> DaemonState {
     let before =
         DaemonState::read(&paths.daemon_state()).unwrap_or_else(|_| DaemonState::default());
     DaemonState {

@@ -45,6 +45,17 @@ impl Daemon {
         }
     }
 
+    /// Leaves the tmux of a town that is over. A server of the town's own is ended by whoever brings
+    /// the town down, unless nobody can any more.
+    pub(crate) async fn leave_tmux(&self) {
+        let is_own = self.hands.tmux_socket == self.hands.town.paths().tmux_socket();
+        if is_own && self.is_lost {
+            self.hands.terminal.end().await;
+        } else if !is_own && self.is_down() {
+            self.hands.terminal.leave().await;
+        }
+    }
+
     /// A daemon without a town ends once nothing runs any more.
     pub(crate) fn end_if_lost(&mut self) {
         let mut agents = self.seats.keys();

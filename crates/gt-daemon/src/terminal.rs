@@ -65,6 +65,15 @@ impl Terminal {
         answer.map_err(TerminalError::Tmux)
     }
 
+    /// Leaves a server that others may use, as it was found: one that is empty ends.
+    pub(crate) async fn leave(&self) {
+        match self.list().await {
+            Ok(listing) if listing.panes.is_empty() => self.end().await,
+            // This ends the client that asks for it, so that no answer comes.
+            _ => drop(self.ask(request::leave()).await),
+        }
+    }
+
     /// Ends the server and everything in it, as well as it can be done.
     pub(crate) async fn end(&self) {
         // Nobody is left to be told of one that does not end.

@@ -43,6 +43,6 @@ pub fn all() -> Vec<(OsString, OsString)> {
 /// servers and holders are started without any of these, so that a mayor that runs
 /// `gt daemon start` never takes the town with it when it is stopped.
 pub fn is_mark(name: &std::ffi::OsStr) -> bool {
-    let name = name.as_encoded_bytes();
-    name.starts_with(b"GT_") || name.starts_with(b"TMUX")
+    // `TMUX_TMPDIR` is a person's choice of where their own server listens.
+    name.as_encoded_bytes().starts_with(b"GT_") || name == TMUX || name == TMUX_PANE
 }

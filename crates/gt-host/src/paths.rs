@@ -59,6 +59,11 @@ impl TownPaths {
         self.sockets.join("tmux.sock")
     }
 
+    /// Which tmux server the town is on.
+    pub fn tmux_in_use(&self) -> PathBuf {
+        self.private().join("tmux.socket")
+    }
+
     /// The generated configuration of the town's tmux server.
     pub fn tmux_config(&self) -> PathBuf {
         self.private().join("tmux.conf")

@@ -11,6 +11,7 @@ mod file;
 pub mod filesystem;
 mod install;
 pub mod private;
+pub mod server;
 pub mod site;
 pub mod stranger;
 

@@ -161,6 +161,7 @@ impl TestTown {
             .current_dir(directory)
             .env_clear()
             .env("HOME", self.directory.path().join("home"))
+            .env("TMUX_TMPDIR", self.directory.path())
             .env(
                 "PATH",
                 gt_host::environment::variable("PATH").unwrap_or_default(),

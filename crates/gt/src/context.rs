@@ -7,15 +7,15 @@ use gt_core::agent_id::AgentIdError;
 use gt_core::nearest::nearest;
 use gt_core::shell::word;
 use gt_core::{AgentId, RigName, Roll};
-use gt_host::config::{Config, TmuxSocket};
+use gt_host::config::Config;
 use gt_host::environment;
 use gt_host::identity::Caller;
 use gt_host::paths::TownPaths;
 use gt_host::registry::{self, Discovery, Problem};
 use gt_host::roster::{self, TownRoster};
 use gt_host::tmux::Server;
-use gt_host::town::Town;
 use gt_host::town::stranger::{Closed, closed_on_the_way};
+use gt_host::town::{Town, server};
 use gt_host::wake::{self, Wake};
 use gt_store::{Store, StoreError};
 
@@ -104,9 +104,12 @@ impl Context {
         Ok(roster::read(self.paths(), &self.config()?, None))
     }
 
-    /// The socket of the town's tmux server.
+    /// The socket of the town's tmux server: where it is, or would come up.
     pub(crate) fn tmux_socket(&self) -> CliResult<PathBuf> {
-        Ok(self.config()?.tmux_socket_path(self.paths()))
+        match server::in_use(self.paths()) {
+            Some(socket) => Ok(socket),
+            None => Ok(self.config()?.tmux_socket_path(self.paths())),
+        }
     }
 
     /// The town's tmux server, with so much time for an answer.
@@ -118,11 +121,11 @@ impl Context {
         ))
     }
 
-    /// Whether the server on the town's own socket is the town's to end. It is when the
+    /// Whether the town is on a server of its own, which is the town's to end. It is when the
     /// configuration cannot be read: nobody else has a reason to listen there.
     pub(crate) fn owns_tmux(&self) -> bool {
-        self.config()
-            .map_or(true, |config| config.tmux_socket == TmuxSocket::Town)
+        self.tmux_socket()
+            .map_or(true, |socket| socket == self.paths().tmux_socket())
     }
 
     /// The agent that `text` names.

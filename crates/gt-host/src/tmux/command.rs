@@ -9,6 +9,8 @@ use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use crate::tmux::server::QUIET_SESSION;
+
 /// Size of a terminal that nobody has attached to yet. Wide enough that the usual agents do not
 /// wrap their input row; an attached person's own size replaces it.
 const COLUMNS: &str = "200";
@@ -153,6 +155,11 @@ impl Command {
     /// Ends a pane and its program; with its last pane a session ends, too.
     pub fn kill_pane(pane: &PaneId) -> Self {
         Self::of(["kill-pane", "-t", &pane.0])
+    }
+
+    /// Ends the private session.
+    pub(super) fn kill_quiet_session() -> Self {
+        Self::of(["kill-session", "-t", &format!("={QUIET_SESSION}")])
     }
 
     /// Sets a session's option.

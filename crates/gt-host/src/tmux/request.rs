@@ -151,6 +151,11 @@ pub fn remove(pane: &PaneId) -> Request<()> {
     ask(Command::kill_pane(pane), nothing)
 }
 
+/// Ends the control client's private session, on a server that goes on without it.
+pub fn leave() -> Request<()> {
+    ask(Command::kill_quiet_session(), nothing)
+}
+
 fn ask<T>(command: Command, read: fn(&[Vec<u8>]) -> Option<T>) -> Request<T> {
     Request {
         commands: vec![command],

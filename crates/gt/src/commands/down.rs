@@ -12,6 +12,7 @@ use gt_host::holder::client::Client as HolderClient;
 use gt_host::holder::kill_set::{self, Scope};
 use gt_host::holder::protocol::{self, Report};
 use gt_host::tmux::{Forked, PaneState, Server, TmuxError, request};
+use gt_host::town::server;
 use gt_host::{atomic, clock, holder, process};
 
 use crate::cli::Down;
@@ -53,7 +54,7 @@ pub(crate) fn down(context: &Context, arguments: &Down) -> CliResult {
     stop_agents(context, &agents, arguments, tmux, &mut left);
     end_tmux(context, tmux, &mut left);
     match daemon::stop(context) {
-        Ok(()) => remove_tmux_socket(context),
+        Ok(()) => leave_tmux(context),
         Err(error) => left.push(error.sentence()),
     }
     if left.is_empty() {
@@ -272,14 +273,15 @@ fn end_server(server: &Server, left: &mut Left) {
 }
 
 /// Removes the socket that a killed server leaves behind, once no daemon is there that could make
-/// another.
-fn remove_tmux_socket(context: &Context) {
+/// another. The town is on no server any more.
+fn leave_tmux(context: &Context) {
     let paths = context.paths();
     let server = Server::new(&paths.tmux_socket(), &paths.tmux_config(), TMUX);
     if context.owns_tmux() && matches!(server.process(), Ok(None)) {
         // It may be gone already; one that stays is replaced by the next server.
         let _ = fs_err::remove_file(server.socket());
     }
+    server::forget(paths);
 }
 
 /// Sessions of the town's server in which something lives that is no agent's, whatever they are

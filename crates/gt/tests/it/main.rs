@@ -16,6 +16,7 @@ mod robustness;
 mod seeing;
 mod strangers;
 mod supervision;
+mod tmux_server;
 mod towns;
 
 use std::path::Path;
