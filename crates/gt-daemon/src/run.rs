@@ -21,7 +21,7 @@ use gt_host::tmux::{self, Control, Server, Tmux, TmuxError};
 use gt_host::town::site::Site;
 use gt_host::town::{self, Town, private, server as town_server};
 use gt_host::{atomic, pid_file, process, service_notify};
-use gt_store::{Store, StoreError, TownRows};
+use gt_store::TownRows;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
@@ -31,15 +31,12 @@ use crate::event::Event;
 use crate::log::Log;
 use crate::refresh::Refresh;
 use crate::remembered::FirstReading;
-use crate::store_thread::StoreThread;
+use crate::store_thread::{Lazy, StoreThread};
 use crate::terminal::Terminal;
 use crate::{server, sources};
 
 /// Events that may wait for the loop. More than that, and whoever tells has to wait.
 const QUEUE: usize = 1024;
-
-/// How long a process may wait for the store's write lock before the store counts as busy.
-const STORE_BUSY: Duration = Duration::from_secs(3);
 
 /// The shortest sleep of the loop: a wait that the clocks round down must not spin.
 const BREATH: Duration = Duration::from_millis(1);
@@ -59,9 +56,6 @@ pub enum DaemonError {
     /// Its directories are not private, and cannot be made so.
     #[error("cannot secure the town's private directory")]
     Private(#[source] town::private::PrivateError),
-    /// The store cannot be opened.
-    #[error("cannot open the town's store")]
-    Store(#[source] StoreError),
     /// town.toml is wrong.
     #[error("cannot read the town's configuration")]
     Config(#[source] ConfigError),
@@ -169,8 +163,9 @@ fn begin(town: Town, gt: PathBuf, events: &mpsc::Sender<Event>) -> Result<Daemon
         doing: "read the captured environment",
         source: std::io::Error::other(error),
     })?;
-    let store = Store::open(&paths.store(), STORE_BUSY).map_err(DaemonError::Store)?;
-    let reading = FirstReading::of(&store).into();
+    // Without its store the town is adopted as it is, and nothing is started or ended.
+    let mut store = Lazy::new(paths.store());
+    let reading = store.get().and_then(|store| FirstReading::of(store)).into();
     tmux::probe(TMUX_DEADLINE).map_err(DaemonError::Tmux)?;
     let tmux_socket = town_server::choose(&paths, &config);
     let tmux = connect_tmux(&paths, &config, &tmux_socket, &gt)

@@ -1,5 +1,6 @@
 //! The store on a thread of its own, so that a slow disk never holds the loop.
 
+use std::path::PathBuf;
 use std::sync::mpsc::{self, TrySendError};
 use std::time::Duration;
 
@@ -21,7 +22,32 @@ const QUEUE: usize = 4096;
 type Verdict = Option<Result<(), Reason>>;
 
 /// What the thread does next.
-type Job = Box<dyn FnOnce(&mut Store) -> Verdict + Send>;
+type Job = Box<dyn FnOnce(&mut Lazy) -> Verdict + Send>;
+
+/// How long a process may wait for the store's write lock before the store counts as busy.
+const BUSY: Duration = Duration::from_secs(3);
+
+/// A store that is opened when it is wanted, and tried anew each time until it can be.
+#[derive(Debug)]
+pub(crate) struct Lazy {
+    path: PathBuf,
+    store: Option<Store>,
+}
+
+impl Lazy {
+    /// The store in this file.
+    pub(crate) fn new(path: PathBuf) -> Self {
+        Self { path, store: None }
+    }
+
+    /// Opens it if it is not open.
+    pub(crate) fn get(&mut self) -> Result<&mut Store, StoreError> {
+        if self.store.is_none() {
+            self.store = Some(Store::open(&self.path, BUSY)?);
+        }
+        Ok(self.store.as_mut().expect("opened just now"))
+    }
+}
 
 /// A handle to the store's thread. Jobs run one after the other, in the order given.
 #[derive(Debug, Clone)]
@@ -50,7 +76,7 @@ pub(crate) enum StoreFailure {
 impl StoreThread {
     /// Gives the store to a thread of its own, which ends with the last handle. `events` hears of
     /// the first write that fails, and of the first one after it that does not.
-    pub(crate) fn spawn(store: Store, events: events::Sender<Event>) -> std::io::Result<Self> {
+    pub(crate) fn spawn(store: Lazy, events: events::Sender<Event>) -> std::io::Result<Self> {
         let (jobs, queue) = mpsc::sync_channel::<Job>(QUEUE);
         let told = events.clone();
         std::thread::Builder::new()
@@ -83,8 +109,8 @@ impl StoreThread {
         verdict: fn(&Result<T, StoreError>) -> Verdict,
     ) -> Result<T, StoreFailure> {
         let (answer, result) = oneshot::channel();
-        let job = Box::new(move |store: &mut Store| {
-            let done = job(store);
+        let job = Box::new(move |store: &mut Lazy| {
+            let done = store.get().and_then(job);
             let said = verdict(&done);
             // The asker may have given up; the job is done all the same.
             let _ = answer.send(done);
@@ -108,7 +134,7 @@ impl StoreThread {
         &self,
         job: impl FnOnce(&mut Store) -> Result<(), StoreError> + Send + 'static,
     ) {
-        let job = Box::new(|store: &mut Store| verdict(&job(store)));
+        let job = Box::new(|store: &mut Lazy| verdict(&store.get().and_then(job)));
         if let Err(TrySendError::Full(_)) = self.jobs.try_send(job) {
             let reason = Reason(chain(&StoreFailure::Behind));
             // A full queue hears of it from the next write.
@@ -127,7 +153,7 @@ fn verdict<T>(written: &Result<T, StoreError>) -> Verdict {
     }
 }
 
-fn work(mut store: Store, queue: &mpsc::Receiver<Job>, events: &events::Sender<Event>) {
+fn work(mut store: Lazy, queue: &mpsc::Receiver<Job>, events: &events::Sender<Event>) {
     let mut writable = true;
     while let Ok(job) = queue.recv() {
         let Some(said) = job(&mut store).filter(|said| said.is_ok() != writable) else {

@@ -38,6 +38,7 @@ pub(crate) fn daemon(context: &Context, verb: Daemon) -> CliResult {
                     .hint("`gt daemon restart` replaces it and keeps the agents"));
             }
             printer::talk(format!("daemon started (pid {})", start(context)?));
+            status::warn(&status::look(context)?.problems);
             Ok(())
         }
         Daemon::Stop => {

@@ -140,6 +140,13 @@ fn head(status: &Status) -> String {
     text
 }
 
+/// Says what is wrong with the town besides the agents.
+pub(crate) fn warn(problems: &[String]) {
+    for problem in problems {
+        printer::talk(format!("warning: {problem}"));
+    }
+}
+
 /// A table of agents; wide cells come last. Laid out here and not by a library, which takes longer
 /// over a large town than all else that `gt status` does.
 pub(crate) fn table(agents: &[Agent]) -> String {

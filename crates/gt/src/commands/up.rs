@@ -159,9 +159,7 @@ fn report(context: &Context, missing: &[Missing], arguments: &Up) -> CliResult {
     if !arguments.quiet {
         printer::text(&status::table(&running));
     }
-    for problem in &status.problems {
-        printer::talk(format!("warning: {problem}"));
-    }
+    status::warn(&status.problems);
     let Some(first) = missing.first() else {
         return Ok(());
     };

@@ -255,15 +255,54 @@ fn a_daemon_that_cannot_read_the_wishes_adopts_and_waits() {
     assert_eq!(town.starts("deacon"), 1);
 }
 
-/// Overwrites the whole store in place, as a bad disk does.
-fn damage(town: &TestTown) {
+/// Covers F1, F16, F20: a daemon that begins with a store that cannot even be opened adopts what runs and
+/// keeps it; it goes on by itself once a good copy is in its place.
+#[test]
+fn a_daemon_that_cannot_open_its_store_adopts_and_waits() {
+    let town = town("");
+    town.gt(&["up"]).ok();
+    let mayor = town.wait_for_run("mayor", None);
+    town.gt(&["deacon", "stop"]).ok();
+    town.gt(&["daemon", "stop"]).ok();
+    let good: Vec<_> = store_files(&town)
+        .into_iter()
+        .map(|file| (fs_err::read(&file).unwrap(), file))
+        .collect();
+    damage(&town);
+    let started = town.gt(&["daemon", "start"]);
+    assert!(
+        started.stderr.contains("warning: the store: "),
+        "{}",
+        started.stderr
+    );
+    assert_eq!(town.wait_for_run("mayor", None).pid, mayor.pid);
+    let waiting = town.agent("deacon").waiting.unwrap();
+    assert!(waiting.on.contains("what is wished of it"), "{waiting:?}");
+    for (content, file) in good {
+        fs_err::write(file, content).unwrap();
+    }
+    wait_for_no_problem(&town);
+    assert_supervised(&town, "mayor");
+    assert_eq!(town.agent("deacon").state, State::Gone);
+    assert_eq!(town.starts("deacon"), 1);
+}
+
+fn store_files(town: &TestTown) -> Vec<std::path::PathBuf> {
     let store = town.paths().store();
-    for suffix in ["", "-wal", "-shm"] {
+    let mut files = vec![store.clone()];
+    for suffix in ["-wal", "-shm"] {
         let mut name = store.clone().into_os_string();
         name.push(suffix);
-        let Ok(length) = fs_err::metadata(&name).map(|file| file.len()) else {
-            continue;
-        };
+        files.push(name.into());
+    }
+    files.retain(|file| file.exists());
+    files
+}
+
+/// Overwrites the whole store in place, as a bad disk does.
+fn damage(town: &TestTown) {
+    for name in store_files(town) {
+        let length = fs_err::metadata(&name).unwrap().len();
         let mut file = fs_err::OpenOptions::new().write(true).open(&name).unwrap();
         file.write_all(&vec![0x5a; usize::try_from(length).unwrap()])
             .unwrap();
