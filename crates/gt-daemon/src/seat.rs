@@ -10,10 +10,11 @@ use gt_core::snapshot::{End, Failure, Holder, InFlight, LastEnd, Pane};
 use gt_host::clock;
 use gt_host::holder::protocol::{Answer, Phase, Report};
 use gt_host::roster::SeatSpec;
+use gt_host::tmux::PaneId;
 use jiff::Timestamp;
 
 use crate::link::Link;
-use crate::terminal::Owner;
+use crate::terminal::{Owner, pane_id};
 
 /// One seat.
 #[derive(Debug)]
@@ -34,6 +35,8 @@ pub(crate) struct Seat {
     pub(crate) pane: Observed<Option<Pane>>,
     /// The first process of its pane, once it is known: its holder, or the last one that it had.
     pub(crate) first_process: Option<u32>,
+    /// The run that its pane shows: the last one that the pane's holder started.
+    pub(crate) pane_run: Option<IncarnationId>,
     /// Something that is not its own keeps the name of its session.
     pub(crate) name_taken: bool,
     pub(crate) last_end: Option<LastEnd>,
@@ -62,6 +65,7 @@ impl Seat {
             reported_pane: None,
             pane: Observed::unknown("not looked at yet"),
             first_process: None,
+            pane_run: None,
             name_taken: false,
             last_end: None,
             stopping: None,
@@ -111,11 +115,24 @@ impl Seat {
     /// Takes over what a holder tells of itself.
     pub(crate) fn take_report(&mut self, report: &Report) {
         self.holder_process = Some(report.holder);
-        self.first_process = Some(report.holder.pid);
+        self.take_pane_of(report);
         self.leaving = false;
         self.reported_pane.clone_from(&report.pane);
         self.holder = holder_of(report);
         self.take_reported_end(report);
+    }
+
+    /// Takes over what a holder, even one that is gone, tells of its pane.
+    pub(crate) fn take_pane_of(&mut self, report: &Report) {
+        self.first_process = Some(report.holder.pid);
+        self.pane_run = report.incarnation;
+    }
+
+    /// The ended run whose last screen is in its pane, and the pane.
+    pub(crate) fn last_screen(&self) -> Option<(IncarnationId, PaneId)> {
+        let end = self.last_end?;
+        let pane = self.pane.known()?.as_ref()?;
+        (self.pane_run == Some(end.incarnation)).then(|| (end.incarnation, pane_id(&pane.pane)))
     }
 
     /// Takes over what a holder tells of the end of its last run; gives it back if it is news.
@@ -174,6 +191,7 @@ impl Seat {
             process,
             since,
         });
+        self.pane_run = Some(incarnation);
         self.last_end = None;
         self.stopping = None;
         self.activity = None;

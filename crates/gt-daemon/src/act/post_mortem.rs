@@ -6,39 +6,39 @@ use std::time::Duration;
 use gt_core::AgentId;
 use gt_core::incarnation::IncarnationId;
 use gt_host::atomic;
-use gt_host::tmux::request;
+use gt_host::tmux::{PaneId, request};
 
 use crate::daemon::Hands;
-use crate::terminal::pane_id;
 
 /// How long the capture of a last screen may hold a restart up.
 const LAST_SCREEN: Duration = Duration::from_millis(500);
 
-/// What the ended run's screen shows; none when tmux cannot say in time.
-pub(super) async fn last_screen(
+/// How many lines that scrolled out of a last screen are kept with it.
+const HISTORY: u32 = 200;
+
+/// Keeps what the ended run's screen shows, if its pane still shows it and tmux says so in time:
+/// 0600, the newest few per agent. It may hold secrets.
+pub(super) async fn keep_last_screen(
     hands: &Hands,
-    last: Option<&(IncarnationId, String)>,
-) -> Option<String> {
-    let (_, pane) = last?;
-    if pane.is_empty() {
-        return None;
+    agent: &AgentId,
+    last: Option<(IncarnationId, PaneId)>,
+) {
+    let Some((ended, pane)) = last else { return };
+    let capture = hands.terminal.ask(request::capture(&pane, HISTORY));
+    if let Ok(Ok(screen)) = tokio::time::timeout(LAST_SCREEN, capture).await {
+        keep_screen(hands, agent, ended, screen);
     }
-    tokio::time::timeout(
-        LAST_SCREEN,
-        hands.terminal.ask(request::capture(&pane_id(pane), 200)),
-    )
-    .await
-    .ok()?
-    .ok()
 }
 
-/// Keeps the last screen of a run: 0600, the newest few per agent. It may hold secrets.
-pub(super) fn keep_screen(hands: &Hands, agent: &AgentId, ended: IncarnationId, screen: &str) {
+fn keep_screen(hands: &Hands, agent: &AgentId, ended: IncarnationId, screen: String) {
     let directory = hands.town.paths().post_mortems();
     let path = directory.join(format!("{}.{ended}.txt", agent.file_stem()));
     let agent = agent.file_stem();
-    let screen = screen.to_owned();
     tokio::task::spawn_blocking(move || {
+        // What a start that failed half-way left on the screen is not the run's last word.
+        if path.exists() {
+            return;
+        }
         // A screen that cannot be kept is a smaller loss than a log full of it.
         if atomic::write_private(&path, screen.as_bytes()).is_ok() {
             age_out(&directory, &agent);

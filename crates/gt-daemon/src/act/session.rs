@@ -12,6 +12,7 @@ use gt_host::holder::protocol::{Answer, Request};
 use gt_host::roster::SeatSpec;
 use gt_host::tmux::{NewSession, config, request};
 
+use super::post_mortem::keep_last_screen;
 use super::{Failure, Outcome, spawn};
 use crate::daemon::{Daemon, Hands};
 use crate::link::{Link, LinkError};
@@ -26,11 +27,18 @@ pub(super) fn create(daemon: &Daemon, step: &Step) {
 
 pub(super) fn remove(daemon: &Daemon, step: &Step, pane: Pane) {
     let seat = &daemon.seats[&step.agent];
-    let (link, owner) = (seat.link.clone(), seat.owner());
+    let (link, owner, last) = (seat.link.clone(), seat.owner(), seat.last_screen());
     let grace = daemon.policy.restart.stop_grace;
-    spawn(daemon, &step.agent, step.action.kind(), move |hands| {
-        remove_session(hands, link, pane, owner, grace)
-    });
+    let agent = step.agent.clone();
+    spawn(
+        daemon,
+        &step.agent,
+        step.action.kind(),
+        async move |hands| {
+            keep_last_screen(&hands, &agent, last).await;
+            remove_session(hands, link, pane, owner, grace).await
+        },
+    );
 }
 
 async fn create_session(hands: Rc<Hands>, spec: SeatSpec) -> Result<Outcome, Failure> {

@@ -14,10 +14,11 @@ use gt_host::clock;
 use gt_host::holder::kill_set::BEYOND_GRACE;
 use gt_host::holder::protocol::{Answer, Refusal, Request, Start};
 use gt_host::roster::SeatSpec;
+use gt_host::tmux::PaneId;
 use gt_store::Store;
 use jiff::Timestamp;
 
-use super::post_mortem::{keep_screen, last_screen};
+use super::post_mortem::keep_last_screen;
 use super::{Failure, Outcome, spawn};
 use crate::daemon::{Daemon, Hands};
 use crate::link::Link;
@@ -44,7 +45,7 @@ struct Run {
     memory: AgentMemory,
     because: String,
     /// The run before, whose screen is to be kept, and where it is shown.
-    last: Option<(IncarnationId, String)>,
+    last: Option<(IncarnationId, PaneId)>,
     grace: Duration,
 }
 
@@ -70,7 +71,7 @@ fn prepare_run(
     let pane = pane
         .or_else(|| seat.reported_pane.clone())
         .unwrap_or_default();
-    let last = seat.last_end.map(|end| (end.incarnation, pane.clone()));
+    let last = seat.last_screen();
     Run {
         incarnation: Incarnation {
             id,
@@ -128,17 +129,13 @@ async fn start_run(hands: Rc<Hands>, run: Run) -> Result<Outcome, Failure> {
     let Some(link) = run.link.clone() else {
         return Err(Failure("its holder is not connected".to_owned()));
     };
-    let ((screen_took, screen), (record_took, ())) = tokio::join!(
-        timed(last_screen(&hands, run.last.as_ref())),
+    let ((screen_took, ()), (record_took, ())) = tokio::join!(
+        timed(keep_last_screen(&hands, &run.spec.agent, run.last.clone())),
         timed(record_start(&hands, &run))
     );
     let request = Request::Start(Box::new(start_request(&run)));
     let (holder_took, answer) = timed(link.ask(request, run.grace + BEYOND_GRACE)).await;
-    let answer = answer?;
-    if let (Some(screen), Some((ended, _))) = (screen, &run.last) {
-        keep_screen(&hands, &run.spec.agent, *ended, &screen);
-    }
-    match answer {
+    match answer? {
         Answer::Started {
             incarnation,
             process,

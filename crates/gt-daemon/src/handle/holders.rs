@@ -62,7 +62,7 @@ impl Daemon {
         let Some(seat) = self.seats.get_mut(agent) else {
             return;
         };
-        seat.first_process = Some(report.holder.pid);
+        seat.take_pane_of(report);
         if let Some(end) = seat.take_reported_end(report) {
             self.store_end(end, None);
         }

@@ -76,6 +76,7 @@ impl Daemon {
         };
         seat.pane = Observed::Known(Some(pane));
         seat.first_process = Some(first);
+        seat.pane_run = None;
         seat.awaits_holder = seat.link.is_none();
         if seat.awaits_holder {
             seat.holder = Observed::unknown("its holder has not spoken yet");

@@ -15,7 +15,7 @@ use gt_testkit::town::{Marked, TestTown, is_gone, signal};
 use gt_testkit::undying::Undying;
 
 use crate::poke::post;
-use crate::town;
+use crate::{prompt, town};
 
 /// Where the choices of a test come from; the same seed makes the same ones.
 const SEED: u64 = 0x6774_2072_6967_0001;
@@ -72,6 +72,57 @@ fn an_agent_whose_holders_file_is_missing_is_adopted() {
     });
     assert_eq!(town.agent("mayor").pid, before.pid);
     assert_eq!(town.starts("mayor"), 1);
+}
+
+/// The kept last screen of a run.
+fn post_mortem(town: &TestTown, run: &str) -> String {
+    let file = town.paths().post_mortems().join(format!("mayor.{run}.txt"));
+    town.wait_for("the last screen", || fs_err::read_to_string(&file).ok())
+}
+
+/// The last screen of each run is kept, whichever way it ended, and none that is not its own.
+#[test]
+fn the_last_screen_of_each_run_is_kept() {
+    let town = town("");
+    town.gt(&["up"]).ok();
+    let mut before: Option<String> = None;
+    let mut runs = Vec::new();
+    for end in ["exit", "stop", "holder", "down"] {
+        let mayor = town.wait_for_run("mayor", before.as_deref());
+        prompt(&town, "mayor");
+        town.type_line("mayor", &format!("a word before its {end}"));
+        town.wait_for("the word on the screen", || {
+            town.screen("mayor").contains(end).then_some(())
+        });
+        match end {
+            "exit" => signal(mayor.pid.unwrap(), Signal::KILL),
+            "stop" => {
+                town.gt(&["mayor", "stop"]).ok();
+                town.gt(&["mayor", "start"]).ok();
+            }
+            "holder" => signal(mayor.holder_pid.unwrap(), Signal::KILL),
+            _ => {
+                town.gt(&["down"]).ok();
+            }
+        }
+        let run = mayor.incarnation.unwrap();
+        let screen = post_mortem(&town, &run);
+        // A program that had the time clears the screen and says how it ended.
+        let last_words = [&format!("a word before its {end}"), "mayor ended with code"];
+        assert!(
+            last_words.iter().any(|word| screen.contains(word)),
+            "{end}: {screen}"
+        );
+        before = Some(run.clone());
+        runs.push(run);
+    }
+    town.gt(&["up"]).ok();
+    town.wait_for_run("mayor", before.as_deref());
+    let kept = fs_err::read_dir(town.paths().post_mortems()).unwrap();
+    let of_mayor = kept
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.starts_with("mayor."));
+    assert_eq!(of_mayor.count(), runs.len());
 }
 
 /// A run as the journal tells it.
