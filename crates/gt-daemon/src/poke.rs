@@ -109,11 +109,11 @@ async fn bring(
     let typing = Typing {
         hands: &hands,
         spec: &spec,
-        pane: &message.pane.pane,
+        pane: &message.pane,
+        quiet: terms.quiet,
     };
     let its_own = hands.terminal.is_of(&message.pane, &terms.owner).await;
-    let tried = if !its_own.unwrap_or(false) || person_at(&hands, &message.pane, terms.quiet).await
-    {
+    let tried = if !its_own.unwrap_or(false) || typing.is_person_there().await {
         PokeResult::NotTried.into()
     } else {
         let brought = typing.bring(&message.text).await;
@@ -158,18 +158,33 @@ pub(crate) async fn look_before_stop(
     Ok(None)
 }
 
+/// As much of a text as no program cuts or wraps, and as no person types by chance.
+const START: usize = 12;
+
 /// Whether a draft is nothing but this text, however often: what a program that stood still was
-/// given, it draws all at once when it goes on.
+/// given, it draws all at once when it goes on. Of a text that is wrapped, the rows may be known or
+/// only the first.
 fn is_all_of(draft: &str, text: &str) -> bool {
-    !text.is_empty() && draft.contains(text) && draft.split(text).all(|rest| rest.trim().is_empty())
+    let squeezed = |text: &str| -> String {
+        text.chars()
+            .filter(|&c| !c.is_whitespace() && !matches!(c, '│' | '┃'))
+            .collect()
+    };
+    let (draft, text) = (squeezed(draft), squeezed(text));
+    let is_start = draft.chars().count() >= START && text.starts_with(&draft);
+    let is_whole = !draft.is_empty() && !text.is_empty() && draft.split(&text).all(str::is_empty);
+    is_start || is_whole
 }
 
-/// Whether somebody is at the terminal; when that cannot be said, somebody is.
-async fn person_at(hands: &Hands, pane: &Pane, quiet: Duration) -> bool {
-    match hands.terminal.people().await {
-        Ok(people) => last_activity(&people, &pane.session)
-            .is_some_and(|at| elapsed(at, clock::now()) < quiet),
-        Err(_) => true,
+/// Whether Enter submits this text and nothing of a person's. An input row that is empty, or whose
+/// pattern does not say what is in it, holds nothing of a person's that is known.
+fn may_submit(rules: &ScreenRules, capture: &Capture, text: &str) -> bool {
+    match rules.read(capture) {
+        Screen::Prompt => true,
+        Screen::Draft => rules
+            .draft(capture)
+            .is_some_and(|draft| is_all_of(&draft, text)),
+        Screen::Dialog | Screen::Busy => false,
     }
 }
 
@@ -177,34 +192,47 @@ async fn person_at(hands: &Hands, pane: &Pane, quiet: Duration) -> bool {
 struct Typing<'a> {
     hands: &'a Hands,
     spec: &'a SeatSpec,
-    pane: &'a str,
+    pane: &'a Pane,
+    /// An attached person's hands must have rested for this long.
+    quiet: Duration,
 }
 
 impl Typing<'_> {
-    /// Looks, pastes, looks again, presses Enter, and looks whether it was taken. Enter is pressed
-    /// only on a screen that still is a prompt: a dialog that came up meanwhile is not answered.
+    /// Looks, pastes, looks again, presses Enter, and looks whether it was taken.
     async fn bring(&self, text: &str) -> Result<Tried, Failure> {
-        if !self.holds_own_text().await? {
-            if let Some(refused) = self.refused(&[Screen::Prompt]).await? {
-                return Ok(refused);
-            }
-            let before = self.look().await?;
-            self.paste(text).await?;
-            if !self.is_shown(text, &before).await? {
-                // Its file stays: what is drawn late is known by it at the next try.
-                let shown = self.look().await?;
-                return Ok(Tried::not_typed(self.rules(), &shown));
-            }
-            tokio::time::sleep(self.spec.preset.settle).await;
+        if let Some(pasted) = self.own_draft().await? {
+            return self.submit(&pasted).await;
         }
+        let before = self.look().await?;
+        if self.rules().read(&before) != Screen::Prompt {
+            return Ok(Tried::not_typed(self.rules(), &before));
+        }
+        self.paste(text).await?;
+        if !self.is_shown(text, &before).await? {
+            // Its file stays: what is drawn late is known by it at the next try.
+            let shown = self.look().await?;
+            return Ok(Tried::not_typed(self.rules(), &shown));
+        }
+        tokio::time::sleep(self.spec.preset.settle).await;
+        self.submit(text).await
+    }
+
+    /// Presses Enter, once more if the first press was not taken, and each time only when that
+    /// submits the text and nothing else: a dialog that came up meanwhile is not answered, and what
+    /// a person began to type is not sent.
+    async fn submit(&self, text: &str) -> Result<Tried, Failure> {
         let submit = &Key::Named(self.spec.preset.submit.clone());
         for _ in 0..2 {
-            if let Some(refused) = self.refused(&[Screen::Prompt, Screen::Draft]).await? {
-                return Ok(refused);
+            if self.is_person_there().await {
+                return Ok(PokeResult::NotTried.into());
+            }
+            let shown = self.look().await?;
+            if !may_submit(self.rules(), &shown, text) {
+                return Ok(Tried::not_typed(self.rules(), &shown));
             }
             self.hands
                 .terminal
-                .ask(request::key(&pane_id(self.pane), submit))
+                .ask(request::key(&pane_id(&self.pane.pane), submit))
                 .await?;
             if self.was_taken().await? {
                 self.forget_paste();
@@ -215,22 +243,22 @@ impl Typing<'_> {
         Ok(Tried::not_typed(self.rules(), &shown))
     }
 
-    fn rules(&self) -> &ScreenRules {
-        &self.spec.preset.screen
+    /// Whether somebody is at the terminal; when that cannot be said, somebody is.
+    async fn is_person_there(&self) -> bool {
+        match self.hands.terminal.people().await {
+            Ok(people) => last_activity(&people, &self.pane.session)
+                .is_some_and(|at| elapsed(at, clock::now()) < self.quiet),
+            Err(_) => true,
+        }
     }
 
-    /// What to report if the screen is none of those wanted.
-    async fn refused(&self, wanted: &[Screen]) -> Result<Option<Tried>, Failure> {
-        let shown = self.look().await?;
-        let is_wanted = wanted.contains(&self.rules().read(&shown));
-        Ok((!is_wanted).then(|| Tried::not_typed(self.rules(), &shown)))
+    fn rules(&self) -> &ScreenRules {
+        &self.spec.preset.screen
     }
 
     /// Whether the program draws what was pasted. Enter at a prompt that still is empty would bring
     /// nothing, and look as if it had.
     async fn is_shown(&self, text: &str, before: &Capture) -> Result<bool, Failure> {
-        /// As much of the text as no program cuts or wraps.
-        const START: usize = 12;
         let start: String = text.chars().take(START).collect();
         let count = |capture: &Capture| capture.text.matches(&start).count();
         let drawn = count(before);
@@ -260,23 +288,24 @@ impl Typing<'_> {
     }
 
     async fn look(&self) -> Result<Capture, Failure> {
-        Ok(self.hands.terminal.look(self.pane).await?)
+        Ok(self.hands.terminal.look(&self.pane.pane).await?)
     }
 
-    /// Whether the input row holds just what a daemon pasted that ended before it pressed Enter. A
-    /// person's half-typed line is never that, and is left alone.
-    async fn holds_own_text(&self) -> Result<bool, Failure> {
+    /// What the input row holds, if that is just what a daemon pasted that ended before it pressed
+    /// Enter. A person's half-typed line is never that, and is left alone.
+    async fn own_draft(&self) -> Result<Option<String>, Failure> {
         let Ok(pasted) = fs_err::read_to_string(self.paste_file()) else {
-            return Ok(false);
+            return Ok(None);
         };
         let draft = self.rules().draft(&self.look().await?);
-        Ok(draft.is_some_and(|draft| is_all_of(&draft, pasted.trim())))
+        let is_own = draft.is_some_and(|draft| is_all_of(&draft, &pasted));
+        Ok(is_own.then_some(pasted))
     }
 
     async fn paste(&self, text: &str) -> Result<(), Failure> {
         let file = self.paste_file();
         atomic::write_private(&file, text.as_bytes())?;
-        Ok(self.hands.terminal.paste(self.pane, &file).await?)
+        Ok(self.hands.terminal.paste(&self.pane.pane, &file).await?)
     }
 
     /// The file stays until its text was taken: it tells whose text is in the input row.
@@ -291,5 +320,52 @@ impl Typing<'_> {
             .paths()
             .pastes()
             .join(self.spec.agent.file_stem())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gt_core::screen::RuleTexts;
+
+    use super::*;
+
+    const TEXT: &str = "HEARTBEAT: check your rigs; 2 unread messages";
+
+    /// Covers F61: Enter never sends what a person began to type, alone or behind the text.
+    #[test]
+    fn only_the_text_itself_is_submitted() {
+        let check = |draft: &str, own| assert_eq!(is_all_of(draft, TEXT), own, "{draft:?}");
+        check(TEXT, true);
+        check(&format!("{TEXT}{TEXT}"), true);
+        check(&TEXT.replace("; ", ";\n  "), true);
+        check(&TEXT.replace("; ", ";\n ┃  "), true);
+        check("HEARTBEAT: check your rigs;", true);
+        check(&format!("{TEXT} and fix"), false);
+        check(&format!("no, {TEXT}"), false);
+        check("HEART", false);
+        check("fix the", false);
+        check("", false);
+    }
+
+    #[test]
+    fn a_screen_takes_enter_for_what_is_in_its_input_row() {
+        let rules = ScreenRules::new(&RuleTexts {
+            ready: Some("^> ?(?<draft>.*)$".to_owned()),
+            blocked: Some("Allow".to_owned()),
+            ..RuleTexts::default()
+        });
+        let rules = rules.unwrap();
+        let shows = |text: &str| {
+            let capture = Capture {
+                title: String::new(),
+                text: text.to_owned(),
+            };
+            may_submit(&rules, &capture, TEXT)
+        };
+        assert!(shows(&format!("> {TEXT}")));
+        assert!(shows("> "));
+        assert!(!shows("> fix the"));
+        assert!(!shows("Allow? [y/n]"));
+        assert!(!shows("working"));
     }
 }
