@@ -304,7 +304,7 @@ impl Typing<'_> {
 
     async fn paste(&self, text: &str) -> Result<(), Failure> {
         let file = self.paste_file();
-        atomic::write_private(&file, text.as_bytes())?;
+        atomic::write_for_boot(&file, text.as_bytes())?;
         Ok(self.hands.terminal.paste(&self.pane.pane, &file).await?)
     }
 

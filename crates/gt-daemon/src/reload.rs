@@ -7,6 +7,7 @@ use gt_core::mail::{Message, MessageType, Priority};
 use gt_core::observed::chain;
 use gt_core::outcome::intent_after;
 use gt_core::plan::Step;
+use gt_core::policy::Run;
 use gt_core::snapshot::Holder;
 use gt_core::{AgentId, Roll};
 use gt_host::agent_environment::Captured;
@@ -89,15 +90,29 @@ impl Daemon {
                 None => self.add_seat(spec),
             }
         }
-        self.seats.retain(|agent, seat| {
-            let kept = listed.contains(agent) || seat.holder.known() != Some(&Holder::Gone);
+        for (agent, seat) in &mut self.seats {
             if !listed.contains(agent) {
                 seat.spec.is_listed = false;
-                seat.spec.run = gt_core::policy::Run::Never;
+                seat.spec.run = Run::Never;
             }
-            kept
-        });
+        }
+        self.clear_seats();
         self.add_unlisted();
+    }
+
+    /// Clears the seats that are empty, of agents that are not in the roster any more.
+    pub(crate) fn clear_seats(&mut self) {
+        let is_over = |_: &AgentId, seat: &mut Seat| {
+            let is_empty = seat.holder.known() == Some(&Holder::Gone) && seat.in_flight.is_none();
+            is_empty && !seat.spec.is_listed
+        };
+        for (agent, seat) in self.seats.extract_if(.., is_over) {
+            // It has told all that it had to tell. One that stays is looked at once more.
+            let _ = fs_err::remove_file(self.hands.town.paths().holder_state(&agent));
+            if let Some(remembered) = &mut self.remembered {
+                remembered.keep(seat);
+            }
+        }
     }
 
     fn add_seat(&mut self, spec: roster::SeatSpec) {

@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 
 use gt_core::AgentId;
-use gt_core::incarnation::Exit;
 use gt_core::memory::AgentMemory;
-use gt_core::snapshot::{End, LastEnd};
-use gt_store::{Ended, Store, StoreError, TownRows};
+use gt_core::snapshot::LastEnd;
+use gt_store::{Store, StoreError, TownRows};
 
 use crate::daemon::Daemon;
 use crate::seat::Seat;
@@ -33,7 +32,7 @@ impl FirstReading {
 #[derive(Debug)]
 pub(crate) struct Remembered {
     memories: BTreeMap<AgentId, AgentMemory>,
-    ends: BTreeMap<AgentId, Ended>,
+    ends: BTreeMap<AgentId, LastEnd>,
     starts: BTreeMap<AgentId, u32>,
 }
 
@@ -50,28 +49,16 @@ impl Remembered {
     pub(crate) fn give_to(&mut self, seat: &mut Seat) {
         let agent = &seat.spec.agent;
         seat.memory = self.memories.remove(agent).unwrap_or_default();
-        seat.starts = self.starts.get(agent).copied().unwrap_or(0);
-        let ended = self.ends.remove(agent).and_then(last_end);
-        seat.last_end = seat.last_end.or(ended);
+        seat.starts = self.starts.remove(agent).unwrap_or(0);
+        seat.last_end = seat.last_end.or(self.ends.remove(agent));
     }
-}
 
-fn last_end(ended: Ended) -> Option<LastEnd> {
-    Some(LastEnd {
-        incarnation: ended.id,
-        at: ended.at,
-        how: end_from_word(&ended.how, ended.exit)?,
-    })
-}
-
-fn end_from_word(word: &str, exit: Option<Exit>) -> Option<End> {
-    match (word, exit) {
-        ("exited", Some(exit)) => Some(End::Exited(exit)),
-        ("lost", _) => Some(End::Lost),
-        ("requested", _) => Some(End::Requested),
-        ("unresponsive", _) => Some(End::Unresponsive),
-        ("dismissed", _) => Some(End::Dismissed),
-        _ => None,
+    /// Keeps what is known of an agent that leaves the town: it may come back.
+    pub(crate) fn keep(&mut self, seat: Seat) {
+        let agent = seat.spec.agent;
+        self.memories.insert(agent.clone(), seat.memory);
+        self.starts.insert(agent.clone(), seat.starts);
+        self.ends.extend(seat.last_end.map(|end| (agent, end)));
     }
 }
 

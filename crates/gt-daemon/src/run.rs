@@ -38,6 +38,10 @@ use crate::{server, sources};
 /// Events that may wait for the loop. More than that, and whoever tells has to wait.
 const QUEUE: usize = 1024;
 
+/// How many things may be waited for at once that cannot be waited for otherwise: each end of what a
+/// lost run left takes some seconds if it does not go. A thread that has nothing to do ends.
+const BLOCKING_THREADS: usize = 64;
+
 /// The shortest sleep of the loop: a wait that the clocks round down must not spin.
 const BREATH: Duration = Duration::from_millis(1);
 
@@ -86,7 +90,7 @@ fn doing(doing: &'static str) -> impl Fn(std::io::Error) -> DaemonError {
 pub fn run(town: Town, gt: PathBuf, ready: impl FnOnce()) -> Result<(), DaemonError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
-        .max_blocking_threads(8)
+        .max_blocking_threads(BLOCKING_THREADS)
         .thread_stack_size(512 << 10)
         .build()
         .map_err(doing("start the runtime"))?;
@@ -272,12 +276,12 @@ impl Daemon {
 
     /// The loop: take in what happened, then one beat for all of it.
     async fn supervise(&mut self, queue: &mut mpsc::Receiver<Event>) {
-        let mut next_heartbeat = clock::monotonic() + self.config.heartbeat;
+        let mut last_heartbeat = clock::monotonic();
         let watchdog = service_notify::interval().unwrap_or(Duration::MAX);
         while !self.ending {
             // Told by the loop itself: one that hangs falls silent.
             let _ = service_notify::alive();
-            let wait = self.next_look(next_heartbeat);
+            let wait = self.next_look(last_heartbeat + self.config.heartbeat);
             let awake = wait.max(BREATH).min(watchdog);
             let first = match tokio::time::timeout(awake, queue.recv()).await {
                 Ok(Some(event)) => event,
@@ -293,8 +297,9 @@ impl Daemon {
             if !stirred {
                 continue;
             }
-            if clock::monotonic() >= next_heartbeat {
-                next_heartbeat = clock::monotonic() + self.config.heartbeat;
+            // As configured now: it may have been changed since.
+            if clock::monotonic() >= last_heartbeat + self.config.heartbeat {
+                last_heartbeat = clock::monotonic();
                 self.heartbeat();
             }
             self.beat();
@@ -351,7 +356,8 @@ impl Daemon {
             format!("told to end; {agents}"),
         );
         self.state.running = false;
-        self.save_state();
+        // Nobody is left to be told of one that cannot be written.
+        let _ = self.state.write(&self.hands.town.paths().daemon_state());
         // The service manager sees the end itself, a moment later.
         let _ = service_notify::stopping();
         let paths = self.hands.town.paths();
@@ -369,12 +375,17 @@ impl Daemon {
         let _ = tokio::time::timeout(PATIENCE, written).await;
     }
 
-    /// Saves what `gt daemon status` and old tools show.
-    pub(crate) fn save_state(&mut self) {
-        if let Err(error) = self.state.write(&self.hands.town.paths().daemon_state()) {
-            let text = format!("daemon/state.json: {}", gt_core::observed::chain(&error));
-            self.note(EventKind::ActionFailed, None, text);
-        }
+    /// Saves what `gt daemon status` and old tools show, away from the loop: it waits for the disk.
+    pub(crate) fn save_state(&self) {
+        let (state, hands) = (self.state.clone(), Rc::clone(&self.hands));
+        let path = hands.town.paths().daemon_state();
+        tokio::task::spawn_local(async move {
+            let written = tokio::task::spawn_blocking(move || state.write(&path)).await;
+            if let Ok(Err(error)) = written {
+                let text = format!("daemon/state.json: {}", gt_core::observed::chain(&error));
+                hands.tell(Event::Trouble(text)).await;
+            }
+        });
     }
 }
 

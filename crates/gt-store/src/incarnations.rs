@@ -7,27 +7,14 @@ use std::collections::BTreeMap;
 
 use gt_core::event::NewEvent;
 use gt_core::memory::AgentMemory;
+use gt_core::snapshot::{End, LastEnd};
 use gt_core::{AgentId, Exit, Incarnation, IncarnationId, ProcessId};
-use jiff::Timestamp;
 use rusqlite::{Connection, Row, named_params};
 
 use crate::columns::{agent, incarnation, millis, time, unreadable};
 use crate::events::append;
 use crate::memory::save_memory;
 use crate::{Store, StoreError};
-
-/// How the latest run of an agent ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ended {
-    /// Which run.
-    pub id: IncarnationId,
-    /// When.
-    pub at: Timestamp,
-    /// The word its recorder gave.
-    pub how: String,
-    /// What the program returned, if it ended by itself.
-    pub exit: Option<Exit>,
-}
 
 impl Store {
     /// Records that a run begins, what is now remembered of its agent, and the event, in one
@@ -61,13 +48,8 @@ impl Store {
     }
 
     /// Records the end of a run. Does nothing when it has ended already, or is not known.
-    pub fn end_incarnation(
-        &mut self,
-        id: IncarnationId,
-        at: Timestamp,
-        how: &str,
-        exit: Option<Exit>,
-    ) -> Result<(), StoreError> {
+    pub fn end_incarnation(&mut self, end: LastEnd) -> Result<(), StoreError> {
+        let (how, exit) = end_columns(end.how);
         self.write("recording an end", |transaction| {
             transaction
                 .prepare_cached(
@@ -76,8 +58,8 @@ impl Store {
                      WHERE id = :id AND ended_at IS NULL",
                 )?
                 .execute(named_params! {
-                    ":id": id.to_string(),
-                    ":at": millis(at),
+                    ":id": end.incarnation.to_string(),
+                    ":at": millis(end.at),
                     ":how": how,
                     ":exit_kind": exit.map(|exit| exit_columns(exit).0),
                     ":exit_number": exit.map(|exit| exit_columns(exit).1),
@@ -97,7 +79,7 @@ impl Store {
     }
 
     /// How the latest run of each agent ended, for those whose latest run has.
-    pub fn last_ends(&self) -> Result<BTreeMap<AgentId, Ended>, StoreError> {
+    pub fn last_ends(&self) -> Result<BTreeMap<AgentId, LastEnd>, StoreError> {
         self.read("reading the last ends", |connection| {
             connection
                 .prepare_cached(
@@ -171,13 +153,34 @@ fn read_process(row: &Row<'_>) -> rusqlite::Result<Option<ProcessId>> {
     }))
 }
 
-fn read_end(row: &Row<'_>) -> rusqlite::Result<Ended> {
-    Ok(Ended {
-        id: incarnation(row, "id")?,
+fn read_end(row: &Row<'_>) -> rusqlite::Result<LastEnd> {
+    Ok(LastEnd {
+        incarnation: incarnation(row, "id")?,
         at: time(row, "ended_at")?,
-        how: row.get("ended_how")?,
-        exit: read_exit(row)?,
+        how: read_how(row)?,
     })
+}
+
+fn end_columns(how: End) -> (&'static str, Option<Exit>) {
+    match how {
+        End::Exited(exit) => ("exited", Some(exit)),
+        End::Lost => ("lost", None),
+        End::Requested => ("requested", None),
+        End::Unresponsive => ("unresponsive", None),
+        End::Dismissed => ("dismissed", None),
+    }
+}
+
+fn read_how(row: &Row<'_>) -> rusqlite::Result<End> {
+    let word: String = row.get("ended_how")?;
+    match (word.as_str(), read_exit(row)?) {
+        ("exited", Some(exit)) => Ok(End::Exited(exit)),
+        ("lost", _) => Ok(End::Lost),
+        ("requested", _) => Ok(End::Requested),
+        ("unresponsive", _) => Ok(End::Unresponsive),
+        ("dismissed", _) => Ok(End::Dismissed),
+        _ => Err(unreadable("ended_how", &word)),
+    }
 }
 
 fn exit_columns(exit: Exit) -> (&'static str, i32) {

@@ -21,7 +21,6 @@ mod store;
 mod town;
 
 pub use error::StoreError;
-pub use incarnations::Ended;
 pub use mail::NewMessage;
 pub use requests::{RequestStatus, SubmitOutcome, WishChange};
 pub use store::Store;

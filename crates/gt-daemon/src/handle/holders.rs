@@ -161,11 +161,10 @@ impl Daemon {
 
     /// Stores how a run ended, with the event that tells of it.
     pub(super) fn store_end(&self, end: gt_core::snapshot::LastEnd, event: Option<NewEvent>) {
-        let (word, exit) = end_word(end.how);
         let now = clock::now();
         self.hands.store.post(move |store| {
             // The holder's state file tells of the end, too.
-            store.end_incarnation(end.incarnation, end.at, word, exit)?;
+            store.end_incarnation(end)?;
             match event {
                 Some(event) => store.append(now, &event).map(drop),
                 None => Ok(()),
@@ -317,15 +316,5 @@ fn run_of(holder: &Observed<Holder>) -> Option<IncarnationId> {
         | Holder::Stopping { incarnation }
         | Holder::Orphaned { incarnation, .. } => Some(*incarnation),
         Holder::Gone | Holder::Idle => None,
-    }
-}
-
-fn end_word(how: End) -> (&'static str, Option<gt_core::Exit>) {
-    match how {
-        End::Exited(exit) => ("exited", Some(exit)),
-        End::Lost => ("lost", None),
-        End::Requested => ("requested", None),
-        End::Unresponsive => ("unresponsive", None),
-        End::Dismissed => ("dismissed", None),
     }
 }

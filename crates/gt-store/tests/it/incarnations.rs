@@ -1,6 +1,7 @@
 use gt_core::memory::{AgentMemory, Attempt, Cause};
-use gt_core::{Exit, ProcessId};
-use gt_store::{Ended, StoreError};
+use gt_core::snapshot::{End, LastEnd};
+use gt_core::{Exit, Incarnation, ProcessId};
+use gt_store::StoreError;
 
 use crate::world::{World, agent, at, event, log, run};
 
@@ -47,6 +48,45 @@ fn a_process_is_kept_bit_for_bit() {
     assert!(matches!(unknown, Err(StoreError::NotFound { .. })));
 }
 
+fn end(run: &Incarnation, second: i64, how: End) -> LastEnd {
+    LastEnd {
+        incarnation: run.id,
+        at: at(second),
+        how,
+    }
+}
+
+/// However a run ended, it is read back so; a word of another version's is no end, and no silence.
+#[test]
+fn every_way_to_end_is_read_back() {
+    let world = World::new();
+    let mut store = world.open();
+    let memory = AgentMemory::default();
+    let ways = [
+        End::Exited(Exit::Code(3)),
+        End::Lost,
+        End::Requested,
+        End::Unresponsive,
+        End::Dismissed,
+    ];
+    for (number, how) in (1..).zip(ways) {
+        let mayor = run(number, "mayor");
+        store.record_start(&mayor, &memory, &event("up")).unwrap();
+        let ended = end(&mayor, 5, how);
+        store.end_incarnation(ended).unwrap();
+        assert_eq!(store.last_ends().unwrap()[&mayor.agent], ended);
+    }
+    let garbled = world
+        .raw()
+        .execute("UPDATE incarnation SET ended_how = 'vanished'", []);
+    garbled.unwrap();
+    let unread = store.last_ends();
+    assert!(
+        matches!(unread, Err(StoreError::BadRow { .. })),
+        "{unread:?}"
+    );
+}
+
 #[test]
 fn the_first_end_of_a_run_wins() {
     let world = World::new();
@@ -54,20 +94,10 @@ fn the_first_end_of_a_run_wins() {
     let mayor = run(1, "mayor");
     let memory = AgentMemory::default();
     store.record_start(&mayor, &memory, &event("up")).unwrap();
-    let exit = Some(Exit::Signal(9));
-    store
-        .end_incarnation(mayor.id, at(5), "exited", exit)
-        .unwrap();
-    store
-        .end_incarnation(mayor.id, at(6), "lost", None)
-        .unwrap();
+    let ended = end(&mayor, 5, End::Exited(Exit::Signal(9)));
+    store.end_incarnation(ended).unwrap();
+    store.end_incarnation(end(&mayor, 6, End::Lost)).unwrap();
 
-    let ended = Ended {
-        id: mayor.id,
-        at: at(5),
-        how: "exited".to_owned(),
-        exit,
-    };
     assert_eq!(store.last_ends().unwrap(), [(mayor.agent, ended)].into());
     assert!(store.open_incarnations().unwrap().is_empty());
 }
@@ -81,17 +111,13 @@ fn only_the_latest_run_of_an_agent_says_how_it_ended() {
         let mayor = run(number, "mayor");
         store.record_start(&mayor, &memory, &event("up")).unwrap();
         if number < 3 {
-            let exit = Some(Exit::NotStarted(2));
-            store
-                .end_incarnation(mayor.id, at(9), "exited", exit)
-                .unwrap();
+            let ended = end(&mayor, 9, End::Exited(Exit::NotStarted(2)));
+            store.end_incarnation(ended).unwrap();
         }
     }
     let deacon = run(4, "deacon");
     store.record_start(&deacon, &memory, &event("up")).unwrap();
-    store
-        .end_incarnation(deacon.id, at(9), "lost", None)
-        .unwrap();
+    store.end_incarnation(end(&deacon, 9, End::Lost)).unwrap();
 
     let ends = store.last_ends().unwrap();
     assert_eq!(ends.into_keys().collect::<Vec<_>>(), [agent("deacon")]);

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use gt_core::Desire;
 use gt_core::plan::RequestEnd;
+use gt_core::snapshot::End;
 use gt_store::{RequestStatus, Store, StoreError};
 use rusqlite::Connection;
 
@@ -85,7 +86,10 @@ fn check_rows(store: &mut Store) {
     assert_eq!(store.latest(1).unwrap()[0].text, "it began");
     assert_eq!(store.intents().unwrap()[&mayor].desire, Desire::Parked);
     assert_eq!(store.starts().unwrap()[&mayor], 1);
-    assert_eq!(store.last_ends().unwrap()[&mayor].how, "exited");
+    assert!(matches!(
+        store.last_ends().unwrap()[&mayor].how,
+        End::Exited(_)
+    ));
     let memory = &store.memories().unwrap()[&mayor];
     assert_eq!((memory.misses, memory.attempts.len()), (2, 1));
     let (request, taken_at) = store.pending_requests().unwrap().remove(0);

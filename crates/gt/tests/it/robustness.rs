@@ -669,3 +669,38 @@ fn a_crash_loop_grows_slower_stops_and_is_reset_by_a_person() {
     assert_eq!(town.events("escalation", "mayor"), 1);
     assert_eq!(town.starts("mayor"), crashed.len() + 1);
 }
+
+/// Covers F23, D9: an agent that leaves the town and comes back has not got a new chance by it.
+#[test]
+fn a_circuit_stays_open_while_its_agent_is_away() {
+    let town = town(
+        "[restart]\nbudget = 2\nbase = '1ms'\nmax = '1ms'\n\
+         [agents.short]\ncommand = ['false']\n[roles.witness]\nagent = 'short'\nrun = 'always'\n",
+    );
+    town.rigs(&["gas"], &[]);
+    town.gt(&["up", "--wait", "0"]).code(1);
+    let is_listed = || {
+        let status = town.status();
+        status
+            .agents
+            .into_iter()
+            .find(|agent| agent.id == "gas/witness")
+    };
+    let wait_for_circuit = || {
+        town.wait_for("the open circuit", || {
+            let waiting = is_listed()?.waiting?;
+            waiting.on.contains("crash loop").then_some(())
+        });
+    };
+    wait_for_circuit();
+    let starts = town.events("started", "gas/witness");
+    town.rigs(&[], &[]);
+    // Its seat is kept for as long as its holder lives.
+    signal(is_listed().unwrap().holder_pid.unwrap(), Signal::KILL);
+    town.wait_for("the witness to leave", || {
+        is_listed().is_none().then_some(())
+    });
+    town.rigs(&["gas"], &[]);
+    wait_for_circuit();
+    assert_eq!(town.events("started", "gas/witness"), starts);
+}
