@@ -236,7 +236,7 @@ fn may_start(seen: &Seen<'_>, why: &str) -> Result<Cause, Verdict> {
     if let Some(lack) = cannot_launch(seen) {
         return Err(seen.wait(format!("{lack} ({why})")));
     }
-    let Some(end) = seen.facts.last_end else {
+    let Some(end) = seen.facts.last_end.map(|end| as_meant(seen, end)) else {
         return Ok(Cause::Wanted);
     };
     let cause = match end.how {
@@ -257,6 +257,19 @@ fn may_start(seen: &Seen<'_>, why: &str) -> Result<Cause, Verdict> {
         Gate::Pass => Ok(cause),
         Gate::Hold { until, because } => Err(seen.wait_at_gate(because, Some(end.at), until)),
         Gate::Exhausted { because } => Err(open_circuit(seen, because)),
+    }
+}
+
+/// An end as it was meant: a daemon that died while it stopped a run did not live to note why.
+fn as_meant(seen: &Seen<'_>, end: LastEnd) -> LastEnd {
+    let request = successor_owed(seen.snapshot, seen.facts);
+    let is_of_it = request.is_some_and(|request| request.incarnation == Some(end.incarnation));
+    match end.how {
+        End::Exited(_) | End::Lost if is_of_it => LastEnd {
+            how: End::Requested,
+            ..end
+        },
+        _ => end,
     }
 }
 

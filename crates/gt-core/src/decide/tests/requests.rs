@@ -229,3 +229,15 @@ fn a_taken_cycle_of_an_agent_that_is_to_be_down_is_closed() {
         @"gas/witness: refuse request (the town is down)"
     );
 }
+
+/// A daemon that died while it carried a request out did not note why the run ended; the fresh
+/// run comes as promptly as if it had.
+#[test]
+fn a_run_that_ended_under_a_request_is_no_crash() {
+    let crashed = |scene: Scene| scene.restarted(&[-1, -2]).crashed(at(0));
+    check!(crashed(cycling().taken()), @"gas/witness: start (its run ended with exit code 1)");
+    check!(
+        crashed(deacon()),
+        @"deacon: waiting on restart back-off (2 restarts within 10m) until 2026-01-01T12:00:02.134Z"
+    );
+}
