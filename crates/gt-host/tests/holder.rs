@@ -551,7 +551,7 @@ fn a_state_that_cannot_be_written_is_told_on_the_socket() {
     assert!(problem.contains("rig+crew+max.json"), "{problem}");
 }
 
-/// Covers F42: a hundred idle seats cost next to nothing. The environment of an agent, which may
+/// A hundred idle seats cost next to nothing. The environment of an agent, which may
 /// be large, does not stay in the holder.
 #[test]
 fn a_holder_has_less_than_half_a_mebibyte_of_its_own() {

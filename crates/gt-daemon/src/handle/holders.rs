@@ -20,7 +20,7 @@ use crate::link::{Link, LinkError, LinkId};
 
 impl Daemon {
     /// Begins to connect to an agent's holder, if there is one. Its file tells where; its lock
-    /// tells whether, should the file be missing.
+    /// tells whether, should the file be missing or an earlier holder's, as on a full disk.
     pub(crate) fn connect(&mut self, agent: &AgentId) {
         let Some(seat) = self.seats.get_mut(agent) else {
             return;
@@ -33,18 +33,20 @@ impl Daemon {
             Ok(report) => report,
             Err(error) => return self.look_again(agent, chain(&error)),
         };
-        let is_there = match &report {
-            None => holder::is_taken(paths, agent),
+        let is_alive = match &report {
             Some(report) if report.boot_id == self.hands.boot_id => {
                 process::is_alive(report.holder)
             }
-            Some(_) => Observed::Known(false),
+            Some(_) | None => Observed::Known(false),
         };
-        match (is_there, report) {
+        match (is_alive, report) {
             (Observed::Known(true), Some(report)) => self.spawn_link(agent, report.socket.into()),
-            (Observed::Known(true), None) => self.spawn_link(agent, paths.holder_socket(agent)),
-            (Observed::Known(false), Some(report)) => self.bury_reported(agent, &report),
-            (Observed::Known(false), None) => seat.holder = Observed::Known(Holder::Gone),
+            (Observed::Known(_), report) => match (holder::is_taken(paths, agent), report) {
+                (Observed::Known(true), _) => self.spawn_link(agent, paths.holder_socket(agent)),
+                (Observed::Known(false), Some(report)) => self.bury_reported(agent, &report),
+                (Observed::Known(false), None) => seat.holder = Observed::Known(Holder::Gone),
+                (Observed::Unknown(reason), _) => self.look_again(agent, reason),
+            },
             (Observed::Unknown(reason), _) => self.look_again(agent, reason),
         }
     }
@@ -62,7 +64,9 @@ impl Daemon {
         let Some(seat) = self.seats.get_mut(agent) else {
             return;
         };
-        seat.take_pane_of(report);
+        if !seat.awaits_holder {
+            seat.take_pane_of(report);
+        }
         if let Some(end) = seat.take_reported_end(report) {
             self.store_end(end, None);
         }

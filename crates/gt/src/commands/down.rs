@@ -155,16 +155,17 @@ fn may_be_held(context: &Context, agent: &AgentId) -> bool {
 /// it was asked, as the daemon's last word to it may have told it to, is what is wanted.
 fn stop_by_holder(context: &Context, agent: &AgentId, arguments: &Down) -> Result<(), String> {
     let paths = context.paths();
-    let report = match holder::read_state_file(paths, agent).map_err(|error| chain(&error))? {
-        Some(report) => report,
-        None if may_be_held(context, agent) => greet(&paths.holder_socket(agent))?.1,
+    let told = holder::read_state_file(paths, agent).map_err(|error| chain(&error))?;
+    let is_gone = |report: &Report| process::is_alive(report.holder) == Observed::Known(false);
+    let report = match told {
+        Some(report) if !is_gone(&report) => report,
+        // Its holder could not write its file.
+        _ if may_be_held(context, agent) => greet(&paths.holder_socket(agent))?.1,
+        Some(report) => return sweep(&report, grace(arguments)),
         None => return Ok(()),
     };
-    if process::is_alive(report.holder) == Observed::Known(false) {
-        return sweep(&report, grace(arguments));
-    }
     let asked = ask_holder(&report, arguments);
-    let gone = || (process::is_alive(report.holder) == Observed::Known(false)).then_some(());
+    let gone = || is_gone(&report).then_some(());
     match (asked, crate::wait::until(TMUX, gone)) {
         (Ok(()), Some(())) => Ok(()),
         (Ok(()), None) => Err("its holder did not end".to_owned()),

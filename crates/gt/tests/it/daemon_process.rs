@@ -4,8 +4,12 @@ use std::os::unix::net::UnixListener;
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
+use gt_api::view::State;
+use gt_core::AgentId;
+use gt_core::intent::{Desire, Intent};
 use gt_host::process::{self, Signal};
 use gt_host::{clock, lock};
+use gt_store::Store;
 use gt_testkit::town::{Finished, TestTown, is_gone, signal};
 
 use crate::town;
@@ -107,6 +111,50 @@ fn a_second_daemon_is_refused_and_harms_nothing() {
         town.paths().daemon_lock().exists(),
         "a lock file is never removed"
     );
+}
+
+/// Covers D22: why a daemon did not come up is told to whoever started it.
+#[test]
+fn a_daemon_that_cannot_begin_says_why_to_its_starter() {
+    let town = town("");
+    fs_err::write(town.paths().town_toml(), "[daemon]\nheartbeat = 'often'\n").unwrap();
+    let said = town.gt(&["daemon", "start"]).code(1);
+    assert!(
+        said.contains("town.toml: line 2") && said.contains("daemon.heartbeat"),
+        "{said}"
+    );
+    assert_eq!(daemons(&town), [0; 0]);
+}
+
+/// Covers D17: the daemon has a session of its own, so that no terminal takes it along. HUP has it read its
+/// files anew, USR1 the store, and neither ends it.
+#[test]
+fn the_daemon_takes_signals_and_outlives_its_terminal() {
+    let town = town("");
+    town.rigs(&["gas"], &[]);
+    town.gt(&["up"]).ok();
+    let daemon = town.daemon_pid();
+    assert_eq!(process::session(daemon).unwrap(), Some(daemon));
+    let is_listed = |id: &str| town.status().agents.iter().any(|agent| agent.id == id);
+    fs_err::create_dir_all(town.root().join("gas/crew/max")).unwrap();
+    assert!(!is_listed("gas/crew/max"));
+    signal(daemon, Signal::HUP);
+    town.wait_for("the new workspace", || {
+        is_listed("gas/crew/max").then_some(())
+    });
+
+    town.wait_for_run("mayor", None);
+    let wish = Intent {
+        desire: Desire::Down,
+        actor: "overseer".to_owned(),
+        reason: "a test".to_owned(),
+        at: clock::now(),
+    };
+    let mut store = Store::open(&town.paths().store(), Duration::from_secs(5)).unwrap();
+    store.set_intents(&[(AgentId::Mayor, wish)]).unwrap();
+    signal(daemon, Signal::USR1);
+    town.wait_for_state("mayor", State::Gone);
+    assert_eq!(town.daemon_pid(), daemon);
 }
 
 /// Covers D13, D15, D18, F36, F37, F38, F40: a pid file that names a stranger, nobody or nonsense

@@ -455,6 +455,10 @@ fn a_full_disk_ends_nothing_and_down_works() {
     while file.write_all(&[0]).is_ok() {}
     assert_supervised(&town, "mayor");
     assert_supervised(&town, "deacon");
+    // A seat that is made anew, whose holder cannot even write its file.
+    let deacon = town.wait_for_run("deacon", None);
+    signal(deacon.holder_pid.unwrap(), Signal::KILL);
+    town.wait_for_run("deacon", deacon.incarnation.as_deref());
     town.wait_for("the status to tell of the full disk", || {
         let problems = town.status().problems;
         let told = |problem: &String| problem.contains("the store takes no writes");
@@ -471,6 +475,7 @@ fn a_full_disk_ends_nothing_and_down_works() {
     );
     assert_eq!(town.marked(), []);
     assert!(!town.status().daemon.running);
+    drop(file);
     fs_err::remove_file(filler).unwrap();
     town.gt(&["up"]).ok();
     town.wait_for_run("mayor", None);
