@@ -35,10 +35,11 @@ pub(crate) enum Outcome {
     Swept(IncarnationId, Vec<ProcessId>),
     /// The program was started, as its holder told the loop itself.
     Started(Took),
-    /// The program could not be executed.
+    /// The program could not be started, for this reason.
     NotStarted {
         incarnation: IncarnationId,
         errno: i32,
+        why: String,
         at: Timestamp,
     },
     /// Nothing spares the silent run: it is to be stopped.

@@ -24,7 +24,18 @@ impl Event {
             | Self::Holder(agent, _)
             | Self::HolderLost(agent, _)
             | Self::Acted(agent, _) => Some(agent),
-            _ => None,
+            Self::Tick
+            | Self::Changed
+            | Self::Reload
+            | Self::Terminate
+            | Self::Rows(_)
+            | Self::FirstRows(_)
+            | Self::StoreWritable(_)
+            | Self::LookAtTmux
+            | Self::Panes(_)
+            | Self::Keepalive(_)
+            | Self::Client { .. }
+            | Self::Trouble(_) => None,
         }
     }
 

@@ -17,7 +17,7 @@ use gt_host::config::{Config, ConfigError};
 use gt_host::daemon_state::DaemonState;
 use gt_host::lock::{Lock, LockError};
 use gt_host::paths::TownPaths;
-use gt_host::tmux::{self, Control, Server, Tmux, TmuxError};
+use gt_host::tmux::{self, Control, Server, Tmux};
 use gt_host::town::site::Site;
 use gt_host::town::{self, Town, private, server as town_server};
 use gt_host::{atomic, pid_file, process, service_notify};
@@ -386,16 +386,5 @@ impl Daemon {
                 hands.tell(Event::Trouble(text)).await;
             }
         });
-    }
-}
-
-/// tmux's own errors, as the terminal sorts them.
-impl crate::terminal::TerminalError {
-    /// Whether what was asked for is proven not to be there.
-    pub(crate) fn is_not_found(&self) -> bool {
-        matches!(
-            self,
-            Self::Tmux(TmuxError::NotFound { .. } | TmuxError::NoServer { .. })
-        )
     }
 }

@@ -34,6 +34,16 @@ pub(crate) enum TerminalError {
     Sick,
 }
 
+impl TerminalError {
+    /// Whether what was asked for is proven not to be there.
+    pub(crate) fn is_not_found(&self) -> bool {
+        matches!(
+            self,
+            Self::Tmux(TmuxError::NotFound { .. } | TmuxError::NoServer { .. })
+        )
+    }
+}
+
 /// What one look at tmux showed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Listing {

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::{Failure, Outcome, spawn};
 use crate::daemon::{Daemon, Hands};
-use crate::reload::escalation_mail;
+use crate::notification::escalation_mail;
 
 pub(super) fn tell(daemon: &Daemon, step: &Step, circuit: Option<Option<Timestamp>>) {
     let kind = step.action.kind();

@@ -1,16 +1,20 @@
 //! Lifecycle requests, written to the store.
 
+use gt_core::address::Address;
 use gt_core::event::{EventKind, NewEvent};
 use gt_core::incarnation::IncarnationId;
+use gt_core::outcome::intent_after;
 use gt_core::plan::{RequestEnd, Step};
+use gt_core::{AgentId, lifecycle};
 use gt_host::clock;
-use gt_store::{Store, StoreError};
+use gt_store::{NewMessage, Store, StoreError, WishChange};
 use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::{Outcome, spawn};
 use crate::daemon::Daemon;
 use crate::event::Event;
+use crate::notification::answer;
 
 /// Takes a request in one transaction with the wish that it leaves: from now on it is carried out,
 /// at most once, and only for this run.
@@ -76,4 +80,48 @@ fn closing_event(step: &Step, end: RequestEnd) -> NewEvent {
         RequestEnd::Refused | RequestEnd::Expired => EventKind::RequestRefused,
     };
     NewEvent::by_daemon(kind, Some(&step.agent), step.because.clone())
+}
+
+impl Daemon {
+    /// The request of this id, as last read.
+    fn request(&self, id: Uuid) -> Option<&lifecycle::Request> {
+        let rows = self.rows.as_ref()?;
+        rows.requests
+            .iter()
+            .map(|(request, _)| request)
+            .find(|request| request.id == id)
+    }
+
+    /// What taking this request does to the wish for its agent.
+    fn wish_after(&self, id: Uuid, now: Timestamp) -> WishChange {
+        let Some(request) = self.request(id) else {
+            return WishChange::Keep;
+        };
+        let Some(seat) = self.seats.get(&request.agent) else {
+            return WishChange::Keep;
+        };
+        let before = self
+            .rows
+            .as_ref()
+            .and_then(|rows| rows.intents.get(&request.agent).cloned());
+        let after = intent_after(request, seat.spec.run, before.clone(), now);
+        match after {
+            after if after == before => WishChange::Keep,
+            Some(intent) => WishChange::Set(request.agent.clone(), intent),
+            None => WishChange::Clear(request.agent.clone()),
+        }
+    }
+
+    /// The mail that tells a request's sender that it was not carried out.
+    fn refusal_mail(&self, id: Uuid, reason: &str, now: Timestamp) -> Option<NewMessage> {
+        let request = self.request(id)?;
+        let sender =
+            AgentId::from_canonical(&request.actor).map_or(Address::Overseer, Address::Agent);
+        answer(
+            &sender.to_string(),
+            &format!("Not done: {} of {}", request.action, request.agent),
+            reason,
+            now,
+        )
+    }
 }

@@ -150,14 +150,15 @@ async fn start_run(hands: Rc<Hands>, run: Run) -> Result<Outcome, Failure> {
                 holder: holder_took,
             }))
         }
-        Answer::Refused {
-            refusal: Refusal::NotStarted { errno, .. },
-        } => Ok(Outcome::NotStarted {
-            incarnation: run.incarnation.id,
-            errno,
-            at: clock::now(),
-        }),
-        Answer::Refused { refusal } => Err(refusal.into()),
+        Answer::Refused { refusal } => match refusal {
+            Refusal::NotStarted { errno, .. } => Ok(Outcome::NotStarted {
+                incarnation: run.incarnation.id,
+                errno,
+                why: refusal.to_string(),
+                at: clock::now(),
+            }),
+            refusal => Err(refusal.into()),
+        },
         other => Err(Failure(format!("its holder answered with {other:?}"))),
     }
 }

@@ -32,8 +32,12 @@ impl Daemon {
             Outcome::NotStarted {
                 incarnation,
                 errno,
+                why,
                 at,
-            } => self.take_failed_start(agent, incarnation, errno, at),
+            } => {
+                self.note(EventKind::ActionFailed, Some(agent), why);
+                self.take_failed_start(agent, incarnation, errno, at);
+            }
             Outcome::Silent {
                 incarnation,
                 because,
@@ -116,8 +120,6 @@ impl Daemon {
         };
         seat.last_end = None;
         let end = seat.note_end(incarnation, at, not_started(errno));
-        let text = format!("its program could not be executed (errno {errno})");
-        self.note(EventKind::ActionFailed, Some(agent), text);
         if let Some(end) = end {
             self.store_end(end, None);
         }

@@ -217,7 +217,7 @@ pub enum Refusal {
         message: String,
     },
     /// The program could not be executed.
-    #[error("{what} cannot be used (errno {errno})")]
+    #[error("{what} cannot be used: {}", std::io::Error::from_raw_os_error(*errno))]
     NotStarted {
         /// The operating system's error number.
         errno: i32,

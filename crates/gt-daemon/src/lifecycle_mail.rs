@@ -1,0 +1,134 @@
+//! Lifecycle requests that come by mail, in the original's form.
+
+use gt_core::address::Address;
+use gt_core::event::{EventKind, NewEvent};
+use gt_core::mail::Message;
+use gt_core::{Roll, lifecycle};
+use gt_store::{NewMessage, Store, StoreError, SubmitOutcome, TownRows};
+use jiff::{SignedDuration, Timestamp};
+use uuid::Uuid;
+
+use crate::daemon::Daemon;
+use crate::notification::answer;
+
+/// How long a request that came by mail may wait to be carried out.
+const MAIL_REQUEST_LIFE: SignedDuration = SignedDuration::from_mins(5);
+
+impl Daemon {
+    /// Turns mail in the original's form into requests; what cannot be read is answered, once.
+    pub(crate) fn accept_lifecycle_mail(&mut self, rows: &TownRows) {
+        let now = gt_host::clock::now();
+        let roll = self.roll();
+        for mail in &rows.lifecycle_mail {
+            match read_mail(mail, &roll) {
+                Ok(request) => self.submit(mail, request, now),
+                Err(reason) => self.refuse_mail(mail, reason, now),
+            }
+        }
+        // What was met before could not be written: it waits for the next reading.
+        let known = |mail: &Message| {
+            let before = self.rows.iter().flat_map(|rows| &rows.lifecycle_mail);
+            before.into_iter().any(|before| before.id == mail.id)
+        };
+        if !rows.lifecycle_mail.iter().all(known) {
+            self.read_store();
+        }
+    }
+
+    fn submit(&self, mail: &Message, request: lifecycle::Request, now: Timestamp) {
+        let repeated = Refusal::of(mail, "this was asked for already", now);
+        // On an error it stays unhandled, is read again, and is the same request.
+        self.hands
+            .store
+            .post(move |store| match store.submit_request(&request, None)? {
+                SubmitOutcome::AlreadyOpen(other) if other != request.id => repeated.record(store),
+                SubmitOutcome::New | SubmitOutcome::AlreadyOpen(_) => {
+                    store.mark_handled(request.id, now).map(drop)
+                }
+            });
+    }
+
+    fn refuse_mail(&mut self, mail: &Message, reason: String, now: Timestamp) {
+        let refusal = Refusal::of(mail, reason, now);
+        self.log_event(now, &refusal.event);
+        self.hands.store.post(move |store| refusal.record(store));
+    }
+}
+
+/// Why lifecycle mail was not made a request, for the log and its sender.
+struct Refusal {
+    mail: Uuid,
+    event: NewEvent,
+    answer: Option<NewMessage>,
+    at: Timestamp,
+}
+
+impl Refusal {
+    fn of(mail: &Message, reason: impl Into<String>, at: Timestamp) -> Self {
+        let reason = reason.into();
+        let sender = match Address::from_canonical(&mail.from) {
+            Some(Address::Agent(agent)) => Some(agent),
+            Some(Address::Overseer | Address::Daemon | Address::Rig(_)) | None => None,
+        };
+        let text = format!("mail from {}: {reason}", mail.from);
+        Self {
+            mail: mail.id,
+            event: NewEvent::by_daemon(EventKind::RequestRefused, sender.as_ref(), text),
+            answer: answer(
+                &mail.from,
+                &format!("Not done: {}", mail.subject),
+                &reason,
+                at,
+            ),
+            at,
+        }
+    }
+
+    /// Closes the mail, once: one that was read twice is refused once.
+    fn record(&self, store: &mut Store) -> Result<(), StoreError> {
+        if !store.mark_handled(self.mail, self.at)? {
+            return Ok(());
+        }
+        // Without its answer the mail is closed all the same.
+        store.append(self.at, &self.event)?;
+        match &self.answer {
+            Some(answer) => store.send(answer).map(drop),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What a mail asks for; the sender must be the agent itself or the overseer. It concerns the run
+/// that there was when it was sent, whichever there is when it is read.
+fn read_mail(mail: &Message, roll: &Roll) -> Result<lifecycle::Request, String> {
+    let parsed = lifecycle::parse_subject(&mail.subject).ok_or("it is no lifecycle mail")?;
+    let parsed = parsed.map_err(|error| error.to_string())?;
+    let sender = Address::from_canonical(&mail.from).ok_or("its sender is nobody here")?;
+    let agent = match parsed.identity {
+        "" => match &sender {
+            Address::Agent(agent) => agent.clone(),
+            Address::Overseer | Address::Daemon | Address::Rig(_) => {
+                return Err("it names no agent".to_owned());
+            }
+        },
+        identity => roll.resolve(identity).map_err(|error| error.to_string())?,
+    };
+    let actor = match &sender {
+        Address::Overseer => sender.to_string(),
+        Address::Agent(own) if *own == agent => agent.to_string(),
+        Address::Agent(_) | Address::Daemon | Address::Rig(_) => {
+            return Err(format!("{sender} may not ask for {agent}"));
+        }
+    };
+    Ok(lifecycle::Request {
+        // The mail's own id: read twice, it is one request.
+        id: mail.id,
+        agent,
+        incarnation: None,
+        action: parsed.action,
+        actor,
+        message: Some(mail.body.clone()).filter(|body| !body.is_empty()),
+        requested_at: mail.sent_at,
+        expires_at: mail.sent_at + MAIL_REQUEST_LIFE,
+    })
+}
