@@ -13,7 +13,7 @@ mod tests;
 
 use jiff::Timestamp;
 
-use crate::agent_id::{AgentId, Role};
+use crate::agent_id::AgentId;
 use crate::lifecycle::Request;
 use crate::observed::Observed;
 use crate::plan::{Action, Plan, Step, Waiting};
@@ -249,15 +249,4 @@ fn tried(failure: Option<&Failure>, what: Begun) -> String {
         }
         _ => String::new(),
     }
-}
-
-/// Whether a person asked, rather than the daemon or an agent.
-fn is_person(actor: &str) -> bool {
-    actor == "overseer"
-}
-
-/// Whether `actor` may have this agent stopped: a crew's run ends by a person's wish or its own,
-/// and by nobody else's (F13).
-fn may_stop(actor: &str, agent: &AgentId) -> bool {
-    agent.role() != Role::Crew || is_person(actor) || actor == agent.to_string()
 }

@@ -3,6 +3,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::actor::Actor;
+
 /// What is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -55,8 +57,8 @@ impl Desire {
 pub struct Intent {
     /// What is wanted.
     pub desire: Desire,
-    /// Who wants it: `overseer`, `daemon` or an agent's id.
-    pub actor: String,
+    /// Who wants it.
+    pub actor: Actor,
     /// Why, in a few words.
     pub reason: String,
     /// Since when.

@@ -6,6 +6,7 @@
 
 #![warn(missing_docs)]
 
+pub mod actor;
 pub mod address;
 pub mod agent_id;
 pub mod decide;
@@ -27,6 +28,7 @@ pub mod snapshot;
 pub mod theme;
 pub mod time;
 
+pub use actor::Actor;
 pub use agent_id::{AgentId, Role, Roll};
 pub use decide::decide;
 pub use incarnation::{Exit, Incarnation, IncarnationId, ProcessId};

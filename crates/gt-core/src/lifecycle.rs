@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::actor::Actor;
 use crate::agent_id::AgentId;
 use crate::incarnation::IncarnationId;
 
@@ -59,8 +60,8 @@ pub struct Request {
     pub incarnation: Option<IncarnationId>,
     /// What is asked.
     pub action: Action,
-    /// Who asked: `overseer` or an agent's id.
-    pub actor: String,
+    /// Who asked.
+    pub actor: Actor,
     /// Text for the successor.
     pub message: Option<String>,
     /// When it was asked.

@@ -3,7 +3,7 @@
 use gt_core::address::Address;
 use gt_core::event::{EventKind, NewEvent};
 use gt_core::mail::Message;
-use gt_core::{Roll, lifecycle};
+use gt_core::{Actor, Roll, lifecycle};
 use gt_store::{NewMessage, Store, StoreError, SubmitOutcome, TownRows};
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
@@ -114,8 +114,8 @@ fn read_mail(mail: &Message, roll: &Roll) -> Result<lifecycle::Request, String> 
         identity => roll.resolve(identity).map_err(|error| error.to_string())?,
     };
     let actor = match &sender {
-        Address::Overseer => sender.to_string(),
-        Address::Agent(own) if *own == agent => agent.to_string(),
+        Address::Overseer => Actor::Overseer,
+        Address::Agent(own) if *own == agent => Actor::Agent(agent.clone()),
         Address::Agent(_) | Address::Daemon | Address::Rig(_) => {
             return Err(format!("{sender} may not ask for {agent}"));
         }

@@ -5,6 +5,7 @@
 //! person. Agents of one user are not isolated from each other: this tells them apart, it does not
 //! keep them apart.
 
+use gt_core::Actor;
 use gt_core::address::Address;
 use gt_core::incarnation::IncarnationId;
 use gt_core::{AgentId, ProcessId};
@@ -80,10 +81,10 @@ impl Caller {
     }
 
     /// Who it is, as events and intents name it.
-    pub fn actor(&self) -> String {
+    pub fn actor(&self) -> Actor {
         match self {
-            Self::Agent { agent, .. } => agent.to_string(),
-            Self::Overseer => "overseer".to_owned(),
+            Self::Agent { agent, .. } => Actor::Agent(agent.clone()),
+            Self::Overseer => Actor::Overseer,
         }
     }
 
@@ -136,9 +137,9 @@ fn judge(
         None => Caller::Overseer,
     };
     match &claim.agent {
-        Some(agent) if *agent != caller.actor() => Err(IdentityError::Forged {
+        Some(agent) if *agent != caller.actor().to_string() => Err(IdentityError::Forged {
             claimed: gt_core::mail::printable_line(agent),
-            actual: caller.actor(),
+            actual: caller.actor().to_string(),
         }),
         _ => Ok(caller),
     }
@@ -190,7 +191,7 @@ mod tests {
             incarnation: incarnation.map(str::to_owned),
         };
         let seen = match judge(&[report()], ancestors, &claim) {
-            Ok(caller) => caller.actor(),
+            Ok(caller) => caller.actor().to_string(),
             Err(error) => error.to_string(),
         };
         assert_eq!(seen, expect);

@@ -2,6 +2,7 @@
 //!
 //! Invariant: a change of desire and the event that tells of it are written together.
 
+use gt_core::Actor;
 use std::collections::BTreeMap;
 
 use gt_core::event::EventKind;
@@ -67,7 +68,7 @@ pub(crate) fn set_intent(
         .execute(named_params! {
             ":agent": agent.to_string(),
             ":desire": intent.desire.as_str(),
-            ":actor": intent.actor,
+            ":actor": intent.actor.to_string(),
             ":reason": intent.reason,
             ":at": millis(intent.at),
         })?;
@@ -75,7 +76,12 @@ pub(crate) fn set_intent(
         return Ok(());
     }
     let text = format!("{}: {}", change(before, Some(intent.desire)), intent.reason);
-    let event = event_of(EventKind::IntentChanged, agent, &intent.actor, text);
+    let event = event_of(
+        EventKind::IntentChanged,
+        agent,
+        &intent.actor.to_string(),
+        text,
+    );
     append(connection, intent.at, &event).map(drop)
 }
 
@@ -106,7 +112,7 @@ fn desire_of(connection: &Connection, agent: &AgentId) -> rusqlite::Result<Optio
 fn read_intent(row: &Row<'_>) -> rusqlite::Result<Intent> {
     Ok(Intent {
         desire: word(row, "desire", Desire::from_word)?,
-        actor: row.get("actor")?,
+        actor: Actor::from(row.get::<_, String>("actor")?),
         reason: row.get("reason")?,
         at: time(row, "at")?,
     })

@@ -3,6 +3,7 @@
 //! Invariant: a request leaves `open` once, and of one run of one agent at most one request is
 //! open at a time.
 
+use gt_core::Actor;
 use gt_core::event::{EventKind, NewEvent};
 use gt_core::lifecycle::{Action, Request};
 use gt_core::plan::RequestEnd;
@@ -192,7 +193,7 @@ fn insert(connection: &Connection, request: &Request) -> rusqlite::Result<()> {
             ":agent": request.agent.to_string(),
             ":incarnation": run_of(request),
             ":action": request.action.as_str(),
-            ":actor": request.actor,
+            ":actor": request.actor.to_string(),
             ":message": request.message,
             ":requested_at": millis(request.requested_at),
             ":expires_at": millis(request.expires_at),
@@ -268,7 +269,7 @@ fn received(request: &Request) -> NewEvent {
     event_of(
         EventKind::RequestReceived,
         &request.agent,
-        &request.actor,
+        &request.actor.to_string(),
         text,
     )
 }
@@ -278,7 +279,7 @@ fn closed(request: &Request, because: &str) -> NewEvent {
     event_of(
         EventKind::RequestRefused,
         &request.agent,
-        &request.actor,
+        &request.actor.to_string(),
         text,
     )
 }
@@ -297,7 +298,7 @@ fn read_request(row: &Row<'_>) -> rusqlite::Result<Request> {
         agent: agent(row, "agent")?,
         incarnation: uuid_if_any(row, "incarnation")?.map(IncarnationId),
         action: word(row, "action", Action::from_word)?,
-        actor: row.get("actor")?,
+        actor: Actor::from(row.get::<_, String>("actor")?),
         message: row.get("message")?,
         requested_at: time(row, "requested_at")?,
         expires_at: time(row, "expires_at")?,

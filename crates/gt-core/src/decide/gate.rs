@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{Seen, Verdict, is_person};
+use super::{Seen, Verdict};
 use crate::intent::Desire;
 use crate::memory::{Attempt, Cause, Circuit};
 use crate::plan::Action;
@@ -87,7 +87,7 @@ pub(super) fn is_pardoned(seen: &Seen<'_>) -> bool {
     let (Some(circuit), Some(intent)) = (&seen.facts.memory.circuit, seen.facts.wish()) else {
         return false;
     };
-    intent.desire == Desire::Up && is_person(&intent.actor) && circuit.wish_at != Some(intent.at)
+    intent.desire == Desire::Up && intent.actor.is_person() && circuit.wish_at != Some(intent.at)
 }
 
 fn half_open(seen: &Seen<'_>, circuit: &Circuit) -> Gate {

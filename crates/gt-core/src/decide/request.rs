@@ -2,7 +2,7 @@
 
 use super::gate::{Gate, admits};
 use super::seat::{Goal, goal};
-use super::{Seen, Verdict, is_person, may_stop, step};
+use super::{Seen, Verdict, step};
 use crate::incarnation::IncarnationId;
 use crate::lifecycle::{Action as Asked, Request};
 use crate::observed::Observed;
@@ -58,7 +58,7 @@ fn consider(seen: &Seen<'_>, facts: &RequestFacts, one_is_taken: bool) -> Verdic
     let Some(incarnation) = concerned(seen, request, holder) else {
         return refuse("the run that asked is not the one that runs");
     };
-    if !may_stop(&request.actor, &seen.facts.id) {
+    if !request.actor.may_stop(&seen.facts.id) {
         return refuse("only a person or itself may ask this of a crew");
     }
     if one_is_taken {
@@ -76,7 +76,7 @@ fn consider(seen: &Seen<'_>, facts: &RequestFacts, one_is_taken: bool) -> Verdic
             return lack(on, false);
         }
         match admits(seen) {
-            _ if is_person(&request.actor) => {}
+            _ if request.actor.is_person() => {}
             Gate::Pass => {}
             Gate::Hold { until, because } => {
                 return lack(because, true).or(seen.wait_until("the gate", until));

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::gate::{Gate, gate, is_pardoned, open_circuit};
 use super::poke::decide_poke;
 use super::request::cannot_launch;
-use super::{Seen, Verdict, is_person, may_stop};
+use super::{Seen, Verdict};
 use crate::agent_id::Role;
 use crate::incarnation::IncarnationId;
 use crate::intent::{Desire, Intent};
@@ -66,7 +66,7 @@ pub fn goal(snapshot: &Snapshot, facts: &AgentFacts) -> Goal {
 fn followed(facts: &AgentFacts) -> Option<&Intent> {
     facts
         .wish()
-        .filter(|intent| !intent.desire.is_stop() || may_stop(&intent.actor, &facts.id))
+        .filter(|intent| !intent.desire.is_stop() || intent.actor.may_stop(&facts.id))
 }
 
 /// Whether what it owes starts it: all that is unread, or what came since it went to rest. What it
@@ -151,7 +151,7 @@ fn escalate_once(seen: &Seen<'_>, because: String) -> Verdict {
 /// Whether a person wants it down: that alone is never frozen.
 fn wished_by_person(seen: &Seen<'_>) -> bool {
     let intent = seen.facts.wish();
-    seen.snapshot.down || intent.is_some_and(|intent| is_person(&intent.actor))
+    seen.snapshot.down || intent.is_some_and(|intent| intent.actor.is_person())
 }
 
 fn up(seen: &Seen<'_>, holder: &Holder, why: &str) -> Verdict {
@@ -279,12 +279,12 @@ fn as_meant(seen: &Seen<'_>, end: LastEnd) -> LastEnd {
 fn asked_by_person(seen: &Seen<'_>, end: &LastEnd) -> bool {
     let request = successor_owed(seen.snapshot, seen.facts);
     let restarted =
-        end.how == End::Requested && request.is_some_and(|asked| is_person(&asked.actor));
+        end.how == End::Requested && request.is_some_and(|asked| asked.actor.is_person());
     let last = seen.facts.memory.attempts.last();
     let wished = seen.facts.wish().is_some_and(|wish| {
         let is_new = |stamp| seen.is_later(wish.at, stamp);
         wish.desire == Desire::Up
-            && is_person(&wish.actor)
+            && wish.actor.is_person()
             && is_new(end.at)
             && last.is_none_or(|attempt| is_new(attempt.at))
     });

@@ -5,7 +5,7 @@ use gt_core::event::{EventKind, NewEvent};
 use gt_core::incarnation::IncarnationId;
 use gt_core::outcome::intent_after;
 use gt_core::plan::{RequestEnd, Step};
-use gt_core::{AgentId, lifecycle};
+use gt_core::{Actor, lifecycle};
 use gt_host::clock;
 use gt_store::{NewMessage, Store, StoreError, WishChange};
 use jiff::Timestamp;
@@ -115,8 +115,10 @@ impl Daemon {
     /// The mail that tells a request's sender that it was not carried out.
     fn refusal_mail(&self, id: Uuid, reason: &str, now: Timestamp) -> Option<NewMessage> {
         let request = self.request(id)?;
-        let sender =
-            AgentId::from_canonical(&request.actor).map_or(Address::Overseer, Address::Agent);
+        let sender = match &request.actor {
+            Actor::Agent(agent) => Address::Agent(agent.clone()),
+            Actor::Overseer | Actor::Other(_) => Address::Overseer,
+        };
         answer(
             &sender.to_string(),
             &format!("Not done: {} of {}", request.action, request.agent),

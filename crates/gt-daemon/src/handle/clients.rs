@@ -67,7 +67,10 @@ impl Daemon {
     /// Who is behind a connection, by the ancestors of its process.
     pub(super) fn actor(&self, peer: u32) -> String {
         let caller = Caller::of(self.hands.town.paths(), peer, &Claim::default());
-        caller.map_or_else(|_| "unknown".to_owned(), |caller| caller.actor())
+        caller.map_or_else(
+            |_| "unknown".to_owned(),
+            |caller| caller.actor().to_string(),
+        )
     }
 
     pub(super) fn take_waiter(

@@ -1,5 +1,6 @@
 //! A store in a directory of its own, and short ways to say what is put into it.
 
+use gt_core::Actor;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -64,7 +65,7 @@ pub(crate) fn event(text: &str) -> NewEvent {
 pub(crate) fn wish(desire: Desire, actor: &str, second: i64) -> Intent {
     Intent {
         desire,
-        actor: actor.to_owned(),
+        actor: Actor::from(actor.to_owned()),
         reason: "because".to_owned(),
         at: at(second),
     }
@@ -89,7 +90,7 @@ pub(crate) fn request(number: u64, run: Option<u64>) -> Request {
         agent: agent("gas/witness"),
         incarnation: run.map(|run| IncarnationId(id(0, run))),
         action: Action::Cycle,
-        actor: "gas/witness".to_owned(),
+        actor: Actor::from("gas/witness".to_owned()),
         message: Some("go on with the tests".to_owned()),
         requested_at: at(10),
         expires_at: at(610),

@@ -1,5 +1,6 @@
 //! The properties of design.md, checked against the truth.
 
+use gt_core::Actor;
 use gt_core::decide::{Goal, goal};
 use gt_core::lifecycle::Request;
 use gt_core::memory::Cause;
@@ -158,7 +159,7 @@ impl World {
         let by_person = snapshot.down
             || facts
                 .wish()
-                .is_some_and(|intent| intent.actor == "overseer" && intent.desire.is_stop());
+                .is_some_and(|intent| intent.actor.is_person() && intent.desire.is_stop());
         self.unless(snapshot.frozen.is_none() || by_person, SAFE, || {
             format!("{} is ended while the town is frozen", facts.id)
         })
@@ -388,8 +389,10 @@ fn leads_down(action: &Action) -> bool {
     }
 }
 
-fn may_stop(facts: &AgentFacts, actor: &str) -> bool {
-    facts.id.role() != Role::Crew || actor == "overseer" || actor == facts.id.to_string()
+fn may_stop(facts: &AgentFacts, actor: &Actor) -> bool {
+    facts.id.role() != Role::Crew
+        || *actor == Actor::Overseer
+        || *actor == Actor::Agent(facts.id.clone())
 }
 
 fn is_same(step: &Step, other: &Step) -> bool {

@@ -1,5 +1,6 @@
 //! What events change: the truth, never the daemon's mind.
 
+use gt_core::Actor;
 use gt_core::lifecycle::Request;
 use gt_core::snapshot::{End, Owed, RequestFacts};
 use gt_core::{AgentId, Desire, Exit, Intent, RigName};
@@ -120,10 +121,10 @@ impl World {
         let seat = &self.seats[seat % self.seats.len()];
         let present = seat.process.as_ref().map(|process| process.incarnation);
         let (incarnation, actor) = match whose {
-            Whose::PresentRun => (present.or(Some(FORMER_RUN)), seat.id.to_string()),
-            Whose::FormerRun => (Some(FORMER_RUN), seat.id.to_string()),
-            Whose::Person => (None, "overseer".to_owned()),
-            Whose::Stranger => (present, "gas/refinery".to_owned()),
+            Whose::PresentRun => (present.or(Some(FORMER_RUN)), Actor::Agent(seat.id.clone())),
+            Whose::FormerRun => (Some(FORMER_RUN), Actor::Agent(seat.id.clone())),
+            Whose::Person => (None, Actor::Overseer),
+            Whose::Stranger => (present, Actor::from("gas/refinery".to_owned())),
         };
         let now = self.clock.now();
         let request = Request {
@@ -154,7 +155,7 @@ impl World {
             agent: AgentId::Refinery(RigName::new("gone").expect("a valid name")),
             incarnation: None,
             action: gt_core::lifecycle::Action::Restart,
-            actor: "overseer".to_owned(),
+            actor: Actor::Overseer,
             message: None,
             requested_at: now,
             expires_at: after(now, GOOD_FOR),
@@ -178,10 +179,14 @@ impl World {
         let Some(rows) = self.store.write() else {
             return;
         };
-        let actor = if by_person { "overseer" } else { "mayor" };
+        let actor = if by_person {
+            Actor::Overseer
+        } else {
+            Actor::Agent(AgentId::Mayor)
+        };
         rows.intents[seat] = Some(Intent {
             desire,
-            actor: actor.to_owned(),
+            actor,
             reason: "asked".to_owned(),
             at,
         });

@@ -1,5 +1,6 @@
 //! What is stored, and what can be had of it.
 
+use gt_core::Actor;
 use gt_core::memory::AgentMemory;
 use gt_core::snapshot::RequestFacts;
 use gt_core::{Desire, Intent};
@@ -30,7 +31,7 @@ impl Store {
     pub(super) fn new(seats: usize, now: Timestamp) -> Self {
         let wanted = Intent {
             desire: Desire::Up,
-            actor: "overseer".to_owned(),
+            actor: Actor::Overseer,
             reason: "gt crew start".to_owned(),
             at: now,
         };

@@ -74,9 +74,10 @@ pub(crate) fn down(context: &Context, arguments: &Down) -> CliResult {
 fn save_wish(context: &Context) -> Left {
     let mut left = Vec::new();
     let paths = context.paths();
-    let actor = context
-        .caller()
-        .map_or_else(|_| "unknown".to_owned(), |caller| caller.actor());
+    let actor = context.caller().map_or_else(
+        |_| "unknown".to_owned(),
+        |caller| caller.actor().to_string(),
+    );
     let text = format!("{} {actor}\n", clock::now());
     if let Err(error) = atomic::write_private(&paths.down_file(), text.as_bytes()) {
         left.push(format!("the wish to be down could not be saved: {error}"));

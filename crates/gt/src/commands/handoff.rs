@@ -3,6 +3,7 @@
 //! The request and the words for the successor are stored in one transaction; the daemon takes the
 //! request at most once and ends this very process with the run that asked.
 
+use gt_core::Actor;
 use std::path::Path;
 use std::time::Duration;
 
@@ -153,7 +154,7 @@ fn request(run: &Run, arguments: &Handoff, patience: Duration) -> CliResult<Requ
         agent: run.agent.clone(),
         incarnation: Some(run.incarnation),
         action: action(arguments, run.agent.role()),
-        actor: run.agent.to_string(),
+        actor: Actor::Agent(run.agent.clone()),
         message,
         requested_at: now,
         expires_at: after(now, patience),

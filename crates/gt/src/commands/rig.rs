@@ -111,7 +111,7 @@ fn forget_wishes(context: &Context, rig: &RigName) -> CliResult {
         .collect();
     let actor = context.caller()?.actor();
     store
-        .clear_intents(&agents, clock::now(), &actor)
+        .clear_intents(&agents, clock::now(), &actor.to_string())
         .doing("forget what was wanted of its agents")
 }
 

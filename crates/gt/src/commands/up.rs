@@ -117,7 +117,7 @@ fn want(context: &Context, named: &[AgentId]) -> CliResult<Vec<(AgentId, Intent)
     stops.retain(|(_, intent)| intent.desire == Desire::Down);
     let stopped: Vec<AgentId> = stops.iter().map(|(agent, _)| agent.clone()).collect();
     store
-        .clear_intents(&stopped, now, &actor)
+        .clear_intents(&stopped, now, &actor.to_string())
         .doing("store what is wanted")?;
     Ok(stops)
 }

@@ -1,5 +1,6 @@
 //! One daemon a town: its start, its files and its end.
 
+use gt_core::Actor;
 use std::os::unix::net::UnixListener;
 use std::process::{Child, Stdio};
 use std::time::Duration;
@@ -146,7 +147,7 @@ fn the_daemon_takes_signals_and_outlives_its_terminal() {
     town.wait_for_run("mayor", None);
     let wish = Intent {
         desire: Desire::Down,
-        actor: "overseer".to_owned(),
+        actor: Actor::Overseer,
         reason: "a test".to_owned(),
         at: clock::now(),
     };

@@ -1,6 +1,7 @@
 //! A host that does not cooperate: somebody else's tmux, a broken configuration, a damaged store,
 //! programs and directories that are missing, disks that are full or read-only.
 
+use gt_core::Actor;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -352,7 +353,7 @@ fn a_missing_work_directory_costs_no_run() {
         agent: AgentId::from_canonical("rig/witness").unwrap(),
         incarnation: Some(witness.incarnation.as_deref().unwrap().parse().unwrap()),
         action: Action::Restart,
-        actor: "overseer".to_owned(),
+        actor: Actor::Overseer,
         message: None,
         requested_at: now,
         expires_at: now + Duration::from_secs(60),

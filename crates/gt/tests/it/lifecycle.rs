@@ -1,5 +1,6 @@
 //! An agent asks for a fresh run of itself or for its end, in each of the forms there are.
 
+use gt_core::Actor;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -251,7 +252,7 @@ fn a_request_that_cannot_be_honoured_does_nothing_and_is_reported() {
         agent: AgentId::from_canonical("gas/refinery").unwrap(),
         incarnation: Some(IncarnationId(clock::fresh_id())),
         action: Action::Shutdown,
-        actor: "gas/refinery".to_owned(),
+        actor: Actor::from("gas/refinery".to_owned()),
         message: None,
         requested_at: now,
         expires_at: now + minute,

@@ -2,6 +2,7 @@
 
 use super::check;
 use super::scene::{HOUR, MINUTE, Scene, at, crew, deacon, run, witness};
+use crate::actor::Actor;
 use crate::intent::{Desire, Intent};
 use crate::lifecycle::Action as Asked;
 use crate::outcome::intent_after;
@@ -47,7 +48,7 @@ fn a_shutdown_leaves_a_wish_that_keeps_it_down() {
     let shutdown = request(deacon().asks(1, Asked::Shutdown, 0));
     let up = Intent {
         desire: Desire::Up,
-        actor: "overseer".to_owned(),
+        actor: Actor::Overseer,
         reason: "gt up".to_owned(),
         at: at(-HOUR),
     };

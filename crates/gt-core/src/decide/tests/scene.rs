@@ -1,5 +1,6 @@
 //! A scene: one seat and what is around it, built from a healthy one by what is different.
 
+use crate::actor::Actor;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -208,7 +209,7 @@ impl Scene {
         self.set(|facts| {
             facts.intent = Observed::Known(Some(Intent {
                 desire,
-                actor: actor.to_owned(),
+                actor: Actor::from(actor.to_owned()),
                 reason: "asked".to_owned(),
                 at: stamp,
             }));
@@ -303,7 +304,7 @@ impl Scene {
             agent: self.facts.id.clone(),
             incarnation: n.map(run),
             action,
-            actor: actor.to_owned(),
+            actor: Actor::from(actor.to_owned()),
             message: None,
             requested_at: at(requested_at),
             expires_at: at(requested_at + 10 * MINUTE),

@@ -1,0 +1,79 @@
+//! Who causes something.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::agent_id::{AgentId, Role};
+
+/// Who wishes or asks for something; in stores and files its [`Display`](fmt::Display) form.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub enum Actor {
+    /// The person; written `overseer`.
+    Overseer,
+    /// An agent; written as its id.
+    Agent(AgentId),
+    /// Anybody else, such as `daemon`, or an agent in the form of another version.
+    Other(String),
+}
+
+impl Actor {
+    /// Whether a person asked, rather than the daemon or an agent.
+    pub fn is_person(&self) -> bool {
+        *self == Self::Overseer
+    }
+
+    /// Whether it may have this agent stopped: a crew's run ends by a person's wish or its own, and
+    /// by nobody else's (F13).
+    pub fn may_stop(&self, agent: &AgentId) -> bool {
+        let is_own = matches!(self, Self::Agent(own) if own == agent);
+        agent.role() != Role::Crew || self.is_person() || is_own
+    }
+}
+
+impl From<String> for Actor {
+    fn from(text: String) -> Self {
+        if text == "overseer" {
+            return Self::Overseer;
+        }
+        AgentId::from_canonical(&text).map_or(Self::Other(text), Self::Agent)
+    }
+}
+
+impl From<Actor> for String {
+    fn from(actor: Actor) -> Self {
+        actor.to_string()
+    }
+}
+
+impl fmt::Display for Actor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Overseer => f.write_str("overseer"),
+            Self::Agent(agent) => agent.fmt(f),
+            Self::Other(text) => f.write_str(text),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_actor_is_read_back_as_it_was_written() {
+        for text in [
+            "overseer",
+            "mayor",
+            "gas/crew/max",
+            "daemon",
+            "",
+            "no one/at all",
+        ] {
+            let actor = Actor::from(text.to_owned());
+            assert_eq!(actor.to_string(), text);
+            assert_eq!(actor.is_person(), text == "overseer");
+        }
+    }
+}
