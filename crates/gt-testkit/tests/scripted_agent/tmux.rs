@@ -24,7 +24,9 @@ impl Server {
         let journal = format!("{JOURNAL_VARIABLE}={}", server.journal().display());
         let program = program();
         let program = program.to_str().unwrap();
-        server.tmux(&["new-session", "-d", "-s", "agent", "-e", &journal, program]);
+        let session = ["new-session", "-d", "-s", "agent", "-e", &journal];
+        // Two words: tmux gives a single one to the account's shell, which may be none.
+        server.tmux(&[&session[..], &["env", program]].concat());
         server
     }
 

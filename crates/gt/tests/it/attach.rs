@@ -140,7 +140,7 @@ fn within_the_towns_tmux_attaching_switches() {
     let town = town("");
     town.gt(&["up"]).ok();
     prompt(&town, "deacon");
-    let terminal = Terminal::open(&town, &["tmux", "new-session", "-s", "person", "sh"]);
+    let terminal = Terminal::open(&town, &["tmux", "new-session", "-s", "person", "env", "sh"]);
     terminal.wait_to_show("[person]");
     terminal.type_line(&format!("{} attach deacon", env!("CARGO_BIN_EXE_gt")));
     terminal.wait_to_show("[Deacon] health-check");

@@ -572,8 +572,8 @@ fn a_killed_holder_is_replaced_and_its_leftovers_are_swept() {
     town.gt(&["up"]).ok();
     let mayor = town.wait_for_run("mayor", None);
     let deacon = town.wait_for_run("deacon", None);
-    town.gt(&["tmux", "new-session", "-d", "-s", "gt-deacon2", "sleep 600"])
-        .ok();
+    let session = ["tmux", "new-session", "-d", "-s", "gt-deacon2"];
+    town.gt(&[&session[..], &["sleep", "600"]].concat()).ok();
     town.wait_for("the leftovers", || {
         (processes_of(&town, "deacon").len() == 3).then_some(())
     });
