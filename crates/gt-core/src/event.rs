@@ -32,8 +32,12 @@ pub enum EventKind {
     CircuitOpened,
     /// The circuit closed again.
     CircuitClosed,
+    /// A message is to be brought to an agent.
+    NudgeQueued,
     /// A message was typed or handed over, and taken.
     NudgeDelivered,
+    /// A message ended without that; the text says why.
+    NudgeEnded,
     /// A message could not be brought now.
     NudgeRefused,
     /// A poke was answered.
@@ -125,6 +129,8 @@ impl EventKind {
             Self::RestartDelayed => "restart_delayed",
             Self::CircuitOpened => "circuit_opened",
             Self::CircuitClosed => "circuit_closed",
+            Self::NudgeQueued => "nudge_queued",
+            Self::NudgeEnded => "nudge_ended",
             Self::NudgeDelivered => "nudge_delivered",
             Self::NudgeRefused => "nudge_refused",
             Self::PokeAnswered => "poke_answered",

@@ -18,6 +18,7 @@ pub mod mail;
 pub mod memory;
 pub mod name;
 pub mod nearest;
+pub mod nudge;
 pub mod observed;
 pub mod outcome;
 pub mod plan;

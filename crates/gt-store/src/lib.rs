@@ -16,12 +16,14 @@ mod mail;
 mod memory;
 mod meta;
 mod migrate;
+mod nudges;
 mod requests;
 mod store;
 mod town;
 
 pub use error::StoreError;
 pub use mail::NewMessage;
+pub use nudges::PendingNudge;
 pub use requests::{RequestStatus, SubmitOutcome, WishChange};
 pub use store::Store;
 pub use town::TownRows;

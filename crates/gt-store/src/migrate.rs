@@ -14,6 +14,7 @@ const STEPS: &[&str] = &[
     include_str!("migrations/0001_founding.sql"),
     include_str!("migrations/0002_circuit_wish.sql"),
     include_str!("migrations/0003_resting.sql"),
+    include_str!("migrations/0004_nudge.sql"),
 ];
 
 /// The format that this binary reads and writes.

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 
 use crate::intents::intents;
 use crate::mail::{owed, unhandled_lifecycle_mail};
+use crate::nudges::{PendingNudge, next_nudges};
 use crate::requests::pending_requests;
 use crate::{Store, StoreError};
 
@@ -26,6 +27,8 @@ pub struct TownRows {
     pub owed: BTreeMap<String, Owed>,
     /// Lifecycle mail that is not handled yet, oldest first.
     pub lifecycle_mail: Vec<Message>,
+    /// The next nudge of each agent that has one.
+    pub nudges: BTreeMap<AgentId, PendingNudge>,
 }
 
 impl Store {
@@ -37,6 +40,7 @@ impl Store {
                 requests: pending_requests(connection)?,
                 owed: owed(connection)?,
                 lifecycle_mail: unhandled_lifecycle_mail(connection)?,
+                nudges: next_nudges(connection)?,
             })
         })
     }

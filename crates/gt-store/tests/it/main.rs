@@ -11,6 +11,7 @@ mod intents;
 mod mail;
 mod memory;
 mod migrations;
+mod nudges;
 mod open;
 mod requests;
 mod town;

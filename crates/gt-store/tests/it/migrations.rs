@@ -95,6 +95,12 @@ fn check_rows(store: &mut Store) {
     let (request, taken_at) = store.pending_requests().unwrap().remove(0);
     assert_eq!((request.agent, taken_at), (mayor, Some(at(2))));
     assert_eq!(store.inbox("mayor/", true).unwrap()[0].subject, "hello");
+    let nudges = store.nudges(None, 10).unwrap();
+    assert!(
+        nudges
+            .iter()
+            .all(|(nudge, _)| nudge.text.as_str() == "look at it")
+    );
 
     let closed = event("closed");
     assert!(

@@ -1,0 +1,203 @@
+//! Messages that are to be brought to an agent at a safe moment: queued, typed, confirmed, or ended
+//! without having arrived, with the reason.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::actor::Actor;
+use crate::agent_id::AgentId;
+use crate::incarnation::IncarnationId;
+use crate::mail::Priority;
+
+/// The longest text, in bytes. The agents take a paste of this size whole.
+pub const MAX_LENGTH: usize = 100 << 10;
+
+/// A text that arrives as it is: what a terminal would take for anything but text is refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct NudgeText(String);
+
+/// Why a text cannot be brought as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NudgeTextError {
+    /// There is nothing in it.
+    #[error("the text is empty")]
+    Empty,
+    /// It is too long.
+    #[error("the text has {0} bytes, and {MAX_LENGTH} are the most")]
+    TooLong(usize),
+    /// A terminal would take this for a key.
+    #[error(
+        "line {line} holds the control character U+{code:04X}, which a terminal takes for a key"
+    )]
+    Control {
+        /// Which character.
+        code: u32,
+        /// In which line, counted from one.
+        line: usize,
+    },
+}
+
+impl NudgeText {
+    /// Takes a text. Line ends and tabs are text; every other control character is refused.
+    ///
+    /// # Errors
+    /// [`NudgeTextError`] when it would not arrive byte for byte.
+    pub fn new(text: String) -> Result<Self, NudgeTextError> {
+        if text.trim().is_empty() {
+            return Err(NudgeTextError::Empty);
+        }
+        if text.len() > MAX_LENGTH {
+            return Err(NudgeTextError::TooLong(text.len()));
+        }
+        for (line, content) in (1..).zip(text.split('\n')) {
+            if let Some(control) = content.chars().find(|c| c.is_control() && *c != '\t') {
+                return Err(NudgeTextError::Control {
+                    code: u32::from(control),
+                    line,
+                });
+            }
+        }
+        Ok(Self(text))
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// One message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Nudge {
+    /// UUIDv7, made by the sender.
+    pub id: Uuid,
+    /// To whom.
+    pub agent: AgentId,
+    /// A newer one in the same slot replaces one that is still queued.
+    pub slot: Option<String>,
+    /// The more urgent is brought first.
+    pub priority: Priority,
+    /// What.
+    pub text: NudgeText,
+    /// From whom.
+    pub actor: Actor,
+    /// Since when it is queued.
+    pub queued_at: Timestamp,
+    /// After this it is not brought any more.
+    pub expires_at: Timestamp,
+}
+
+/// How a nudge ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NudgeEnd {
+    /// It was typed, and the agent took it.
+    Confirmed,
+    /// It did not arrive in time, or whether it did cannot be told.
+    Expired,
+    /// It was withdrawn.
+    Cancelled,
+    /// A newer one has its slot.
+    Replaced,
+}
+
+impl NudgeEnd {
+    /// The word stored and shown.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Confirmed => "confirmed",
+            Self::Expired => "expired",
+            Self::Cancelled => "cancelled",
+            Self::Replaced => "replaced",
+        }
+    }
+
+    /// The end that this word names.
+    pub fn from_word(word: &str) -> Option<Self> {
+        [
+            Self::Confirmed,
+            Self::Expired,
+            Self::Cancelled,
+            Self::Replaced,
+        ]
+        .into_iter()
+        .find(|end| end.as_str() == word)
+    }
+}
+
+/// How far a nudge has got.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NudgeState {
+    /// Nothing of it was typed.
+    Queued,
+    /// It is being typed to this run, or was when the daemon ended: it is not typed again.
+    Typing(IncarnationId),
+    /// It is over, since then and for this reason.
+    Ended {
+        /// How.
+        end: NudgeEnd,
+        /// When.
+        at: Timestamp,
+        /// Why.
+        reason: String,
+    },
+}
+
+impl fmt::Display for NudgeState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Queued => f.write_str("queued"),
+            Self::Typing(_) => f.write_str("typing"),
+            Self::Ended { end, .. } => f.write_str(end.as_str()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(text: &str) -> Result<(), String> {
+        let made = NudgeText::new(text.to_owned());
+        made.map(drop).map_err(|error| error.to_string())
+    }
+
+    /// Covers F60: what would end a paste, or press a key, never gets into one.
+    #[test]
+    fn a_text_is_taken_whole_or_refused() {
+        for fine in [
+            "x",
+            "--help",
+            "-",
+            "two\nlines\tand a tab",
+            "žluťoučký 🐎\u{200d}",
+            " x ",
+        ] {
+            assert_eq!(text(fine), Ok(()), "{fine}");
+        }
+        assert_eq!(text(" \n"), Err("the text is empty".to_owned()));
+        let escape = text("a\nb \u{1b}[201~").unwrap_err();
+        assert!(
+            escape.contains("line 2") && escape.contains("U+001B"),
+            "{escape}"
+        );
+        assert!(text("a\r\nb").unwrap_err().contains("U+000D"));
+        assert!(text("\u{9b}201~").unwrap_err().contains("U+009B"));
+        assert_eq!(text(&"x".repeat(MAX_LENGTH)), Ok(()));
+        assert!(
+            text(&"x".repeat(MAX_LENGTH + 1))
+                .unwrap_err()
+                .contains("102401 bytes")
+        );
+    }
+
+    #[test]
+    fn every_end_is_read_back() {
+        for word in ["confirmed", "expired", "cancelled", "replaced"] {
+            assert_eq!(NudgeEnd::from_word(word).map(NudgeEnd::as_str), Some(word));
+        }
+    }
+}
