@@ -1,5 +1,6 @@
 //! What is shown, by every front end alike. `--json` prints these; their schema is committed.
 
+use gt_core::nudge::NudgeState;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -162,6 +163,55 @@ impl From<&gt_core::event::Event> for Event {
             agent: event.agent.as_ref().map(ToString::to_string),
             actor: event.actor.clone(),
             text: gt_core::mail::printable_line(&event.text),
+        }
+    }
+}
+
+/// One message that is brought to an agent: `gt nudge list`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Nudge {
+    /// Its id; a unique beginning of it is enough to name it.
+    pub id: String,
+    /// To whom.
+    pub agent: String,
+    /// A newer one under this name replaces one that is queued.
+    pub slot: Option<String>,
+    /// urgent, high, normal or low.
+    pub priority: String,
+    /// From whom.
+    pub from: String,
+    /// The text.
+    pub text: String,
+    /// Since when it is queued (RFC 3339).
+    pub queued_at: String,
+    /// After this it is not brought any more (RFC 3339).
+    pub expires_at: String,
+    /// queued, typing, confirmed, expired, cancelled or replaced.
+    pub state: String,
+    /// When it was over (RFC 3339).
+    pub ended_at: Option<String>,
+    /// Why it was over.
+    pub reason: Option<String>,
+}
+
+impl From<&(gt_core::nudge::Nudge, NudgeState)> for Nudge {
+    fn from((nudge, state): &(gt_core::nudge::Nudge, NudgeState)) -> Self {
+        let (ended_at, reason) = match state {
+            NudgeState::Ended { at, reason, .. } => (Some(*at), Some(reason.clone())),
+            NudgeState::Queued | NudgeState::Typing(_) => (None, None),
+        };
+        Self {
+            id: nudge.id.to_string(),
+            agent: nudge.agent.to_string(),
+            slot: nudge.slot.clone(),
+            priority: format!("{:?}", nudge.priority).to_lowercase(),
+            from: nudge.actor.to_string(),
+            text: nudge.text.as_str().to_owned(),
+            queued_at: gt_core::time::stamp(nudge.queued_at),
+            expires_at: gt_core::time::stamp(nudge.expires_at),
+            state: state.to_string(),
+            ended_at: ended_at.map(gt_core::time::stamp),
+            reason,
         }
     }
 }

@@ -4,6 +4,7 @@
 //! action per agent: the next beat, which every outcome wakes, plans the next one.
 
 mod gate;
+mod nudge;
 mod poke;
 mod request;
 mod seat;
@@ -172,12 +173,13 @@ fn decide_agent(seen: &Seen<'_>) -> Verdict {
         return seen.wait(format!("what is wished of it: {reason}"));
     }
     let seat = seat::decide_seat(seen);
-    let requests = request::decide_requests(seen);
+    let closing = request::decide_requests(seen).or(nudge::decide_end(seen));
     let verdict = match goal(seen.snapshot, seen.facts) {
         // Down wins: no request that waits or cannot be stored keeps a run alive (F39).
-        Goal::Down(_) => seat.or(requests),
-        Goal::Up(_) | Goal::Either | Goal::Unknown(_) => requests.or(seat),
+        Goal::Down(_) => seat.or(closing),
+        Goal::Up(_) | Goal::Either | Goal::Unknown(_) => closing.or(seat),
     };
+    let verdict = verdict.or(nudge::await_end(seen));
     spaced(seen, verdict)
 }
 

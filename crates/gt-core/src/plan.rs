@@ -9,6 +9,7 @@ use uuid::Uuid;
 use crate::agent_id::AgentId;
 use crate::incarnation::IncarnationId;
 use crate::memory::Cause;
+use crate::nudge::NudgeEnd;
 use crate::snapshot::Pane;
 
 /// One beat's decision.
@@ -73,6 +74,22 @@ pub enum Action {
         /// How many pokes in a row went unanswered, this beat's finding included.
         misses: u32,
     },
+    /// Bring a message to this run, if its screen is an empty prompt.
+    Nudge {
+        /// Which message.
+        nudge: Uuid,
+        /// Which run.
+        incarnation: IncarnationId,
+        /// Where.
+        pane: Pane,
+    },
+    /// End a message that does not arrive any more.
+    EndNudge {
+        /// Which.
+        nudge: Uuid,
+        /// How it ended.
+        end: NudgeEnd,
+    },
     /// Forget unanswered pokes: the agent showed activity.
     ForgetPokes,
     /// Hold restarts back: too many.
@@ -117,6 +134,10 @@ pub enum ActionKind {
     Stop,
     /// [`Action::Poke`].
     Poke,
+    /// [`Action::Nudge`].
+    Nudge,
+    /// [`Action::EndNudge`].
+    EndNudge,
     /// [`Action::ForgetPokes`].
     ForgetPokes,
     /// [`Action::OpenCircuit`].
@@ -189,6 +210,8 @@ impl Action {
             Self::Start { .. } => ActionKind::Start,
             Self::Stop { .. } => ActionKind::Stop,
             Self::Poke { .. } => ActionKind::Poke,
+            Self::Nudge { .. } => ActionKind::Nudge,
+            Self::EndNudge { .. } => ActionKind::EndNudge,
             Self::ForgetPokes => ActionKind::ForgetPokes,
             Self::OpenCircuit { .. } => ActionKind::OpenCircuit,
             Self::CloseCircuit => ActionKind::CloseCircuit,
@@ -209,6 +232,8 @@ impl fmt::Display for ActionKind {
             Self::Start => "start",
             Self::Stop => "stop",
             Self::Poke => "poke",
+            Self::Nudge => "nudge",
+            Self::EndNudge => "end nudge",
             Self::ForgetPokes => "forget pokes",
             Self::OpenCircuit => "open circuit",
             Self::CloseCircuit => "close circuit",

@@ -1,6 +1,7 @@
 //! What the bottom of an agent's screen says: the last guard before anything is typed, and the
 //! evidence for what the agent is doing.
 
+mod draft;
 mod rules;
 mod state;
 
@@ -8,6 +9,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+pub use draft::start_of;
 pub use rules::{PatternError, RuleTexts, ScreenRules, check_pattern};
 pub use state::{Reading, ScreenState};
 

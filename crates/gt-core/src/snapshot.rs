@@ -4,12 +4,13 @@
 use std::fmt;
 
 use jiff::Timestamp;
+use uuid::Uuid;
 
 use crate::agent_id::AgentId;
 use crate::incarnation::{Exit, IncarnationId, ProcessId};
 use crate::intent::Intent;
 use crate::lifecycle::Request;
-use crate::memory::AgentMemory;
+use crate::memory::{AgentMemory, PokeResult};
 use crate::observed::{Observed, Reason};
 use crate::plan::ActionKind;
 use crate::policy::{Poke, Run};
@@ -71,6 +72,8 @@ pub struct AgentFacts {
     pub activity: Option<Timestamp>,
     /// What it owes.
     pub owed: Observed<Owed>,
+    /// The next message that is to be brought to it.
+    pub nudge: Option<NudgeFacts>,
     /// What is remembered of it.
     pub memory: AgentMemory,
     /// An action on it that has not ended yet.
@@ -86,6 +89,32 @@ impl AgentFacts {
     pub fn wish(&self) -> Option<&Intent> {
         self.intent.known()?.as_ref()
     }
+}
+
+/// The messages that are to be brought to an agent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NudgeFacts {
+    /// The one that is brought next.
+    pub id: Uuid,
+    /// The one that expires first.
+    pub expiring: Uuid,
+    /// After this that one is not brought any more.
+    pub expires_at: Timestamp,
+    /// The run that it is being typed to, if it is: it is typed to no other.
+    pub typing: Option<IncarnationId>,
+    /// The last try that did not bring it, if there was one.
+    pub tried: Option<NudgeTry>,
+}
+
+/// A try to bring a message that did not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NudgeTry {
+    /// When.
+    pub at: Timestamp,
+    /// How many there were.
+    pub times: u32,
+    /// How it went.
+    pub result: PokeResult,
 }
 
 /// A pane of the town's tmux server.

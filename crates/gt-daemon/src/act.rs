@@ -1,6 +1,7 @@
 //! Carrying out a step of the plan: one task per step, one outcome per task, no retries. The next
 //! beat is the retry.
 
+mod nudge;
 mod person;
 mod post_mortem;
 mod request;
@@ -16,6 +17,7 @@ use gt_core::observed::chain;
 use gt_core::plan::{Action, ActionKind, Step};
 use gt_core::snapshot::Pane;
 use jiff::Timestamp;
+use uuid::Uuid;
 
 pub(crate) use self::request::close_without_seat;
 pub(crate) use self::start::{Took, not_started};
@@ -23,6 +25,7 @@ pub(crate) use self::stop::stop_run;
 use crate::daemon::{Daemon, Hands};
 use crate::event::Event;
 use crate::poke::{self, Poked};
+use crate::typing::Tried;
 
 /// What came of a step.
 #[derive(Debug)]
@@ -51,8 +54,10 @@ pub(crate) enum Outcome {
     Stopped(Vec<ProcessId>),
     /// The poke was tried.
     Poked(Poked),
-    /// The request was written; the store will show it.
-    RequestWritten,
+    /// A message was tried.
+    Nudged(Uuid, Tried),
+    /// A request or the end of a message was written; the store will show it.
+    Written,
     /// A person has the mail that tells of it.
     PersonTold {
         because: String,
@@ -98,6 +103,12 @@ pub(crate) fn begin(daemon: &mut Daemon, step: &Step, now: Timestamp) {
             };
             poke::poke(daemon, step, message);
         }
+        Action::Nudge {
+            nudge,
+            incarnation,
+            pane,
+        } => nudge::bring(daemon, step, nudge, incarnation, pane),
+        Action::EndNudge { nudge, end } => nudge::end(daemon, step, nudge, end),
         Action::TakeRequest {
             request,
             incarnation,

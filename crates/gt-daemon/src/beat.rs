@@ -54,6 +54,8 @@ impl Daemon {
             | Action::Start { .. }
             | Action::Stop { .. }
             | Action::Poke { .. }
+            | Action::Nudge { .. }
+            | Action::EndNudge { .. }
             | Action::TakeRequest { .. }
             | Action::CloseRequest { .. }
             | Action::OpenCircuit { .. }

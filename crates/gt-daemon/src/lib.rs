@@ -27,6 +27,7 @@ mod site;
 mod sources;
 mod store_thread;
 mod terminal;
+mod typing;
 mod views;
 
 pub use run::{DaemonError, run};

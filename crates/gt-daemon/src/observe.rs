@@ -6,7 +6,7 @@ use gt_core::incarnation::IncarnationId;
 use gt_core::intent::Intent;
 use gt_core::observed::Observed;
 use gt_core::policy::Run;
-use gt_core::snapshot::{AgentFacts, Holder, Owed, RequestFacts, Snapshot};
+use gt_core::snapshot::{AgentFacts, Holder, NudgeFacts, Owed, RequestFacts, Snapshot};
 use gt_host::roster;
 
 use crate::daemon::Daemon;
@@ -46,6 +46,7 @@ impl Daemon {
             last_end: seat.last_end,
             activity: seat.activity,
             owed: self.owed(&spec.agent),
+            nudge: self.nudge(seat),
             memory: seat.memory.clone(),
             in_flight: seat.in_flight.clone(),
             failure: seat.failure.clone(),
@@ -110,6 +111,19 @@ impl Daemon {
             (_, Some(reason)) => Observed::Unknown(reason.clone()),
             (None, None) => Observed::unknown("the store was not read yet"),
         }
+    }
+
+    /// The next message for an agent, with what came of the last try to bring it.
+    fn nudge(&self, seat: &Seat) -> Option<NudgeFacts> {
+        let next = self.rows.as_ref()?.nudges.get(&seat.spec.agent)?;
+        let tried = seat.nudge_tried.as_ref().filter(|(id, _)| *id == next.id);
+        Some(NudgeFacts {
+            id: next.id,
+            expiring: next.expiring,
+            expires_at: next.expires_at,
+            typing: next.typing,
+            tried: tried.map(|(_, tried)| tried.clone()),
+        })
     }
 
     fn request_facts(&self) -> Vec<RequestFacts> {

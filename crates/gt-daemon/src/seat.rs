@@ -6,12 +6,13 @@ use gt_core::memory::AgentMemory;
 use gt_core::observed::Observed;
 use gt_core::plan::StopPurpose;
 use gt_core::screen::Reading;
-use gt_core::snapshot::{End, Failure, Holder, InFlight, LastEnd, Pane};
+use gt_core::snapshot::{End, Failure, Holder, InFlight, LastEnd, NudgeTry, Pane};
 use gt_host::clock;
 use gt_host::holder::protocol::{Answer, Phase, Report};
 use gt_host::roster::SeatSpec;
 use gt_host::tmux::PaneId;
 use jiff::Timestamp;
+use uuid::Uuid;
 
 use crate::link::Link;
 use crate::terminal::{Owner, pane_id};
@@ -45,6 +46,8 @@ pub(crate) struct Seat {
     pub(crate) activity: Option<Timestamp>,
     /// What its screen showed when the last poke could not be typed; none after one that was.
     pub(crate) shown: Option<Reading>,
+    /// The message that was last tried and not brought.
+    pub(crate) nudge_tried: Option<(Uuid, NudgeTry)>,
     pub(crate) in_flight: Option<InFlight>,
     /// The last action on it that failed, until one of its kind succeeds.
     pub(crate) failure: Option<Failure>,
@@ -71,6 +74,7 @@ impl Seat {
             stopping: None,
             activity: None,
             shown: None,
+            nudge_tried: None,
             in_flight: None,
             failure: None,
             starts: 0,

@@ -2,7 +2,7 @@
 //! its line, its key and the key that may have been meant; comments stay when gt writes it.
 
 mod change;
-mod duration;
+pub mod duration;
 pub(crate) mod entries;
 mod key;
 mod kind;

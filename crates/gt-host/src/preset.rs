@@ -107,6 +107,7 @@ fn screen_rules(name: &str, entries: &Entries) -> ScreenRules {
         ready: text("ready"),
         blocked: text("blocked"),
         busy: text("busy"),
+        pasted: text("pasted"),
         turn: text("turn"),
         states: by_state("states"),
         titles: by_state("titles"),

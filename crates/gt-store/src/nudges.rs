@@ -21,10 +21,12 @@ use crate::{Store, StoreError};
 pub struct PendingNudge {
     /// Which.
     pub id: Uuid,
-    /// After this it is not brought any more.
-    pub expires_at: Timestamp,
     /// The run that it is being typed to, if it is.
     pub typing: Option<IncarnationId>,
+    /// Which of the agent's nudges expires first.
+    pub expiring: Uuid,
+    /// After this that one is not brought any more.
+    pub expires_at: Timestamp,
 }
 
 impl Store {
@@ -163,7 +165,11 @@ pub(crate) fn next_nudges(
     let rows = query.query_map([], |row| Ok((agent(row, "agent")?, read_pending(row)?)))?;
     for row in rows {
         let (agent, nudge) = row?;
-        next.entry(agent).or_insert(nudge);
+        let first = next.entry(agent).or_insert(nudge);
+        if nudge.expires_at < first.expires_at {
+            first.expires_at = nudge.expires_at;
+            first.expiring = nudge.id;
+        }
     }
     Ok(next)
 }
@@ -238,10 +244,12 @@ fn read_pending(row: &Row<'_>) -> rusqlite::Result<PendingNudge> {
         "typing" => Some(incarnation(row, "incarnation")?),
         _ => None,
     };
+    let id = uuid(row, "id")?;
     Ok(PendingNudge {
-        id: uuid(row, "id")?,
-        expires_at: time(row, "expires_at")?,
+        id,
         typing,
+        expiring: id,
+        expires_at: time(row, "expires_at")?,
     })
 }
 

@@ -50,6 +50,9 @@ pub const SCRIPT_VARIABLE: &str = "SCRIPTED_AGENT_SCRIPT";
 /// transcript is taken for a prompt. A tmux client without UTF-8 shows the rule as underscores.
 pub const READY: &str = r"^>(?: (?<draft>.*))?\n[─_]+\n\? for shortcuts\z";
 
+/// The `pasted` pattern of the agent: it shows the first of many lines, and the end of a long one.
+pub const PASTED: &str = r" \[\+\d+ lines\]$|^…";
+
 /// The `blocked` pattern of the agent for `town.toml`: its dialog.
 pub const BLOCKED: &str = r"^Do you want to proceed\?\n\S+ 1\. Yes$";
 
@@ -59,6 +62,7 @@ pub fn screen_rules() -> ScreenRules {
     let texts = RuleTexts {
         ready: Some(READY.to_owned()),
         blocked: Some(BLOCKED.to_owned()),
+        pasted: Some(PASTED.to_owned()),
         ..RuleTexts::default()
     };
     ScreenRules::new(&texts).expect("its patterns parse")

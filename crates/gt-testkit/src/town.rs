@@ -87,11 +87,12 @@ impl TestTown {
         let journal = self.directory.path().join("journal");
         let script = self.directory.path().join("script");
         format!(
-            "[agents.scripted]\ncommand = ['{gt}', 'simulate-agent', '--gt', '{gt}']\nready = '{ready}'\nblocked = '{blocked}'\nsettle = '20ms'\n\
+            "[agents.scripted]\ncommand = ['{gt}', 'simulate-agent', '--gt', '{gt}']\nready = '{ready}'\nblocked = '{blocked}'\npasted = '{pasted}'\nsettle = '20ms'\n\
              env = {{ {journal_variable} = '{journal}', {script_variable} = '{script}' }}\n",
             gt = self.gt.display(),
             ready = scripted_agent::READY,
             blocked = scripted_agent::BLOCKED,
+            pasted = scripted_agent::PASTED,
             journal_variable = scripted_agent::JOURNAL_VARIABLE,
             journal = journal.display(),
             script_variable = scripted_agent::SCRIPT_VARIABLE,

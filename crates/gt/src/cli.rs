@@ -130,6 +130,10 @@ pub(crate) enum Command {
     /// Send and read mail.
     #[command(subcommand)]
     Mail(Mail),
+    /// Bring a message to an agent at a safe moment.
+    Nudge(Nudge),
+    /// Bring a message to every agent that runs.
+    Broadcast(Broadcast),
     /// Ask for a fresh run of oneself, or for the end of this one.
     Handoff(Handoff),
     /// Print the role's instructions, the hand-off and new mail, for the start of a session.
@@ -509,6 +513,88 @@ pub(crate) enum MailType {
     Notification,
     Task,
     Reply,
+}
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct Nudge {
+    #[command(subcommand)]
+    pub(crate) verb: Option<NudgeVerb>,
+    /// Whose prompt it is typed at, such as `mayor` or `RIG/witness`.
+    pub(crate) agent: Option<String>,
+    #[command(flatten)]
+    pub(crate) text: NudgeText,
+    #[command(flatten)]
+    pub(crate) terms: NudgeTerms,
+    /// Wait until it has got so far.
+    #[arg(long, value_enum, value_name = "STATE")]
+    pub(crate) wait: Option<NudgeGoal>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum NudgeVerb {
+    /// List the newest messages and how far they got.
+    List {
+        /// Only those for this agent.
+        agent: Option<String>,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Withdraw a message of which nothing was typed yet.
+    Cancel {
+        /// Its id, or a unique beginning of it.
+        id: String,
+    },
+}
+
+/// Where the text comes from: standard input if nowhere else.
+#[derive(Debug, Args)]
+pub(crate) struct NudgeText {
+    /// The text; read from standard input if it is `-`, or if no file is given either.
+    #[arg(short, long, allow_hyphen_values = true, value_name = "TEXT")]
+    pub(crate) message: Option<String>,
+    /// The file with the text; a line end at its very end is left out.
+    #[arg(short = 'F', long, value_name = "FILE", conflicts_with = "message")]
+    pub(crate) file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct NudgeTerms {
+    /// Replace what is still queued for the agent under this name.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) slot: Option<String>,
+    /// The more urgent is brought first.
+    #[arg(long, value_enum, default_value_t = NudgePriority::Normal)]
+    pub(crate) priority: NudgePriority,
+    /// After this time it is not brought any more.
+    #[arg(long, default_value = "1h", value_name = "TIME")]
+    pub(crate) ttl: String,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum NudgePriority {
+    Urgent,
+    Normal,
+    Low,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum NudgeGoal {
+    /// It is being typed.
+    Typing,
+    /// The agent took it.
+    Confirmed,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Broadcast {
+    /// Only to the agents of this rig.
+    #[arg(long)]
+    pub(crate) rig: Option<String>,
+    #[command(flatten)]
+    pub(crate) text: NudgeText,
+    #[command(flatten)]
+    pub(crate) terms: NudgeTerms,
 }
 
 #[derive(Debug, Args)]

@@ -12,6 +12,7 @@ pub(crate) mod events;
 pub(crate) mod handoff;
 pub(crate) mod install;
 pub(crate) mod mail;
+mod nudge;
 pub(crate) mod peek;
 pub(crate) mod prime;
 pub(crate) mod rig;
@@ -62,6 +63,8 @@ pub(crate) fn run(cli: Cli) -> CliResult {
         Command::Refinery(verb) => seat::rig_seat(&town()?, gt_core::AgentId::Refinery, verb),
         Command::Crew(verb) => seat::crew(&town()?, verb),
         Command::Mail(verb) => mail::mail(&town()?, verb),
+        Command::Nudge(arguments) => nudge::nudge(&town()?, arguments),
+        Command::Broadcast(arguments) => nudge::broadcast(&town()?, &arguments),
         Command::Handoff(arguments) => handoff::handoff(&town()?, &arguments),
         Command::Prime => prime::prime(&town()?),
         Command::Tmux { arguments } => tmux::tmux(&town()?, &arguments),

@@ -226,7 +226,7 @@ fn unresponsive(seen: &Seen<'_>, incarnation: IncarnationId, because: String) ->
 
 /// Its pane; or the wait for it. Neither a key nor a stop for silence goes to a screen that nobody
 /// can read: it may show a dialog.
-fn known_pane<'a>(seen: &Seen<'a>) -> Result<&'a Pane, Verdict> {
+pub(super) fn known_pane<'a>(seen: &Seen<'a>) -> Result<&'a Pane, Verdict> {
     match &seen.facts.pane {
         Observed::Known(Some(pane)) => Ok(pane),
         Observed::Known(None) => Err(seen.wait("its pane, which tmux does not list")),
@@ -259,7 +259,7 @@ fn try_poke(seen: &Seen<'_>, incarnation: IncarnationId, owed: Owed, misses: u32
 }
 
 /// The wait for an attached person's hands to rest.
-fn person_at(seen: &Seen<'_>, pane: &Pane) -> Option<Verdict> {
+pub(super) fn person_at(seen: &Seen<'_>, pane: &Pane) -> Option<Verdict> {
     let quiet = seen.policy.attached_quiet;
     let rested = age(pane.attached?, seen.snapshot.epoch, seen.now());
     (rested < quiet).then(|| {

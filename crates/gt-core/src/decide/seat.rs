@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::gate::{Gate, gate, is_pardoned, open_circuit};
+use super::nudge::decide_nudge;
 use super::poke::decide_poke;
 use super::request::cannot_launch;
 use super::{Seen, Verdict};
@@ -182,7 +183,7 @@ fn running(seen: &Seen<'_>, incarnation: IncarnationId, since: Timestamp) -> Ver
             );
         }
     }
-    match decide_poke(seen, incarnation, since) {
+    match decide_nudge(seen, incarnation).or(decide_poke(seen, incarnation, since)) {
         Verdict::AtGoal if seen.facts.memory.circuit.is_some() => seen.wait_until(
             "its run to last before the circuit closes",
             after(since.max(seen.snapshot.epoch), seen.policy.restart.window),

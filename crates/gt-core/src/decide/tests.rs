@@ -3,6 +3,7 @@
 mod cadence;
 mod failures;
 mod gaps;
+mod nudges;
 mod pokes;
 mod requests;
 mod restarts;

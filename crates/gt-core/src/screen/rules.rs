@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use regex_lite::{Match, Regex, RegexBuilder};
 
+use super::draft::is_all_of;
 use super::{Capture, Reading, Screen, ScreenState};
 
 /// How many of the last non-empty lines are read. Old spinner and prompt lines further up are the
@@ -25,6 +26,8 @@ pub struct RuleTexts {
     pub blocked: Option<String>,
     /// The program is at work, whatever prompt it shows.
     pub busy: Option<String>,
+    /// What stands in the input row in place of a long text that was pasted.
+    pub pasted: Option<String>,
     /// Where the last turn begins in the transcript: `states` but for dialogs are read from there.
     pub turn: Option<String>,
     /// What tells the states apart, within what the guard allows.
@@ -39,6 +42,7 @@ pub struct ScreenRules {
     ready: Option<Regex>,
     blocked: Option<Regex>,
     busy: Option<Regex>,
+    pasted: Option<Regex>,
     turn: Option<Regex>,
     states: BTreeMap<ScreenState, Regex>,
     titles: BTreeMap<ScreenState, Regex>,
@@ -79,6 +83,7 @@ impl ScreenRules {
             ready: one(&texts.ready)?,
             blocked: one(&texts.blocked)?,
             busy: one(&texts.busy)?,
+            pasted: one(&texts.pasted)?,
             turn: one(&texts.turn)?,
             states: all(&texts.states)?,
             titles: all(&texts.titles)?,
@@ -121,6 +126,22 @@ impl ScreenRules {
         self.input_row(&bottom)
             .filter(|_| drafted)
             .map(str::to_owned)
+    }
+
+    /// Whether what stands in the input row is nothing but this text.
+    pub fn holds(&self, capture: &Capture, text: &str) -> bool {
+        self.draft(capture)
+            .is_some_and(|draft| is_all_of(&draft, text, self.pasted.as_ref()))
+    }
+
+    /// Whether Enter submits this text and nothing of a person's. An input row that is empty, or
+    /// whose pattern does not say what is in it, holds nothing of a person's that is known.
+    pub fn may_submit(&self, capture: &Capture, text: &str) -> bool {
+        match self.read(capture) {
+            Screen::Prompt => true,
+            Screen::Draft => self.holds(capture, text),
+            Screen::Dialog | Screen::Busy => false,
+        }
     }
 
     /// Reads what the screen says the program is doing, and on what evidence.

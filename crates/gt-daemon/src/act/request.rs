@@ -52,7 +52,7 @@ fn write(
     let kind = step.action.kind();
     spawn(daemon, &step.agent, kind, |hands| async move {
         hands.store.write(change).await?;
-        Ok(Outcome::RequestWritten)
+        Ok(Outcome::Written)
     });
 }
 

@@ -7,15 +7,17 @@ use gt_core::memory::PokeResult;
 use gt_core::observed::Observed;
 use gt_core::plan::{ActionKind, StopPurpose};
 use gt_core::screen::{Reading, Screen};
-use gt_core::snapshot::{Begun, Failure, Holder, InFlight, Pane};
+use gt_core::snapshot::{Begun, Failure, Holder, InFlight, NudgeTry, Pane};
 use gt_host::clock;
 use jiff::Timestamp;
+use uuid::Uuid;
 
 use crate::act::{self, Outcome, Took, not_started};
 use crate::daemon::Daemon;
 use crate::event::Event;
-use crate::poke::{Poked, Tried};
+use crate::poke::Poked;
 use crate::seat::Seat;
+use crate::typing::Tried;
 
 impl Daemon {
     pub(super) fn take_outcome(&mut self, agent: &AgentId, outcome: Outcome) {
@@ -47,7 +49,11 @@ impl Daemon {
             Outcome::PersonTold { because, circuit } => {
                 self.take_told(agent, because, circuit);
             }
-            Outcome::RequestWritten => self.take_writing(agent),
+            Outcome::Nudged(id, tried) => {
+                self.take_nudge(agent, id, &tried);
+                self.take_writing(agent);
+            }
+            Outcome::Written => self.take_writing(agent),
             Outcome::Failed { what, why } => self.take_failure(agent, what, &why),
         }
     }
@@ -151,6 +157,36 @@ impl Daemon {
         self.note_poke(agent, misses, result, shown.as_ref());
     }
 
+    fn take_nudge(&mut self, agent: &AgentId, id: Uuid, tried: &Tried) {
+        let Some(seat) = self.seats.get_mut(agent) else {
+            return;
+        };
+        if tried.result == PokeResult::Delivered {
+            seat.nudge_tried = None;
+            return;
+        }
+        let last = seat.nudge_tried.take().filter(|(last, _)| *last == id);
+        let times = last.map_or(0, |(_, last)| last.times);
+        let at = clock::now();
+        let result = tried.result;
+        seat.nudge_tried = Some((
+            id,
+            NudgeTry {
+                at,
+                times: times + 1,
+                result,
+            },
+        ));
+        if times == 0 {
+            // The next tries of the same message are silent: its end tells.
+            let text = match &tried.shown {
+                Some(Reading { state, .. }) => format!("nudge {id}: {result} ({state})"),
+                None => format!("nudge {id}: nothing was typed yet"),
+            };
+            self.note(EventKind::NudgeRefused, Some(agent), text);
+        }
+    }
+
     /// No decision about it before the store shows what was written.
     fn take_writing(&mut self, agent: &AgentId) {
         if let Some(seat) = self.seats.get_mut(agent) {
@@ -215,6 +251,10 @@ impl Daemon {
         self.ask_holder(agent);
         if matches!(what, ActionKind::CreateSession | ActionKind::RemoveSession) {
             self.look_at_tmux();
+        }
+        if what == ActionKind::Nudge {
+            // How far it got is in the store.
+            self.read_store();
         }
         self.note(
             EventKind::ActionFailed,

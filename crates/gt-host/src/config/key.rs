@@ -209,6 +209,12 @@ pub const KEYS: &[Key] = &[
         doc: "The program is at work when this matches, whatever prompt it shows: nothing is typed.",
     },
     Key {
+        path: "agents.NAME.pasted",
+        kind: Kind::Pattern,
+        default: Fallback::None,
+        doc: "What stands in the input row in place of a long text that was pasted: such a text is known by it.",
+    },
+    Key {
         path: "agents.NAME.turn",
         kind: Kind::Pattern,
         default: Fallback::None,

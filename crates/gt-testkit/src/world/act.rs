@@ -176,9 +176,11 @@ impl World {
                 self.remember(place, gt_core::memory::AgentMemory::close_circuit)
             }
             Action::Escalate => self.remember(place, |memory| memory.remember_escalation(now)),
-            Action::Poke { .. } | Action::TakeRequest { .. } | Action::CloseRequest { .. } => {
-                Outcome::Stale
-            }
+            Action::Poke { .. }
+            | Action::Nudge { .. }
+            | Action::EndNudge { .. }
+            | Action::TakeRequest { .. }
+            | Action::CloseRequest { .. } => Outcome::Stale,
         }
     }
 
@@ -365,6 +367,8 @@ fn touches_host(action: &Action) -> bool {
         | Action::Start { .. }
         | Action::Stop { .. }
         | Action::Poke { .. }
+        | Action::Nudge { .. }
+        | Action::EndNudge { .. }
         | Action::TakeRequest { .. }
         | Action::CloseRequest { .. } => true,
         Action::ForgetPokes

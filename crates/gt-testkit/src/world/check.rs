@@ -381,6 +381,8 @@ fn leads_down(action: &Action) -> bool {
         Action::CreateSession
         | Action::Start { .. }
         | Action::Poke { .. }
+        | Action::Nudge { .. }
+        | Action::EndNudge { .. }
         | Action::ForgetPokes
         | Action::OpenCircuit { .. }
         | Action::CloseCircuit

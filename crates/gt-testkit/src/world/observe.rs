@@ -63,6 +63,7 @@ impl World {
             } else {
                 Observed::unknown("the store is broken")
             },
+            nudge: None,
             memory: self.daemon.memory[place].clone(),
             in_flight: begun.map(|begun| InFlight {
                 what: Begun::Action(begun.step.action.kind()),

@@ -109,7 +109,7 @@ fn pages(command: &clap::Command) -> CliResult<Vec<Page>> {
 /// The schema of every view, by the command that prints it with `--json`. A list of messages is a
 /// list of what `mail read` prints; `events` prints one a line.
 fn schemas() -> Map<String, Value> {
-    let views: [(&str, Schema); 12] = [
+    let views: [(&str, Schema); 13] = [
         ("agent explain", schema_for!(view::ScreenReading)),
         ("agents", schema_for!(Vec<view::Agent>)),
         ("config show", schema_for!(Vec<Entry>)),
@@ -118,6 +118,7 @@ fn schemas() -> Map<String, Value> {
         ("events", schema_for!(view::Event)),
         ("mail check", schema_for!(view::MailCheck)),
         ("mail read", schema_for!(view::Message)),
+        ("nudge list", schema_for!(Vec<view::Nudge>)),
         ("rig list", schema_for!(Vec<view::Rig>)),
         ("rig status", schema_for!(RigStatus)),
         ("status", schema_for!(view::Status)),

@@ -8,6 +8,7 @@ mod hostile;
 mod identity;
 mod lifecycle;
 mod messages;
+mod nudges;
 mod original_town;
 mod output;
 mod poke;

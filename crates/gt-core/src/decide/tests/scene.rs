@@ -16,7 +16,8 @@ use crate::plan::ActionKind;
 use crate::policy::{Poke, Policy, Run};
 use crate::screen::Screen;
 use crate::snapshot::{
-    AgentFacts, Begun, End, Failure, Holder, InFlight, LastEnd, Owed, Pane, RequestFacts, Snapshot,
+    AgentFacts, Begun, End, Failure, Holder, InFlight, LastEnd, NudgeFacts, Owed, Pane,
+    RequestFacts, Snapshot,
 };
 use crate::{AgentId, RigName, WorkerName};
 
@@ -89,6 +90,7 @@ impl Scene {
             last_end: None,
             activity: Some(at(0)),
             owed: Observed::Known(Owed::default()),
+            nudge: None,
             memory: crate::memory::AgentMemory::default(),
             in_flight: None,
             failure: None,
@@ -147,6 +149,19 @@ impl Scene {
                 how,
             });
         })
+    }
+
+    /// A message is queued for it, for ten minutes from now.
+    pub(super) fn nudged(self, change: impl FnOnce(&mut NudgeFacts)) -> Self {
+        let mut nudge = NudgeFacts {
+            id: uuid::Uuid::from_u128(5),
+            expiring: uuid::Uuid::from_u128(5),
+            expires_at: at(10 * MINUTE),
+            typing: None,
+            tried: None,
+        };
+        change(&mut nudge);
+        self.set(|facts| facts.nudge = Some(nudge))
     }
 
     pub(super) fn crashed(self, end_at: Timestamp) -> Self {

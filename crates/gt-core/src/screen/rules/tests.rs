@@ -94,6 +94,7 @@ fn texts() -> RuleTexts {
         ready: Some("^> ?(?P<draft>.*)$".to_owned()),
         blocked: Some("^Choose:".to_owned()),
         busy: Some("esc to interrupt".to_owned()),
+        pasted: None,
         turn: Some("^> .+$".to_owned()),
         states: states.map(|(state, text)| (state, text.to_owned())).into(),
         titles: titles.map(|(state, text)| (state, text.to_owned())).into(),
@@ -172,4 +173,22 @@ fn a_title_is_evidence_against_a_prompt() {
     );
     let rules = ScreenRules::new(&texts()).unwrap();
     assert_eq!(rules.read(&shown("WORK", "> ")), Screen::Busy);
+}
+
+/// Covers F61, F60: no Enter into a dialog, or behind what a person typed.
+#[test]
+fn a_screen_takes_enter_for_what_is_in_its_input_row() {
+    let rules = ScreenRules::new(&RuleTexts {
+        ready: Some("^> ?(?<draft>.*)$".to_owned()),
+        blocked: Some("Allow".to_owned()),
+        ..RuleTexts::default()
+    });
+    let rules = rules.unwrap();
+    let text = "HEARTBEAT: check your rigs";
+    let shows = |screen: &str| rules.may_submit(&Capture::untitled(screen), text);
+    assert!(shows(&format!("> {text}")));
+    assert!(shows("> "));
+    assert!(!shows("> fix the"));
+    assert!(!shows("Allow? [y/n]"));
+    assert!(!shows("working"));
 }

@@ -1,0 +1,136 @@
+//! Messages for an agent: brought at a safe moment, or ended with the reason.
+
+use std::time::Duration;
+
+use super::poke::{known_pane, person_at};
+use super::{Seen, Verdict};
+use crate::incarnation::IncarnationId;
+use crate::memory::PokeResult;
+use crate::nudge::NudgeEnd;
+use crate::observed::Observed;
+use crate::plan::Action;
+use crate::screen::Screen;
+use crate::snapshot::{Holder, NudgeFacts, NudgeTry};
+use crate::time::{after, age};
+
+/// The pause after a first try that brought nothing; it doubles with each one.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+
+/// The longest pause: somebody waits for the message.
+const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+
+/// Ends a message for the agent that cannot arrive any more.
+pub(super) fn decide_end(seen: &Seen<'_>) -> Verdict {
+    let Some(nudge) = seen.facts.nudge.as_ref() else {
+        return Verdict::AtGoal;
+    };
+    // What cannot be written would be planned again at every beat.
+    if seen.snapshot.frozen.is_some() {
+        return Verdict::AtGoal;
+    }
+    let expire = |nudge, because| {
+        let end = NudgeEnd::Expired;
+        seen.act(Action::EndNudge { nudge, end }, because)
+    };
+    if is_cut_off(seen, nudge) {
+        let because =
+            "the run that it was being typed to has ended, and whether it took it is not known";
+        return expire(nudge.id, because.to_owned());
+    }
+    if seen.now() >= nudge.expires_at {
+        let because = format!("it was not brought in time: {}", hindrance(seen, nudge));
+        return expire(nudge.expiring, because);
+    }
+    Verdict::AtGoal
+}
+
+/// The wait of a message for its agent, or for its own end.
+pub(super) fn await_end(seen: &Seen<'_>) -> Verdict {
+    match &seen.facts.nudge {
+        None => Verdict::AtGoal,
+        // Its end cannot be written now, and shall not be looked for all the time.
+        Some(nudge) if seen.now() >= nudge.expires_at => seen.wait("the end of its message"),
+        Some(nudge) => seen.wait_until("a message that is queued for it", nudge.expires_at),
+    }
+}
+
+/// Whether the run that it was being typed to is known to be over.
+fn is_cut_off(seen: &Seen<'_>, nudge: &NudgeFacts) -> bool {
+    let Some(typed_to) = nudge.typing else {
+        return false;
+    };
+    match &seen.facts.holder {
+        Observed::Known(Holder::Running { incarnation, .. } | Holder::Stopping { incarnation }) => {
+            *incarnation != typed_to
+        }
+        Observed::Known(Holder::Gone | Holder::Idle | Holder::Orphaned { .. }) => true,
+        Observed::Unknown(_) => false,
+    }
+}
+
+fn hindrance(seen: &Seen<'_>, nudge: &NudgeFacts) -> String {
+    let tried = nudge.tried.as_ref().filter(|_| nudge.id == nudge.expiring);
+    match (tried, &seen.facts.holder) {
+        (Some(tried), _) => tried.result.to_string(),
+        (None, Observed::Known(Holder::Running { .. })) if !seen.facts.can_type => {
+            "its program has no `ready` pattern".to_owned()
+        }
+        (None, Observed::Known(Holder::Running { .. })) if nudge.id != nudge.expiring => {
+            "others were to be brought before it".to_owned()
+        }
+        (None, Observed::Known(Holder::Running { .. })) => "there was no safe moment".to_owned(),
+        (None, _) => format!("{} did not run", seen.facts.id),
+    }
+}
+
+/// Brings the agent's next nudge to its run.
+pub(super) fn decide_nudge(seen: &Seen<'_>, incarnation: IncarnationId) -> Verdict {
+    let Some(nudge) = seen.facts.nudge.as_ref() else {
+        return Verdict::AtGoal;
+    };
+    if let Some(reason) = &seen.snapshot.frozen {
+        return seen.wait(format!("the store, before a message is brought: {reason}"));
+    }
+    if !seen.facts.can_type {
+        let on = "a `ready` pattern of its program, before a message is typed";
+        return seen.wait_until(on, nudge.expires_at);
+    }
+    let pane = match known_pane(seen) {
+        Ok(pane) => pane,
+        Err(verdict) => return verdict,
+    };
+    if let Some(verdict) = person_at(seen, pane) {
+        return verdict;
+    }
+    if let Some(verdict) = nudge.tried.as_ref().and_then(|tried| not_due(seen, tried)) {
+        return verdict;
+    }
+    seen.act(
+        Action::Nudge {
+            nudge: nudge.id,
+            incarnation,
+            pane: pane.clone(),
+        },
+        "a message is queued for it",
+    )
+}
+
+/// The wait for the next try, unless it is due.
+fn not_due(seen: &Seen<'_>, tried: &NudgeTry) -> Option<Verdict> {
+    let doublings = tried.times.saturating_sub(1).min(8);
+    let pause = (FIRST_PAUSE * (1 << doublings)).min(LONGEST_PAUSE);
+    let waited = age(tried.at, seen.snapshot.epoch, seen.now());
+    let on = match tried.result {
+        PokeResult::NotTyped {
+            screen: Screen::Dialog,
+            ..
+        } => "a person, before a message is typed: it shows a dialog",
+        PokeResult::NotTyped {
+            screen: Screen::Draft,
+            ..
+        } => "the half-typed line at its prompt, before a message is typed",
+        PokeResult::NotTyped { .. } => "its empty prompt, before a message is typed",
+        PokeResult::Delivered | PokeResult::NotTried => "the next try to bring a message",
+    };
+    (waited < pause).then(|| seen.wait_until(on, after(seen.now(), pause.saturating_sub(waited))))
+}

@@ -1,0 +1,254 @@
+//! Typing into a terminal: only onto an empty prompt, and only with proof.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use gt_core::AgentId;
+use gt_core::memory::PokeResult;
+use gt_core::screen::{Capture, Reading, Screen, ScreenRules, digest, start_of};
+use gt_core::snapshot::Pane;
+use gt_core::time::elapsed;
+use gt_host::roster::SeatSpec;
+use gt_host::tmux::{Key, request};
+use gt_host::{atomic, clock};
+
+use crate::act::Failure;
+use crate::daemon::{Daemon, Hands};
+use crate::terminal::{Owner, last_activity, pane_id};
+
+/// How long a program may take to show what was pasted, and to take it after Enter. Claude Code
+/// takes 60 to 150 ms.
+const TAKEN: Duration = Duration::from_secs(2);
+
+/// How often the screen is looked at meanwhile.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// How it went, with what the screen showed where nothing was typed.
+#[derive(Debug)]
+pub(crate) struct Tried {
+    pub(crate) result: PokeResult,
+    pub(crate) shown: Option<Reading>,
+}
+
+impl Tried {
+    /// Nothing was typed, or not taken, on this screen.
+    pub(crate) fn not_typed(rules: &ScreenRules, capture: &Capture) -> Self {
+        Self {
+            result: PokeResult::NotTyped {
+                screen: rules.read(capture),
+                digest: digest(&capture.text),
+            },
+            shown: Some(rules.explain(capture)),
+        }
+    }
+}
+
+impl From<PokeResult> for Tried {
+    /// A result that no screen explains.
+    fn from(result: PokeResult) -> Self {
+        Self {
+            result,
+            shown: None,
+        }
+    }
+}
+
+/// Where a message may be typed, and on what terms.
+#[derive(Debug)]
+pub(crate) struct Keyboard {
+    spec: SeatSpec,
+    pane: Pane,
+    /// Whose pane it must still be.
+    owner: Owner,
+    /// An attached person's hands must have rested for this long.
+    quiet: Duration,
+}
+
+impl Keyboard {
+    /// That of an agent, in this pane.
+    pub(crate) fn of(daemon: &Daemon, agent: &AgentId, pane: Pane) -> Self {
+        let seat = &daemon.seats[agent];
+        Self {
+            spec: seat.spec.clone(),
+            pane,
+            owner: seat.owner(),
+            quiet: daemon.policy.attached_quiet,
+        }
+    }
+
+    /// What types on it.
+    pub(crate) fn with<'a>(&'a self, hands: &'a Hands) -> Typing<'a> {
+        Typing {
+            keyboard: self,
+            hands,
+        }
+    }
+}
+
+/// One message on its way.
+#[derive(Debug)]
+pub(crate) struct Typing<'a> {
+    keyboard: &'a Keyboard,
+    hands: &'a Hands,
+}
+
+impl Typing<'_> {
+    /// Whether the pane is still the agent's, and nobody is at it.
+    pub(crate) async fn is_free(&self) -> bool {
+        let Keyboard { pane, owner, .. } = self.keyboard;
+        let its_own = self.hands.terminal.is_of(pane, owner).await;
+        its_own.unwrap_or(false) && !self.is_person_there().await
+    }
+
+    /// Looks, pastes, looks again, presses Enter, and looks whether it was taken. What an earlier
+    /// try left in the input row is submitted instead. `begin` is asked right before anything is
+    /// typed, and can refuse.
+    pub(crate) async fn bring(
+        &self,
+        text: &str,
+        begin: impl AsyncFnOnce() -> Result<bool, Failure>,
+    ) -> Result<Tried, Failure> {
+        if let Some(pasted) = self.own_draft().await? {
+            return self.submit(&pasted).await;
+        }
+        let before = self.look().await?;
+        if self.rules().read(&before) != Screen::Prompt {
+            return Ok(Tried::not_typed(self.rules(), &before));
+        }
+        if !begin().await? {
+            return Ok(PokeResult::NotTried.into());
+        }
+        self.paste(text).await?;
+        if !self.is_shown(text, &before).await? {
+            // Its file stays: what is drawn late is known by it at the next try.
+            let shown = self.look().await?;
+            return Ok(Tried::not_typed(self.rules(), &shown));
+        }
+        tokio::time::sleep(self.keyboard.spec.preset.settle).await;
+        self.submit(text).await
+    }
+
+    /// Finds out what became of a text whose typing was begun and whose end nobody saw: submits it
+    /// if it is in the input row, and takes it for submitted where it stands above. It is never
+    /// pasted again.
+    pub(crate) async fn find(&self, text: &str) -> Result<Tried, Failure> {
+        if self.own_draft().await?.is_some_and(|pasted| pasted == text) {
+            return self.submit(text).await;
+        }
+        let shown = self.look().await?;
+        let is_above = self.rules().draft(&shown).is_none() && shown.text.contains(start_of(text));
+        if !is_above {
+            return Ok(Tried::not_typed(self.rules(), &shown));
+        }
+        self.forget_paste();
+        Ok(PokeResult::Delivered.into())
+    }
+
+    /// Presses Enter, once more if the first press was not taken, and each time only when that
+    /// submits the text and nothing else: a dialog that came up meanwhile is not answered, and what
+    /// a person began to type is not sent.
+    async fn submit(&self, text: &str) -> Result<Tried, Failure> {
+        let submit = &Key::Named(self.keyboard.spec.preset.submit.clone());
+        for _ in 0..2 {
+            if self.is_person_there().await {
+                return Ok(PokeResult::NotTried.into());
+            }
+            let shown = self.look().await?;
+            if !self.rules().may_submit(&shown, text) {
+                return Ok(Tried::not_typed(self.rules(), &shown));
+            }
+            self.hands
+                .terminal
+                .ask(request::key(&pane_id(&self.keyboard.pane.pane), submit))
+                .await?;
+            if self.was_taken().await? {
+                self.forget_paste();
+                return Ok(PokeResult::Delivered.into());
+            }
+        }
+        let shown = self.look().await?;
+        Ok(Tried::not_typed(self.rules(), &shown))
+    }
+
+    /// Whether somebody is at the terminal; when that cannot be said, somebody is.
+    async fn is_person_there(&self) -> bool {
+        match self.hands.terminal.people().await {
+            Ok(people) => last_activity(&people, &self.keyboard.pane.session)
+                .is_some_and(|at| elapsed(at, clock::now()) < self.keyboard.quiet),
+            Err(_) => true,
+        }
+    }
+
+    fn rules(&self) -> &ScreenRules {
+        &self.keyboard.spec.preset.screen
+    }
+
+    /// Whether the program draws what was pasted. Enter at a prompt that still is empty would bring
+    /// nothing, and look as if it had.
+    async fn is_shown(&self, text: &str, before: &Capture) -> Result<bool, Failure> {
+        let start = start_of(text);
+        let count = |capture: &Capture| capture.text.matches(start).count();
+        let drawn = count(before);
+        self.comes_true(|capture| {
+            // A `ready` pattern without a `draft` group takes a full input row for an empty one.
+            self.rules().read(capture) != Screen::Prompt || count(capture) > drawn
+        })
+        .await
+    }
+
+    /// After Enter the input row must become empty or the program busy: the text is gone from it.
+    async fn was_taken(&self) -> Result<bool, Failure> {
+        self.comes_true(|capture| self.rules().read(capture) != Screen::Draft)
+            .await
+    }
+
+    /// Looks until the screen is as wanted, or the time for it is over.
+    async fn comes_true(&self, wanted: impl Fn(&Capture) -> bool) -> Result<bool, Failure> {
+        let until = clock::monotonic() + TAKEN;
+        while clock::monotonic() < until {
+            if wanted(&self.look().await?) {
+                return Ok(true);
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        Ok(false)
+    }
+
+    async fn look(&self) -> Result<Capture, Failure> {
+        Ok(self.hands.terminal.look(&self.keyboard.pane.pane).await?)
+    }
+
+    /// What the input row holds, if that is just what a daemon pasted that ended before it pressed
+    /// Enter. A person's half-typed line is never that, and is left alone.
+    async fn own_draft(&self) -> Result<Option<String>, Failure> {
+        let Ok(pasted) = fs_err::read_to_string(self.paste_file()) else {
+            return Ok(None);
+        };
+        let is_own = self.rules().holds(&self.look().await?, &pasted);
+        Ok(is_own.then_some(pasted))
+    }
+
+    async fn paste(&self, text: &str) -> Result<(), Failure> {
+        let file = self.paste_file();
+        atomic::write_for_boot(&file, text.as_bytes())?;
+        Ok(self
+            .hands
+            .terminal
+            .paste(&self.keyboard.pane.pane, &file)
+            .await?)
+    }
+
+    /// The file stays until its text was taken: it tells whose text is in the input row.
+    fn forget_paste(&self) {
+        // One that stays is replaced by the next paste.
+        let _ = fs_err::remove_file(self.paste_file());
+    }
+
+    fn paste_file(&self) -> PathBuf {
+        self.hands
+            .town
+            .paths()
+            .pastes()
+            .join(self.keyboard.spec.agent.file_stem())
+    }
+}

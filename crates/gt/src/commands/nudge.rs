@@ -1,0 +1,279 @@
+//! `gt nudge`, `gt broadcast`: messages that are brought to agents at a safe moment.
+
+use std::io::Read as _;
+use std::path::Path;
+use std::time::Duration;
+
+use gt_api::view;
+use gt_core::AgentId;
+use gt_core::mail::Priority;
+use gt_core::nudge::{MAX_LENGTH, Nudge, NudgeEnd, NudgeState, NudgeText};
+use gt_core::observed::chain;
+use gt_core::time::{short, shown_in};
+use gt_host::clock;
+use gt_host::config::duration;
+use gt_host::identity::Caller;
+use gt_store::Store;
+use jiff::SignedDuration;
+use uuid::Uuid;
+
+use crate::cli;
+use crate::commands::status;
+use crate::context::Context;
+use crate::error::{CliError, CliResult, Doing as _, Kind};
+use crate::printer;
+
+/// How many messages are listed.
+const LISTED: usize = 50;
+
+/// How many are looked through for the beginning of an id: all that the store keeps.
+const KEPT: usize = 10_000;
+
+/// Queues one, or lists and withdraws.
+pub(crate) fn nudge(context: &Context, arguments: cli::Nudge) -> CliResult {
+    match arguments.verb {
+        Some(cli::NudgeVerb::List { agent, json }) => list(context, agent.as_deref(), json),
+        Some(cli::NudgeVerb::Cancel { id }) => cancel(context, &id),
+        None => {
+            let Some(agent) = &arguments.agent else {
+                return Err(CliError::new(Kind::Usage, "no agent is named")
+                    .hint("`gt nudge AGENT -m TEXT`; `gt agents` lists them"));
+            };
+            let agent = context.agent(agent)?;
+            let nudge = written(context, agent, &arguments.text, &arguments.terms)?;
+            queue(context, std::slice::from_ref(&nudge))?;
+            match arguments.wait {
+                Some(wanted) => wait_for(context, &nudge, wanted),
+                None => {
+                    printer::talk(format!("queued for {} as {}", nudge.agent, nudge.id));
+                    Ok(())
+                }
+            }
+        }
+    }
+}
+
+/// Queues the same text for every agent that runs, but for the sender.
+pub(crate) fn broadcast(context: &Context, arguments: &cli::Broadcast) -> CliResult {
+    let sender = context.caller()?;
+    let running: Vec<AgentId> = running(context, arguments.rig.as_deref())?
+        .into_iter()
+        .filter(|agent| sender.agent() != Some(agent))
+        .collect();
+    if running.is_empty() {
+        return Err(
+            CliError::failed("no agent runs that it could be brought to")
+                .hint("`gt status` shows them"),
+        );
+    }
+    let text = text(&arguments.text)?;
+    let nudges = running
+        .into_iter()
+        .map(|agent| message(&sender, agent, text.clone(), &arguments.terms))
+        .collect::<CliResult<Vec<Nudge>>>()?;
+    queue(context, &nudges)?;
+    let agents: Vec<String> = nudges.iter().map(|nudge| nudge.agent.to_string()).collect();
+    printer::talk(format!("queued for {}", agents.join(", ")));
+    Ok(())
+}
+
+fn running(context: &Context, rig: Option<&str>) -> CliResult<Vec<AgentId>> {
+    let rig = rig.map(|rig| context.rig(rig)).transpose()?;
+    let status = status::look(context)?;
+    let agents = status.agents.iter().filter(|agent| agent.pid.is_some());
+    let agents = agents.filter_map(|agent| AgentId::from_canonical(&agent.id).ok());
+    Ok(agents
+        .filter(|agent| rig.is_none() || agent.rig() == rig.as_ref())
+        .collect())
+}
+
+fn written(
+    context: &Context,
+    agent: AgentId,
+    given: &cli::NudgeText,
+    terms: &cli::NudgeTerms,
+) -> CliResult<Nudge> {
+    message(&context.caller()?, agent, text(given)?, terms)
+}
+
+fn message(
+    sender: &Caller,
+    agent: AgentId,
+    text: NudgeText,
+    terms: &cli::NudgeTerms,
+) -> CliResult<Nudge> {
+    let life = duration::parse(&terms.ttl).filter(|life| !life.is_zero());
+    let life = life.ok_or_else(|| {
+        CliError::new(
+            Kind::Usage,
+            format!(
+                "`--ttl {}` is no length of time",
+                terms.ttl.escape_default()
+            ),
+        )
+        .hint("such as \"90s\", \"5m\" or \"1h30m\"")
+    })?;
+    let now = clock::now();
+    let expires_at = SignedDuration::try_from(life)
+        .ok()
+        .and_then(|life| now.checked_add(life).ok());
+    Ok(Nudge {
+        id: clock::fresh_id(),
+        agent,
+        slot: terms.slot.clone(),
+        priority: match terms.priority {
+            cli::NudgePriority::Urgent => Priority::Urgent,
+            cli::NudgePriority::Normal => Priority::Normal,
+            cli::NudgePriority::Low => Priority::Low,
+        },
+        text,
+        actor: sender.actor(),
+        queued_at: now,
+        expires_at: expires_at.ok_or_else(|| CliError::new(Kind::Usage, "`--ttl` is too long"))?,
+    })
+}
+
+/// The text given, that of the file, or standard input.
+fn text(given: &cli::NudgeText) -> CliResult<NudgeText> {
+    let text = match (&given.message, &given.file) {
+        (Some(message), _) if message != "-" => message.clone(),
+        (_, Some(file)) if file != Path::new("-") => {
+            let opened = fs_err::File::open(file).doing("read the text")?;
+            read(opened)?
+        }
+        _ => read(std::io::stdin())?,
+    };
+    NudgeText::new(text).map_err(|error| {
+        CliError::new(
+            Kind::Usage,
+            format!("it cannot be brought: {}", chain(&error)),
+        )
+        .hint("save it as a file in the town and send its path")
+    })
+}
+
+/// Reads a text whole. The line end that every file has at its end is no part of it.
+fn read(source: impl std::io::Read) -> CliResult<String> {
+    let mut text = String::new();
+    source
+        .take(MAX_LENGTH as u64 + 2)
+        .read_to_string(&mut text)
+        .doing("read the text")?;
+    if text.ends_with('\n') {
+        text.pop();
+    }
+    Ok(text)
+}
+
+fn queue(context: &Context, nudges: &[Nudge]) -> CliResult {
+    context
+        .store()?
+        .queue_nudges(nudges)
+        .doing("queue the message")?;
+    context.wake();
+    Ok(())
+}
+
+/// Waits until the message has got so far, or is over.
+fn wait_for(context: &Context, nudge: &Nudge, wanted: cli::NudgeGoal) -> CliResult {
+    let store = context.store()?;
+    let left = nudge.expires_at.duration_since(clock::now());
+    let patience = Duration::try_from(left).unwrap_or(Duration::ZERO) + Duration::from_secs(2);
+    let state = crate::wait::until(patience, || {
+        let state = store.nudge_state(nudge.id).ok()??;
+        let is_there = match &state {
+            NudgeState::Queued => false,
+            NudgeState::Typing(_) => wanted == cli::NudgeGoal::Typing,
+            NudgeState::Ended { .. } => true,
+        };
+        is_there.then_some(state)
+    });
+    match state {
+        Some(NudgeState::Ended { end, reason, .. }) if end != NudgeEnd::Confirmed => {
+            let message = format!("{} did not get it: {}, {reason}", nudge.agent, end.as_str());
+            Err(CliError::failed(message).hint(format!("`gt why {}` explains", nudge.agent)))
+        }
+        Some(state) => {
+            printer::talk(format!("{}: {state}", nudge.agent));
+            Ok(())
+        }
+        None => Err(CliError::failed(format!(
+            "{} did not get it within {}",
+            nudge.agent,
+            short(Duration::from_secs(patience.as_secs()))
+        ))
+        .hint("`gt status` shows whether the daemon runs")),
+    }
+}
+
+fn list(context: &Context, agent: Option<&str>, json: cli::Json) -> CliResult {
+    let agent = agent.map(|agent| context.agent(agent)).transpose()?;
+    let nudges = context
+        .store()?
+        .nudges(agent.as_ref(), LISTED)
+        .doing("read the messages")?;
+    let views: Vec<view::Nudge> = nudges.iter().map(view::Nudge::from).collect();
+    if json.json {
+        printer::json(&views);
+        return Ok(());
+    }
+    for nudge in &views {
+        printer::data(line(nudge));
+    }
+    Ok(())
+}
+
+fn line(nudge: &view::Nudge) -> String {
+    let reason = nudge
+        .reason
+        .as_deref()
+        .map_or_else(String::new, |reason| format!(": {}", shown_in(reason)));
+    format!(
+        "{}  {}  {:<9}  {}  {}{reason}",
+        nudge.id,
+        shown_in(&nudge.queued_at),
+        nudge.state,
+        nudge.agent,
+        gt_core::mail::printable_line(nudge.text.lines().next().unwrap_or_default()),
+    )
+}
+
+fn cancel(context: &Context, id: &str) -> CliResult {
+    let mut store = context.store()?;
+    let (id, agent) = find(&store, id)?;
+    let actor = context.caller()?.actor();
+    let withdrawn = store
+        .cancel_nudge(id, clock::now(), &actor)
+        .doing("withdraw the message")?;
+    if !withdrawn {
+        return Err(
+            CliError::failed(format!("the message {id} is being typed, or is over"))
+                .hint(format!("`gt nudge list {agent}` shows how far it got")),
+        );
+    }
+    context.wake();
+    printer::talk(format!("the message {id} for {agent} is withdrawn"));
+    Ok(())
+}
+
+/// The message whose id begins so.
+fn find(store: &Store, beginning: &str) -> CliResult<(Uuid, AgentId)> {
+    let nudges = store.nudges(None, KEPT).doing("read the messages")?;
+    let mut found = nudges
+        .into_iter()
+        .map(|(nudge, _)| (nudge.id, nudge.agent))
+        .filter(|(id, _)| !beginning.is_empty() && id.to_string().starts_with(beginning));
+    match (found.next(), found.next()) {
+        (Some(one), None) => Ok(one),
+        (Some(_), Some(_)) => Err(CliError::new(
+            Kind::Usage,
+            format!("more than one message begins with `{beginning}`"),
+        )
+        .hint("give more of the id")),
+        (None, _) => Err(CliError::new(
+            Kind::Usage,
+            format!("no message has the id `{}`", beginning.escape_default()),
+        )
+        .hint("`gt nudge list` lists them")),
+    }
+}
