@@ -44,7 +44,7 @@ pub(crate) fn run(cli: Cli) -> CliResult {
             printer::data(format!("gt {}", env!("CARGO_PKG_VERSION")));
             Ok(())
         }
-        Command::Config(verb) => config::config(&town()?, verb),
+        Command::Config(verb) => config::config(town, verb),
         Command::Rig(verb) => rig::rig(&town()?, verb),
         Command::Up(arguments) => up::up(&town()?, &arguments),
         Command::Down(arguments) => down::down(&town()?, &arguments),

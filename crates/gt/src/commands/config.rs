@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::cli::Config;
+use crate::cli::{Config, Json};
 use crate::client::Client;
 use crate::context::Context;
 use crate::error::{CliError, CliResult, Doing as _, Kind};
@@ -28,26 +28,28 @@ pub(crate) struct Entry {
     origin: &'static str,
 }
 
-/// Runs the verb.
-pub(crate) fn config(context: &Context, verb: Config) -> CliResult {
+/// Runs the verb. The schema is every town's.
+pub(crate) fn config(town: impl FnOnce() -> CliResult<Context>, verb: Config) -> CliResult {
     match verb {
-        Config::Show(json) => {
-            let effective = context.config()?.effective();
-            if json.json {
-                printer::json(&effective.iter().map(entry).collect::<Vec<_>>());
-            } else {
-                printer::text(&listing(&effective));
-            }
-            Ok(())
-        }
-        Config::Get { key } => get(context, &key),
-        Config::Set { key, value } => set(context, &key, &value),
-        Config::Check => check(&context.paths().town_toml()),
+        Config::Show(json) => show(&town()?, json),
+        Config::Get { key } => get(&town()?, &key),
+        Config::Set { key, value } => set(&town()?, &key, &value),
+        Config::Check => check(&town()?.paths().town_toml()),
         Config::Schema => {
             printer::json(&config::schema());
             Ok(())
         }
     }
+}
+
+fn show(context: &Context, json: Json) -> CliResult {
+    let effective = context.config()?.effective();
+    if json.json {
+        printer::json(&effective.iter().map(entry).collect::<Vec<_>>());
+    } else {
+        printer::text(&listing(&effective));
+    }
+    Ok(())
 }
 
 /// Has the daemon, if one runs, read the files that it goes by. It watches them, too; but a wish
