@@ -375,15 +375,16 @@ impl Daemon {
         let _ = tokio::time::timeout(PATIENCE, written).await;
     }
 
-    /// Saves what `gt daemon status` and old tools show, away from the loop: it waits for the disk.
+    /// Saves what `gt daemon status` and old tools show, away from the loop: a slow disk holds nobody up.
     pub(crate) fn save_state(&self) {
-        let (state, hands) = (self.state.clone(), Rc::clone(&self.hands));
-        let path = hands.town.paths().daemon_state();
-        tokio::task::spawn_local(async move {
-            let written = tokio::task::spawn_blocking(move || state.write(&path)).await;
-            if let Ok(Err(error)) = written {
-                let text = format!("daemon/state.json: {}", gt_core::observed::chain(&error));
-                hands.tell(Event::Trouble(text)).await;
+        let (state, events) = (self.state.clone(), self.hands.events.clone());
+        let path = self.hands.town.paths().daemon_state();
+        // Nobody is woken when it went well.
+        tokio::task::spawn_blocking(move || {
+            if let Err(error) = state.write(&path) {
+                let text = format!("daemon/state.json: {error}");
+                // The queue of a daemon that ends is closed, and nobody reads of it any more.
+                let _ = events.blocking_send(Event::Trouble(text));
             }
         });
     }

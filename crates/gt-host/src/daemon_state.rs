@@ -1,11 +1,13 @@
 //! `daemon/state.json`, in the original's format: what `gt daemon status` and old tools show. Never
 //! read to decide whether a daemon runs.
 
+use std::io;
 use std::path::Path;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::atomic;
 use crate::json_file::{self, JsonFileError};
 
 /// The file's content.
@@ -35,12 +37,12 @@ impl DaemonState {
         Ok(json_file::read(path)?.unwrap_or_default())
     }
 
-    /// Writes the file.
+    /// Writes the file, as every heartbeat does: without waiting for the disk.
     ///
     /// # Errors
-    /// [`JsonFileError`].
-    pub fn write(&self, path: &Path) -> Result<(), JsonFileError> {
-        json_file::write(path, self)
+    /// An [`io::Error`] that names the file.
+    pub fn write(&self, path: &Path) -> io::Result<()> {
+        atomic::write_for_boot(path, json_file::text(self).as_bytes())
     }
 }
 

@@ -6,7 +6,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+use rusqlite::{
+    Connection, DEFAULT_NAME, FileControl, OpenFlags, Transaction, TransactionBehavior,
+};
 
 use crate::error::StoreError;
 use crate::migrate;
@@ -15,12 +17,12 @@ use crate::migrate;
 const FLAGS: OpenFlags = OpenFlags::SQLITE_OPEN_NO_MUTEX.union(OpenFlags::SQLITE_OPEN_EXRESCODE);
 
 /// Per connection. The page cache is small (KiB when negative) because the daemon keeps its
-/// connection for life and reads little; the log file is cut back to a size that does not hurt.
+/// connection for life and reads little; the log is cut back to nothing once it is written back.
 const SETTINGS: &str = "
     PRAGMA synchronous = NORMAL;
     PRAGMA foreign_keys = ON;
     PRAGMA cache_size = -256;
-    PRAGMA journal_size_limit = 4194304;";
+    PRAGMA journal_size_limit = 0;";
 
 /// The town's database, opened by this process.
 #[derive(Debug)]
@@ -62,6 +64,7 @@ impl Store {
         let connection = Connection::open_with_flags(path, FLAGS | mode).map_err(failed)?;
         connection.busy_timeout(busy).map_err(failed)?;
         connection.execute_batch(SETTINGS).map_err(failed)?;
+        keep_log_file(&connection).map_err(failed)?;
         Ok(Self {
             connection,
             path: path.to_owned(),
@@ -228,6 +231,13 @@ fn set_write_ahead(connection: &Connection) -> rusqlite::Result<()> {
     Err(sqlite_failure(rusqlite::ffi::SQLITE_CANTOPEN, message))
 }
 
+/// Has the last to close leave the log and its index, empty: making both anew costs a command in a
+/// town without a daemon more than everything else it does.
+fn keep_log_file(connection: &Connection) -> rusqlite::Result<()> {
+    let mut keep = 1;
+    connection.file_control(DEFAULT_NAME, FileControl::PersistWal(&mut keep))
+}
+
 fn is_missing(path: &Path) -> bool {
     matches!(path.try_exists(), Ok(false))
 }
@@ -241,6 +251,20 @@ mod tests {
     use super::*;
     use gt_core::event::{EventKind, NewEvent};
     use jiff::Timestamp;
+
+    /// What is left beside a database that nobody has open would be applied to whatever is put in
+    /// its place.
+    #[test]
+    fn the_last_to_close_leaves_an_empty_log() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("store.db");
+        let mut store = Store::open(&path, Duration::from_secs(1)).unwrap();
+        store.set_meta("key", "value").unwrap();
+        let log = directory.path().join("store.db-wal");
+        assert!(fs_err::metadata(&log).unwrap().len() > 0);
+        drop(store);
+        assert_eq!(fs_err::metadata(&log).unwrap().len(), 0);
+    }
 
     #[test]
     fn a_full_disk_is_told_and_harms_nothing() {
