@@ -10,7 +10,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 pub use draft::start_of;
-pub use rules::{PatternError, RuleTexts, ScreenRules, check_pattern};
+pub use rules::{CannotType, PatternError, RuleTexts, ScreenRules, check_pattern};
 pub use state::{Reading, ScreenState};
 
 /// What the screen was found to be.

@@ -58,6 +58,27 @@ pub struct PatternError {
     pub message: String,
 }
 
+/// A pattern that lacks, for a text to be typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum CannotType {
+    /// That of the prompt.
+    #[error("no `ready` pattern says when something can be typed at it")]
+    Ready,
+    /// That of a text of several lines, which no program shows as it is.
+    #[error("no `pasted` pattern says how it shows a text of several lines")]
+    Pasted,
+}
+
+impl CannotType {
+    /// The key of the pattern.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Ready => "ready",
+            Self::Pasted => "pasted",
+        }
+    }
+}
+
 /// Whether a pattern can be compiled.
 ///
 /// # Errors
@@ -88,6 +109,20 @@ impl ScreenRules {
             states: all(&texts.states)?,
             titles: all(&texts.titles)?,
         })
+    }
+
+    /// Whether the rules can tell that this text was typed, and typed whole.
+    ///
+    /// # Errors
+    /// [`CannotType`] names the pattern that lacks.
+    pub fn check_text(&self, text: &str) -> Result<(), CannotType> {
+        if !self.can_type() {
+            return Err(CannotType::Ready);
+        }
+        match text.contains('\n') && self.pasted.is_none() {
+            true => Err(CannotType::Pasted),
+            false => Ok(()),
+        }
     }
 
     /// Whether anything can ever be typed: not without a `ready` pattern.

@@ -13,6 +13,7 @@ use gt_core::time::{short, shown_in};
 use gt_host::clock;
 use gt_host::config::duration;
 use gt_host::identity::Caller;
+use gt_host::roster::SeatSpec;
 use gt_store::Store;
 use jiff::SignedDuration;
 use uuid::Uuid;
@@ -40,7 +41,9 @@ pub(crate) fn nudge(context: &Context, arguments: cli::Nudge) -> CliResult {
                     .hint("`gt nudge AGENT -m TEXT`; `gt agents` lists them"));
             };
             let agent = context.agent(agent)?;
-            let nudge = written(context, agent, &arguments.text, &arguments.terms)?;
+            let text = text(&arguments.text)?;
+            Reach::of(context).check(&agent, &text)?;
+            let nudge = message(&context.caller()?, agent, text, &arguments.terms)?;
             queue(context, std::slice::from_ref(&nudge))?;
             match arguments.wait {
                 Some(wanted) => wait_for(context, &nudge, wanted),
@@ -67,13 +70,27 @@ pub(crate) fn broadcast(context: &Context, arguments: &cli::Broadcast) -> CliRes
         );
     }
     let text = text(&arguments.text)?;
-    let nudges = running
+    let reach = Reach::of(context);
+    let (mut reached, mut refused) = (Vec::new(), Vec::new());
+    for agent in running {
+        match reach.check(&agent, &text) {
+            Ok(()) => reached.push(agent),
+            Err(error) => refused.push(error),
+        }
+    }
+    if reached.is_empty() {
+        return refused.pop().map_or(Ok(()), Err);
+    }
+    let nudges = reached
         .into_iter()
         .map(|agent| message(&sender, agent, text.clone(), &arguments.terms))
         .collect::<CliResult<Vec<Nudge>>>()?;
     queue(context, &nudges)?;
     let agents: Vec<String> = nudges.iter().map(|nudge| nudge.agent.to_string()).collect();
     printer::talk(format!("queued for {}", agents.join(", ")));
+    for error in refused {
+        printer::talk(format!("not queued: {}", error.sentence()));
+    }
     Ok(())
 }
 
@@ -87,13 +104,36 @@ fn running(context: &Context, rig: Option<&str>) -> CliResult<Vec<AgentId>> {
         .collect())
 }
 
-fn written(
-    context: &Context,
-    agent: AgentId,
-    given: &cli::NudgeText,
-    terms: &cli::NudgeTerms,
-) -> CliResult<Nudge> {
-    message(&context.caller()?, agent, text(given)?, terms)
+/// What the agents' presets say of typing at them. Without a readable configuration nobody is
+/// known: the daemon has the last good one, and what it cannot type expires.
+struct Reach(Vec<SeatSpec>);
+
+impl Reach {
+    fn of(context: &Context) -> Self {
+        Self(
+            context
+                .roster()
+                .map_or_else(|_| Vec::new(), |roster| roster.seats),
+        )
+    }
+
+    /// Refuses a text that would wait in vain.
+    fn check(&self, agent: &AgentId, text: &NudgeText) -> CliResult {
+        let Some(seat) = self.0.iter().find(|seat| seat.agent == *agent) else {
+            return Ok(());
+        };
+        seat.preset
+            .screen
+            .check_text(text.as_str())
+            .map_err(|lacks| {
+                let preset = &seat.preset.name;
+                let message = format!("{agent} runs `{preset}`, and {lacks}");
+                CliError::new(Kind::Usage, message).hint(format!(
+                    "`gt config set agents.{preset}.{} PATTERN`, or send it as mail",
+                    lacks.key()
+                ))
+            })
+    }
 }
 
 fn message(

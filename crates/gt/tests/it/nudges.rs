@@ -143,6 +143,31 @@ fn a_message_is_replaced_withdrawn_or_out_of_time() {
     }
 }
 
+/// Covers F59: a text that its agent's preset gives no means to bring is refused at once and does not
+/// stand half-typed at its prompt; a broadcast reaches the others.
+#[test]
+fn a_text_that_could_not_be_proven_to_arrive_is_refused() {
+    let town = town(
+        "[agents.plain]\ncommand = ['cat']\nready = '^> (?<draft>.*)$'\n[agents.mute]\ncommand = ['cat']\n",
+    );
+    town.gt(&["config", "set", "roles.deacon.agent", "plain"])
+        .ok();
+    let refused = town.gt(&["nudge", "deacon", "-m", "one\ntwo"]).code(2);
+    assert!(refused.contains("no `pasted` pattern"), "{refused}");
+    assert!(refused.contains("agents.plain.pasted"), "{refused}");
+    town.gt(&["up"]).ok();
+    prompt(&town, "mayor");
+    let said = town.gt(&["broadcast", "-m", "one\ntwo"]);
+    assert!(said.stderr.contains("queued for mayor"), "{}", said.stderr);
+    town.wait_for("the message", || {
+        (times_taken(&town, "mayor", "one\\ntwo") == 1).then_some(())
+    });
+    town.gt(&["config", "set", "roles.deacon.agent", "mute"])
+        .ok();
+    let refused = town.gt(&["nudge", "deacon", "-m", "x"]).code(2);
+    assert!(refused.contains("no `ready` pattern"), "{refused}");
+}
+
 /// A broadcast reaches whoever runs.
 #[test]
 fn a_broadcast_reaches_everybody_who_runs() {

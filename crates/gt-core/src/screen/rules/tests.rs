@@ -67,7 +67,19 @@ fn nothing_is_typed_without_a_ready_pattern() {
     });
     let rules = rules.unwrap();
     assert!(!rules.can_type());
+    assert_eq!(rules.check_text("a"), Err(CannotType::Ready));
     assert_eq!(rules.read(&Capture::untitled("> ")), Screen::Busy);
+}
+
+#[test]
+fn a_text_of_several_lines_needs_a_pattern_to_be_known_by() {
+    let rules = |pasted: Option<&str>| {
+        let pasted = pasted.map(str::to_owned);
+        ScreenRules::new(&RuleTexts { pasted, ..texts() }).unwrap()
+    };
+    assert_eq!(rules(None).check_text("a"), Ok(()));
+    assert_eq!(rules(None).check_text("a\nb"), Err(CannotType::Pasted));
+    assert_eq!(rules(Some("lines")).check_text("a\nb"), Ok(()));
 }
 
 #[test]
