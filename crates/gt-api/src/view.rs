@@ -85,6 +85,8 @@ pub enum State {
     Starting,
     /// It is active.
     Working,
+    /// Its turn is over, and work that it began goes on.
+    BackgroundWork,
     /// It asks whether it may do something: a person must answer.
     NeedsApproval,
     /// It shows another dialog that a person must answer.

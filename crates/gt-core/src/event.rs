@@ -44,6 +44,8 @@ pub enum EventKind {
     PokeAnswered,
     /// A poke went unanswered.
     PokeMissed,
+    /// An agent's screen shows another state.
+    StateChanged,
     /// A person's or agent's wish changed.
     IntentChanged,
     /// A lifecycle request came in.
@@ -135,6 +137,7 @@ impl EventKind {
             Self::NudgeRefused => "nudge_refused",
             Self::PokeAnswered => "poke_answered",
             Self::PokeMissed => "poke_missed",
+            Self::StateChanged => "state_changed",
             Self::IntentChanged => "intent_changed",
             Self::RequestReceived => "request_received",
             Self::RequestTaken => "request_taken",

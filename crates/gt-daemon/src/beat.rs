@@ -42,7 +42,6 @@ impl Daemon {
         };
         match &step.action {
             Action::ForgetPokes => {
-                seat.shown = None;
                 self.remember(step, EventKind::PokeAnswered, AgentMemory::forget_pokes);
             }
             Action::CloseCircuit => {

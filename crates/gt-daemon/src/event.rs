@@ -4,6 +4,7 @@ use gt_api::request::{Request, Response};
 use gt_core::agent_id::AgentId;
 use gt_core::incarnation::{IncarnationId, ProcessId};
 use gt_core::observed::{Observed, Reason};
+use gt_core::screen::Sighting;
 use gt_host::holder::protocol::Answer;
 use gt_store::TownRows;
 use tokio::sync::oneshot;
@@ -12,6 +13,7 @@ use crate::act::Outcome;
 use crate::link::{Link, LinkError, LinkId};
 use crate::remembered::FirstReading;
 use crate::terminal::Listing;
+use crate::watch::{Fresh, Watched};
 
 impl Event {
     /// Whom it is about, if it is about one agent.
@@ -23,6 +25,7 @@ impl Event {
             | Self::Linked(agent, _)
             | Self::Holder(agent, _)
             | Self::HolderLost(agent, _)
+            | Self::Seen(agent, ..)
             | Self::Acted(agent, _) => Some(agent),
             Self::Tick
             | Self::Changed
@@ -33,6 +36,7 @@ impl Event {
             | Self::StoreWritable(_)
             | Self::LookAtTmux
             | Self::Panes(_)
+            | Self::Drawn { .. }
             | Self::Keepalive(_)
             | Self::Client { .. }
             | Self::Trouble(_) => None,
@@ -47,6 +51,7 @@ impl Event {
                 request,
                 Request::Hello | Request::Status | Request::Glance | Request::Why { .. }
             ),
+            Self::Drawn { .. } => false,
             Self::Tick
             | Self::Changed
             | Self::Reload
@@ -56,6 +61,7 @@ impl Event {
             | Self::StoreWritable(_)
             | Self::LookAtTmux
             | Self::Panes(_)
+            | Self::Seen(..)
             | Self::HolderReady(_)
             | Self::Linked(..)
             | Self::HolderLate(_)
@@ -90,6 +96,15 @@ pub(crate) enum Event {
     LookAtTmux,
     /// tmux was asked for its panes.
     Panes(Observed<Listing>),
+    /// Something was drawn in these panes.
+    Drawn {
+        /// Where.
+        drawn: Vec<Fresh>,
+        /// Where it is told of which runs they are.
+        reply: oneshot::Sender<Vec<Watched>>,
+    },
+    /// The screen of a run shows another state.
+    Seen(AgentId, IncarnationId, Box<Sighting>),
     /// A holder said that it listens.
     HolderReady(AgentId),
     /// A connection to a holder was made, with its first report; or not.

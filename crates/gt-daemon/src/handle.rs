@@ -8,6 +8,7 @@ use gt_core::AgentId;
 use gt_core::event::EventKind;
 use gt_core::incarnation::IncarnationId;
 use gt_core::observed::{Observed, Reason};
+use gt_core::screen::Sighting;
 use gt_core::snapshot::Begun;
 use gt_host::clock;
 use gt_store::TownRows;
@@ -37,6 +38,13 @@ impl Daemon {
             Event::StoreWritable(writable) => self.take_writable(writable),
             Event::LookAtTmux => self.look_at_tmux(),
             Event::Panes(listing) => self.take_listing(listing),
+            Event::Drawn { drawn, reply } => {
+                // Nobody asks any more while the loop ends.
+                let _ = reply.send(self.watched(drawn));
+            }
+            Event::Seen(agent, incarnation, sighting) => {
+                self.take_sighting(&agent, incarnation, *sighting);
+            }
             Event::HolderReady(agent) => self.connect(&agent),
             Event::HolderLate(agent) => self.miss_holder(&agent),
             Event::LostRun(agent, incarnation, left) => {
@@ -75,6 +83,26 @@ impl Daemon {
                 self.note(EventKind::ClockJumped, None, text);
             }
         }
+    }
+
+    /// What the screen of a run shows. Never the line that says so: it may be what a person has not
+    /// sent.
+    fn take_sighting(&mut self, agent: &AgentId, incarnation: IncarnationId, sighting: Sighting) {
+        let Some(seat) = self.seats.get_mut(agent) else {
+            return;
+        };
+        if seat.running().is_none_or(|(run, ..)| run != incarnation) {
+            return;
+        }
+        let now = &sighting.reading;
+        let rule = now.rule.as_deref().map(|rule| format!(", by `{rule}`"));
+        let text = match &seat.sighting {
+            Some(before) => format!("{} → {}", before.reading.state, now.state),
+            None => now.state.to_string(),
+        };
+        let text = text + rule.as_deref().unwrap_or_default();
+        seat.sighting = Some(sighting);
+        self.note(EventKind::StateChanged, Some(agent), text);
     }
 
     /// The heartbeat: every fact is looked at anew, and the fact that it was is saved.

@@ -17,6 +17,7 @@ mod log;
 mod notification;
 mod observe;
 mod poke;
+mod progress;
 mod refresh;
 mod reload;
 mod remembered;
@@ -29,6 +30,7 @@ mod store_thread;
 mod terminal;
 mod typing;
 mod views;
+mod watch;
 
 pub use run::{DaemonError, run};
 

@@ -33,7 +33,7 @@ use crate::refresh::Refresh;
 use crate::remembered::FirstReading;
 use crate::store_thread::{Lazy, StoreThread};
 use crate::terminal::Terminal;
-use crate::{server, sources};
+use crate::{server, sources, watch};
 
 /// Events that may wait for the loop. More than that, and whoever tells has to wait.
 const QUEUE: usize = 1024;
@@ -138,6 +138,7 @@ async fn supervise(town: Town, gt: PathBuf, ready: impl FnOnce()) -> Result<(), 
         None,
         format!("pid {}", std::process::id()),
     );
+    watch::watch(&daemon.hands);
     daemon.heartbeat();
     ready();
     daemon.supervise(&mut queue).await;

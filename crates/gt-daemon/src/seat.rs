@@ -5,7 +5,7 @@ use gt_core::incarnation::{Exit, IncarnationId, ProcessId};
 use gt_core::memory::AgentMemory;
 use gt_core::observed::Observed;
 use gt_core::plan::StopPurpose;
-use gt_core::screen::Reading;
+use gt_core::screen::Sighting;
 use gt_core::snapshot::{End, Failure, Holder, InFlight, LastEnd, NudgeTry, Pane};
 use gt_host::clock;
 use gt_host::holder::protocol::{Answer, Phase, Report};
@@ -44,8 +44,8 @@ pub(crate) struct Seat {
     /// Why the present run is being stopped, if the daemon is doing so.
     pub(crate) stopping: Option<StopPurpose>,
     pub(crate) activity: Option<Timestamp>,
-    /// What its screen showed when the last poke could not be typed; none after one that was.
-    pub(crate) shown: Option<Reading>,
+    /// What its screen shows, once it was looked at.
+    pub(crate) sighting: Option<Sighting>,
     /// The message that was last tried and not brought.
     pub(crate) nudge_tried: Option<(Uuid, NudgeTry)>,
     pub(crate) in_flight: Option<InFlight>,
@@ -73,7 +73,7 @@ impl Seat {
             last_end: None,
             stopping: None,
             activity: None,
-            shown: None,
+            sighting: None,
             nudge_tried: None,
             in_flight: None,
             failure: None,
@@ -199,7 +199,7 @@ impl Seat {
         self.last_end = None;
         self.stopping = None;
         self.activity = None;
-        self.shown = None;
+        self.sighting = None;
     }
 
     fn take_exit(&mut self, incarnation: IncarnationId, exit: Exit, at: Timestamp) {

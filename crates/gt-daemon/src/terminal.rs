@@ -8,7 +8,7 @@ use std::time::Duration;
 use gt_core::screen::Capture;
 use gt_core::snapshot;
 use gt_host::clock;
-use gt_host::tmux::{Client, PaneRow, PaneState, Request, Tmux, TmuxError, request};
+use gt_host::tmux::{Client, Drawn, PaneRow, PaneState, Request, Tmux, TmuxError, request};
 use tokio::sync::Mutex;
 
 /// After a request that was not answered in time, tmux is left alone for this long: everything
@@ -100,6 +100,16 @@ impl Terminal {
             Vec::new()
         };
         Ok(Listing { panes, people })
+    }
+
+    /// The panes in which something was drawn in this second of the epoch or later; none, and no
+    /// server started, while there is no connection.
+    pub(crate) async fn drawn_since(&self, second: i64) -> Result<Vec<Drawn>, TerminalError> {
+        let is_connected = self.tmux.lock().await.is_connected();
+        match is_connected {
+            true => self.ask(request::drawn_since(second)).await,
+            false => Ok(Vec::new()),
+        }
     }
 
     /// Whether the pane is still this agent's: ids begin anew with each server, and may be

@@ -1,16 +1,12 @@
 //! What clients are shown, from what the loop knows.
 
 use std::rc::Rc;
-use std::time::Duration;
 
 use gt_api::request::Response;
 use gt_api::view::{Agent, Daemon as DaemonView, State, Status, Town, Waiting, Why};
 use gt_core::decide::{Goal, goal};
-use gt_core::memory::{LastPoke, PokeResult};
 use gt_core::observed::Observed;
-use gt_core::screen::{Screen, ScreenState};
 use gt_core::snapshot::{AgentFacts, Holder, Pane, Snapshot};
-use gt_core::time::age;
 use gt_core::{AgentId, Intent};
 use jiff::Timestamp;
 use tokio::sync::oneshot;
@@ -20,10 +16,6 @@ use crate::seat::Seat;
 
 /// How many of an agent's events `gt why` shows.
 const WHY_EVENTS: usize = 12;
-
-/// How long a program that has reported nothing yet is taken to be coming up. The slowest of the
-/// agents takes some seconds to show its prompt.
-const COMING_UP: Duration = Duration::from_secs(15);
 
 impl Daemon {
     /// The whole town.
@@ -158,30 +150,6 @@ impl Daemon {
         }
     }
 
-    /// A running agent's progress. Silence is evidence of nothing: it is idle, not stalled.
-    fn progress(&self, seat: &Seat, since: Timestamp) -> (State, Timestamp, Vec<String>) {
-        match (seat.memory.poke, seat.activity) {
-            (Some(poke), activity) if activity.is_none_or(|at| at <= poke.at) => {
-                progress_of_poked(seat, &poke)
-            }
-            (_, Some(activity)) => {
-                let state = self.while_fresh(activity, self.policy.poke.fresh, State::Working);
-                let evidence = format!("last activity at {activity:.3}");
-                (state, activity, vec![evidence])
-            }
-            (_, None) => {
-                let state = self.while_fresh(since, COMING_UP, State::Starting);
-                (state, since, vec!["no activity yet".to_owned()])
-            }
-        }
-    }
-
-    /// `state` as long as `stamp` is younger than `fresh`; then the agent is idle.
-    fn while_fresh(&self, stamp: Timestamp, fresh: Duration, state: State) -> State {
-        let is_fresh = age(stamp, self.clockwork.epoch(), gt_host::clock::now()) < fresh;
-        if is_fresh { state } else { State::Idle }
-    }
-
     /// Explains one agent; its events come from the store, or are missing with it.
     pub(crate) fn answer_why(&self, agent: AgentId, reply: oneshot::Sender<Response>) {
         let Some(seat) = self.seats.get(&agent) else {
@@ -220,46 +188,6 @@ impl Daemon {
             // The client may have hung up.
             let _ = reply.send(Response::Why(Box::new(why)));
         });
-    }
-}
-
-/// What the last poke, which nothing followed, says of an agent.
-fn progress_of_poked(seat: &Seat, poke: &LastPoke) -> (State, Timestamp, Vec<String>) {
-    let state = match poke.result {
-        PokeResult::NotTyped { screen, .. } => {
-            let shown = seat.shown.as_ref().map(|reading| reading.state);
-            seen_state(screen, shown, seat.memory.misses)
-        }
-        PokeResult::Delivered if seat.memory.misses > 0 => State::Stalled,
-        PokeResult::Delivered | PokeResult::NotTried => State::Idle,
-    };
-    let mut evidence = vec![format!(
-        "last poke at {:.3}: {}, {} unanswered before",
-        poke.at, poke.result, seat.memory.misses
-    )];
-    if let Some(reading) = &seat.shown {
-        evidence.push(format!("its screen then: {}, {reading}", reading.state));
-    }
-    (state, poke.at, evidence)
-}
-
-/// The state of an agent that could not be poked, by what its screen showed. A screen that shows
-/// work and does not change from poke to poke is no work.
-fn seen_state(screen: Screen, shown: Option<ScreenState>, misses: u32) -> State {
-    let is_stalled = misses > 0;
-    match shown {
-        Some(ScreenState::NeedsApproval) => State::NeedsApproval,
-        Some(ScreenState::NeedsAnswer) => State::NeedsAnswer,
-        Some(ScreenState::Limited) => State::Limited,
-        Some(ScreenState::AuthDead) => State::AuthDead,
-        Some(ScreenState::ModelUnavailable) => State::ModelUnavailable,
-        Some(ScreenState::ContextFull) => State::ContextFull,
-        Some(ScreenState::Working) if !is_stalled => State::Working,
-        _ if screen == Screen::Dialog => State::NeedsAnswer,
-        _ if is_stalled => State::Stalled,
-        // Neither a prompt nor a reading: an earlier daemon saw the screen, and kept no more of it.
-        None if screen == Screen::Busy => State::Unknown,
-        _ => State::Idle,
     }
 }
 
@@ -329,25 +257,4 @@ fn launch_text(launch: &Result<(), String>) -> String {
 /// Times leave as text: RFC 3339, to the millisecond.
 fn text(time: Timestamp) -> String {
     format!("{time:.3}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Covers F3, F4: a screen that shows work and stands still is no work, a dialog is never a stall,
-    /// and what an earlier daemon saw is not known to this one.
-    #[test]
-    fn the_state_of_an_agent_that_could_not_be_poked_is_what_its_screen_says() {
-        let of = |screen, shown| [0, 1].map(|misses| seen_state(screen, shown, misses));
-        let busy = |shown| of(Screen::Busy, Some(shown));
-        assert_eq!(busy(ScreenState::Working), [State::Working, State::Stalled]);
-        assert_eq!(busy(ScreenState::Unknown), [State::Idle, State::Stalled]);
-        assert_eq!(busy(ScreenState::Limited), [State::Limited; 2]);
-        assert_eq!(of(Screen::Busy, None), [State::Unknown, State::Stalled]);
-        assert_eq!(of(Screen::Dialog, None), [State::NeedsAnswer; 2]);
-        let approval = Some(ScreenState::NeedsApproval);
-        assert_eq!(of(Screen::Dialog, approval), [State::NeedsApproval; 2]);
-        assert_eq!(of(Screen::Draft, None), [State::Idle, State::Stalled]);
-    }
 }

@@ -44,6 +44,11 @@ impl ScreenState {
         Self::BackgroundWork,
     ];
 
+    /// Whether a person is asked something.
+    pub fn is_dialog(self) -> bool {
+        matches!(self, Self::NeedsApproval | Self::NeedsAnswer)
+    }
+
     /// Its word in presets, in output and in the names of recorded screens.
     pub fn as_str(self) -> &'static str {
         match self {

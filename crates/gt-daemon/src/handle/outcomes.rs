@@ -152,7 +152,6 @@ impl Daemon {
         } = poked;
         seat.memory
             .remember_poke(at, epoch, incarnation, misses, result);
-        seat.shown.clone_from(&shown);
         self.save_memory(agent);
         self.note_poke(agent, misses, result, shown.as_ref());
     }

@@ -20,6 +20,8 @@ const ROWS: &str = "50";
 /// read of /proc for each pane.
 const PANE_FORMAT: &str = "#{session_id},#{pane_id},#{pane_pid},#{pane_dead},\
     #{pane_dead_status},#{pane_dead_signal},#{pane_in_mode},#{session_attached},#{session_name}";
+/// Fields of `list-panes` where only what was drawn is asked for.
+const DRAWN_FORMAT: &str = "#{pane_id},#{pane_pid},#{window_activity}";
 /// Fields of `list-clients`, the free text last.
 const CLIENT_FORMAT: &str =
     "#{client_control_mode},#{session_id},#{client_activity},#{client_name}";
@@ -110,6 +112,13 @@ impl Command {
     /// Lists every pane of the server.
     pub fn list_panes() -> Self {
         Self::of(["list-panes", "-a", "-F", PANE_FORMAT])
+    }
+
+    /// Lists the panes in whose window something was drawn in this second of the epoch or later.
+    pub fn list_drawn(since: i64) -> Self {
+        // Compared as texts, which holds for seconds of the same number of digits, until 2286.
+        let recent = format!("#{{>=:#{{window_activity}},{since}}}");
+        Self::of(["list-panes", "-a", "-f", &recent, "-F", DRAWN_FORMAT])
     }
 
     /// Lists every client of the server.

@@ -25,7 +25,7 @@ pub use command::{Command, Key, NewSession, PaneId, SessionId};
 pub use control::Control;
 pub use error::TmuxError;
 pub use forked::Forked;
-pub use request::{Client, Pane, PaneRow, PaneState, Request};
+pub use request::{Client, Drawn, Pane, PaneRow, PaneState, Request};
 pub use server::{QUIET_SESSION, Server};
 pub use version::{MINIMUM, Version, VersionError, probe};
 
@@ -72,6 +72,14 @@ impl Tmux {
                 let forked = forked.clone();
                 blocking(move || requests.into_iter().map(|one| forked.ask(one)).collect()).await
             }
+        }
+    }
+
+    /// Whether a question costs no process: it would start none to be asked.
+    pub fn is_connected(&self) -> bool {
+        match self {
+            Self::Control(control) => control.server_process().is_some(),
+            Self::Forked(_) => false,
         }
     }
 

@@ -51,6 +51,17 @@ pub struct PaneRow {
     pub attached: u32,
 }
 
+/// A pane in whose window something was drawn.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Drawn {
+    /// The pane.
+    pub pane_id: PaneId,
+    /// Its first process.
+    pub pane_pid: u32,
+    /// In which second of the epoch it was last drawn.
+    pub second: i64,
+}
+
 /// Whether a pane's first process is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PaneState {
@@ -79,6 +90,14 @@ pub fn create(session: &NewSession) -> Request<Pane> {
 /// Lists all panes but those of the control client's private session.
 pub fn list() -> Request<Vec<PaneRow>> {
     ask(Command::list_panes(), read_rows)
+}
+
+/// Lists the panes in whose window something was drawn in this second of the epoch or later: what
+/// they show may be new.
+pub fn drawn_since(second: i64) -> Request<Vec<Drawn>> {
+    ask(Command::list_drawn(second), |lines| {
+        lines.iter().map(|line| read_drawn(line)).collect()
+    })
 }
 
 /// Lists the people attached, without control clients.
@@ -204,6 +223,16 @@ fn read_row(line: &[u8]) -> Option<PaneRow> {
         in_mode: fields.next()? != "0",
         attached: fields.next()?.parse().ok()?,
         session_name: fields.next()?.to_owned(),
+    })
+}
+
+fn read_drawn(line: &[u8]) -> Option<Drawn> {
+    let text = String::from_utf8_lossy(line);
+    let mut fields = text.split(',');
+    Some(Drawn {
+        pane_id: fields.next()?.parse().ok()?,
+        pane_pid: fields.next()?.parse().ok()?,
+        second: fields.next()?.parse().ok()?,
     })
 }
 

@@ -204,7 +204,7 @@ fn append_row(text: &mut String, cells: &[&str; 6], widths: &[usize], state: Opt
 /// The state's word. Its colour repeats what the word says.
 fn colored(state: State) -> String {
     let color = match state {
-        State::Working | State::Idle | State::Starting => AnsiColor::Green,
+        State::Working | State::BackgroundWork | State::Idle | State::Starting => AnsiColor::Green,
         State::NeedsApproval
         | State::NeedsAnswer
         | State::Limited
@@ -225,6 +225,7 @@ pub(crate) fn word(state: State) -> &'static str {
     match state {
         State::Starting => "starting",
         State::Working => "working",
+        State::BackgroundWork => "background-work",
         State::NeedsApproval => "needs-approval",
         State::NeedsAnswer => "needs-answer",
         State::Limited => "limited",

@@ -15,6 +15,7 @@ mod poke;
 mod refusals;
 mod robustness;
 mod seeing;
+mod states;
 mod strangers;
 mod supervision;
 mod tmux_server;

@@ -121,9 +121,11 @@ fn a_dialog_is_left_to_a_person() {
     let deacon = town.wait_for_run("deacon", None);
     let shown = town.wait_for_state("deacon", State::NeedsAnswer);
     assert!(shown.waiting.unwrap().on.contains("a person"));
-    let why = town.gt(&["why", "deacon"]).ok();
-    let evidence = "needs-answer, `blocked` matches `Do you want to proceed?`";
-    assert!(why.contains(evidence), "{why}");
+    town.wait_for("its evidence", || {
+        let why = town.gt(&["why", "deacon"]).ok();
+        let evidence = "needs-answer, `blocked` matches `Do you want to proceed?`";
+        why.contains(evidence).then_some(())
+    });
     town.wait_for("a second try", || {
         (town.events("nudge_refused", "deacon") >= 2).then_some(())
     });

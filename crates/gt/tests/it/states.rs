@@ -1,0 +1,58 @@
+//! What an agent's screen shows is what the town says of it.
+
+use gt_api::view::State;
+
+use crate::{prompt, town};
+
+/// Covers F67: a dialog is told of as soon as it stands there, although nobody owes anything and
+/// nothing is typed, and is over as soon as a person answered.
+#[test]
+fn a_screen_that_shows_another_state_is_told_of() {
+    let town = town("");
+    town.gt(&["up"]).ok();
+    prompt(&town, "mayor");
+    let idle = town.wait_for_state("mayor", State::Idle);
+    town.type_line("mayor", "/dialog Delete everything");
+    let asked = town.wait_for_state("mayor", State::NeedsAnswer);
+    assert!(asked.since > idle.since, "{asked:?}");
+    let evidence = "its screen: needs-answer, `blocked` matches `Do you want to proceed?`";
+    assert!(
+        asked.evidence.iter().any(|line| line == evidence),
+        "{asked:?}"
+    );
+    town.press("mayor", &["Enter"]);
+    town.wait_for_state("mayor", State::Idle);
+    let told = town.wait_for("the events", || {
+        let events = town.gt(&["events"]).ok();
+        events.contains("needs-answer → idle").then_some(events)
+    });
+    assert!(told.contains("idle → needs-answer, by `blocked`"), "{told}");
+    assert_eq!(town.events("nudge_refused", "mayor"), 0);
+}
+
+/// A new daemon looks at the screens that it finds, and does not take an old run for a new one.
+#[test]
+fn a_new_daemon_knows_what_the_screens_show() {
+    let town = town("");
+    town.gt(&["up"]).ok();
+    prompt(&town, "mayor");
+    town.type_line("mayor", "/dialog Delete everything");
+    town.wait_for_state("mayor", State::NeedsAnswer);
+    let run = town.agent("mayor").incarnation;
+    town.gt(&["daemon", "restart"]).ok();
+    town.wait_for_state("mayor", State::NeedsAnswer);
+    assert_eq!(town.agent("mayor").incarnation, run);
+}
+
+/// What one run showed is nothing of the next.
+#[test]
+fn a_new_run_begins_with_a_new_screen() {
+    let town = town("[restart]\nbase = '10ms'\n");
+    town.script("mayor", "first: /dialog Delete everything\n");
+    town.gt(&["up"]).ok();
+    let first = town.wait_for_run("mayor", None);
+    town.wait_for_state("mayor", State::NeedsAnswer);
+    town.gt(&["mayor", "restart"]).ok();
+    town.wait_for_run("mayor", first.incarnation.as_deref());
+    town.wait_for_state("mayor", State::Idle);
+}
