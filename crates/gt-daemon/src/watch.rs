@@ -17,8 +17,12 @@ use tokio::sync::oneshot;
 use crate::daemon::{Daemon, Hands};
 use crate::event::Event;
 
-/// The pause between two questions. A state that has to be seen twice is told within a second.
-const PAUSE: Duration = Duration::from_millis(400);
+/// The pause between two questions while nothing is drawn.
+const PAUSE: Duration = Duration::from_millis(650);
+
+/// The pause while something is: what has to be seen twice is told within a second of the first
+/// question's pause.
+const SHORT_PAUSE: Duration = Duration::from_millis(250);
 
 /// After so many seconds everything is looked at anew: what was drawn before its run was known of
 /// was nobody's then.
@@ -39,13 +43,23 @@ pub(crate) fn watch(hands: &Rc<Hands>) {
     let hands = Rc::clone(hands);
     tokio::task::spawn_local(async move {
         let mut watch = Watch::default();
+        let mut pause = PAUSE;
         loop {
-            tokio::time::sleep(PAUSE).await;
-            if watch.look(&hands).await.is_none() {
-                return;
-            }
+            tokio::time::sleep(pause).await;
+            pause = match watch.look(&hands).await {
+                Some(Saw::Nothing) => PAUSE,
+                Some(Saw::Something) => SHORT_PAUSE,
+                None => return,
+            };
         }
     });
+}
+
+/// Whether anything was drawn.
+#[derive(Debug, Clone, Copy)]
+enum Saw {
+    Nothing,
+    Something,
 }
 
 /// What was seen so far.
@@ -57,15 +71,15 @@ struct Watch {
 
 impl Watch {
     /// One question, and a look at every screen that may be new. None once the loop has ended.
-    async fn look(&mut self, hands: &Hands) -> Option<()> {
+    async fn look(&mut self, hands: &Hands) -> Option<Saw> {
         let now = clock::now().as_second();
         // A tmux that does not answer has been told of already.
         let Ok(rows) = hands.terminal.drawn_since(self.canvas.since(now)).await else {
-            return Some(());
+            return Some(Saw::Nothing);
         };
         let drawn = self.canvas.take(rows, now);
         if drawn.is_empty() {
-            return Some(());
+            return Some(Saw::Nothing);
         }
         let (reply, watched) = oneshot::channel();
         hands
@@ -76,7 +90,7 @@ impl Watch {
         for one in watched.await.ok()? {
             self.look_at(one, hands).await?;
         }
-        Some(())
+        Some(Saw::Something)
     }
 
     async fn look_at(&mut self, watched: Watched, hands: &Hands) -> Option<()> {

@@ -17,10 +17,15 @@ const CADENCE: Duration = Duration::from_secs(1);
 /// How long both are watched, side by side.
 const WATCH: Duration = Duration::from_secs(25);
 
+/// How long both are watched without a heartbeat: what the watch over the screens costs meanwhile is
+/// no part of one.
+const REST: Duration = Duration::from_secs(15);
+
 pub(crate) fn measure(fleet: &Fleet, reference: &Reference, report: &mut Report) {
     usage::check_that_starts_show();
-    let daemon = restart_with_short_heartbeat(fleet);
     let tmux = fleet.tmux_server();
+    let rest = at_rest([fleet.town.daemon_pid(), tmux]);
+    let daemon = restart_with_short_heartbeat(fleet);
     clock::pause(Duration::from_secs(1));
 
     let looks = [daemon, tmux, std::process::id(), reference.server];
@@ -33,7 +38,10 @@ pub(crate) fn measure(fleet: &Fleet, reference: &Reference, report: &mut Report)
         + Children::of(tmux).started_since(&tmux_children);
     let after = looks.map(usage::processor_time);
 
-    let spent = |place: usize| milliseconds(after[place].saturating_sub(before[place]));
+    let spent = |place: usize| {
+        let at_rest = rest.get(place).copied().unwrap_or_default();
+        milliseconds(after[place].saturating_sub(before[place] + at_rest))
+    };
     #[expect(clippy::cast_precision_loss, reason = "there are a few dozen")]
     let (beats, asked, started) = (beats as f64, listings.len() as f64, started as f64);
     let row = |what: &str, value, unit| Row::new("beat", Some(fleet.size()), what, value, unit);
@@ -55,6 +63,15 @@ pub(crate) fn measure(fleet: &Fleet, reference: &Reference, report: &mut Report)
         median(listings),
         "ms",
     ));
+}
+
+/// What they need while nothing happens, in the time of the measurement.
+fn at_rest(pids: [u32; 2]) -> [Duration; 2] {
+    let before = pids.map(usage::processor_time);
+    clock::pause(REST);
+    let after = pids.map(usage::processor_time);
+    let share = WATCH.as_secs_f64() / REST.as_secs_f64();
+    [0, 1].map(|place| after[place].saturating_sub(before[place]).mul_f64(share))
 }
 
 /// A new daemon for the same agents; its pid.

@@ -52,6 +52,11 @@ pub(crate) fn measure(fleet: &Fleet, report: &mut Report) {
     let tmux = share(before.1, usage::processor_time(tmux));
     report.add(row("daemon CPU of a core", daemon, "%").target(Target::Value(0.1)));
     report.add(row("tmux server CPU of a core", tmux, "%"));
+    let both = row("both, to see what screens show", daemon + tmux, "%");
+    report.add(match size {
+        100 => both.target(Target::Value(1.0)),
+        _ => both,
+    });
 }
 
 fn holder_memory(fleet: &Fleet) -> Vec<f64> {
