@@ -14,6 +14,7 @@ use crate::memory::{AgentMemory, PokeResult};
 use crate::observed::{Observed, Reason};
 use crate::plan::ActionKind;
 use crate::policy::{Poke, Run};
+use crate::screen::ScreenState;
 
 /// The world as seen at `now`.
 #[derive(Debug, Clone, PartialEq)]
@@ -70,6 +71,8 @@ pub struct AgentFacts {
     pub last_end: Option<LastEnd>,
     /// Last activity of its present run: keepalive or heartbeat.
     pub activity: Option<Timestamp>,
+    /// What its screen shows, if it was looked at.
+    pub shown: Option<Shown>,
     /// What it owes.
     pub owed: Observed<Owed>,
     /// The next message that is to be brought to it.
@@ -89,6 +92,15 @@ impl AgentFacts {
     pub fn wish(&self) -> Option<&Intent> {
         self.intent.known()?.as_ref()
     }
+}
+
+/// What the screen of a run shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shown {
+    /// What.
+    pub state: ScreenState,
+    /// Since when.
+    pub since: Timestamp,
 }
 
 /// The messages that are to be brought to an agent.

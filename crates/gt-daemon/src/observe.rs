@@ -6,7 +6,7 @@ use gt_core::incarnation::IncarnationId;
 use gt_core::intent::Intent;
 use gt_core::observed::Observed;
 use gt_core::policy::Run;
-use gt_core::snapshot::{AgentFacts, Holder, NudgeFacts, Owed, RequestFacts, Snapshot};
+use gt_core::snapshot::{AgentFacts, Holder, NudgeFacts, Owed, RequestFacts, Shown, Snapshot};
 use gt_host::roster;
 
 use crate::daemon::Daemon;
@@ -45,6 +45,10 @@ impl Daemon {
             holder: seat.holder.clone(),
             last_end: seat.last_end,
             activity: seat.activity,
+            shown: seat.sighting.as_ref().map(|sighting| Shown {
+                state: sighting.reading.state,
+                since: sighting.since,
+            }),
             owed: self.owed(&spec.agent),
             nudge: self.nudge(seat),
             memory: seat.memory.clone(),

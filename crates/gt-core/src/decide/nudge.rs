@@ -9,7 +9,7 @@ use crate::memory::PokeResult;
 use crate::nudge::NudgeEnd;
 use crate::observed::Observed;
 use crate::plan::Action;
-use crate::screen::Screen;
+use crate::screen::{Screen, ScreenState};
 use crate::snapshot::{Holder, NudgeFacts, NudgeTry};
 use crate::time::{after, age};
 
@@ -115,8 +115,18 @@ pub(super) fn decide_nudge(seen: &Seen<'_>, incarnation: IncarnationId) -> Verdi
     )
 }
 
+/// Whether its prompt came back after the last try.
+fn is_back_at_prompt(seen: &Seen<'_>, tried: &NudgeTry) -> bool {
+    seen.facts.shown.is_some_and(|shown| {
+        shown.state == ScreenState::Idle && seen.is_later(shown.since, tried.at)
+    })
+}
+
 /// The wait for the next try, unless it is due.
 fn not_due(seen: &Seen<'_>, tried: &NudgeTry) -> Option<Verdict> {
+    if is_back_at_prompt(seen, tried) {
+        return None;
+    }
     let doublings = tried.times.saturating_sub(1).min(8);
     let pause = (FIRST_PAUSE * (1 << doublings)).min(LONGEST_PAUSE);
     let waited = age(tried.at, seen.snapshot.epoch, seen.now());

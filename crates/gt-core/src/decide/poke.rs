@@ -13,7 +13,7 @@ use crate::memory::{LastPoke, PokeResult};
 use crate::observed::Observed;
 use crate::plan::{Action, StopPurpose};
 use crate::policy::Poke;
-use crate::screen::Screen;
+use crate::screen::{Screen, ScreenState};
 use crate::snapshot::{Owed, Pane};
 use crate::time::{after, age, short};
 
@@ -68,11 +68,35 @@ pub(super) fn decide_poke(
         return try_poke(seen, incarnation, owed, misses);
     }
     let because = format!("it left {misses} pokes in a row unanswered");
-    match (seen.facts.id.role(), seen.facts.memory.escalated_at) {
+    let because = match lack(seen) {
+        Some(lack) => format!("{because}: {lack}"),
+        // A restart mends what nobody was asked to mend.
+        None if seen.facts.id.role() != Role::Crew => {
+            return unresponsive(seen, incarnation, because);
+        }
+        None => because,
+    };
+    match seen.facts.memory.escalated_at {
         // Its person was told and may have woken it: it goes on hearing of what it owes.
-        (Role::Crew, Some(_)) => try_poke(seen, incarnation, owed, misses),
-        (Role::Crew, None) => seen.act(Action::Escalate, because),
-        _ => unresponsive(seen, incarnation, because),
+        Some(_) => try_poke(seen, incarnation, owed, misses),
+        None => seen.act(Action::Escalate, because),
+    }
+}
+
+/// What its screen says that it lacks, which no restart gives it and which explains its silence.
+fn lack(seen: &Seen<'_>) -> Option<&'static str> {
+    match seen.facts.shown?.state {
+        ScreenState::Limited => Some("its screen says that a limit is reached"),
+        ScreenState::AuthDead => Some("its screen says that its login is refused"),
+        ScreenState::ModelUnavailable => Some("its screen says that its model is not to be had"),
+        ScreenState::Working
+        | ScreenState::BackgroundWork
+        | ScreenState::NeedsApproval
+        | ScreenState::NeedsAnswer
+        | ScreenState::Idle
+        | ScreenState::ContextFull
+        | ScreenState::Viewer
+        | ScreenState::Unknown => None,
     }
 }
 

@@ -4,7 +4,7 @@ use super::check;
 use super::scene::{MINUTE, Scene, at, deacon, not_typed, run, witness};
 use crate::memory::PokeResult;
 use crate::observed::Observed;
-use crate::screen::Screen;
+use crate::screen::{Screen, ScreenState};
 use crate::snapshot::{Holder, NudgeTry};
 
 fn tried(seconds_ago: i64, times: u32, result: PokeResult) -> Scene {
@@ -34,6 +34,21 @@ fn a_message_is_brought_and_tried_again() {
     check!(
         tried(1, 2, not_typed(Screen::Draft)),
         @"deacon: waiting on the half-typed line at its prompt, before a message is typed until 2026-01-01T12:00:01Z"
+    );
+}
+
+/// A message does not wait for its next try once the prompt is back.
+#[test]
+fn a_message_is_tried_as_soon_as_the_prompt_is_back() {
+    let dialog = || tried(1, 9, not_typed(Screen::Dialog));
+    check!(dialog().shows(ScreenState::Idle, 0), @"deacon: nudge (a message is queued for it)");
+    check!(
+        dialog().shows(ScreenState::Idle, -2),
+        @"deacon: waiting on a person, before a message is typed: it shows a dialog until 2026-01-01T12:00:14Z"
+    );
+    check!(
+        dialog().shows(ScreenState::Working, 0),
+        @"deacon: waiting on a person, before a message is typed: it shows a dialog until 2026-01-01T12:00:14Z"
     );
 }
 

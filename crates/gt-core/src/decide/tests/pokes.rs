@@ -4,7 +4,7 @@ use super::check;
 use super::scene::{HOUR, MINUTE, Scene, at, crew, deacon, not_typed, run};
 use crate::memory::{AgentMemory, PokeResult};
 use crate::policy::Poke;
-use crate::screen::Screen;
+use crate::screen::{Screen, ScreenState};
 
 /// A deacon with mail that showed nothing for an hour.
 fn silent() -> Scene {
@@ -115,6 +115,28 @@ fn an_unresponsive_crew_is_told_of_once_and_left_running() {
     check!(
         unresponsive().set(|facts| facts.memory.escalated_at = Some(at(-MINUTE))),
         @"gas/crew/max: poke (it owes 1 unread message and is not fresh)"
+    );
+}
+
+/// What a limit, a refused login or a missing model explains, no restart mends: a person is told once,
+/// and the agent hears again of what it owes until it can go on.
+#[test]
+fn who_lacks_what_no_restart_gives_is_not_restarted() {
+    let silent = |state| {
+        let poked = silent().poked(at(-12 * MINUTE), 2, PokeResult::Delivered);
+        poked.shows(state, -HOUR)
+    };
+    check!(
+        silent(ScreenState::Limited),
+        @"deacon: escalate (it left 3 pokes in a row unanswered: its screen says that a limit is reached)"
+    );
+    check!(
+        silent(ScreenState::AuthDead).set(|facts| facts.memory.escalated_at = Some(at(-MINUTE))),
+        @"deacon: poke (it owes 1 unread message and is not fresh)"
+    );
+    check!(
+        silent(ScreenState::Working),
+        @"deacon: stop (it left 3 pokes in a row unanswered)"
     );
 }
 

@@ -14,10 +14,10 @@ use crate::memory::{Attempt, Cause, Circuit, LastPoke, PokeResult};
 use crate::observed::{Observed, Reason};
 use crate::plan::ActionKind;
 use crate::policy::{Poke, Policy, Run};
-use crate::screen::Screen;
+use crate::screen::{Screen, ScreenState};
 use crate::snapshot::{
     AgentFacts, Begun, End, Failure, Holder, InFlight, LastEnd, NudgeFacts, Owed, Pane,
-    RequestFacts, Snapshot,
+    RequestFacts, Shown, Snapshot,
 };
 use crate::{AgentId, RigName, WorkerName};
 
@@ -89,6 +89,7 @@ impl Scene {
             holder: Observed::Known(holder_running(1, at(-HOUR))),
             last_end: None,
             activity: Some(at(0)),
+            shown: None,
             owed: Observed::Known(Owed::default()),
             nudge: None,
             memory: crate::memory::AgentMemory::default(),
@@ -124,6 +125,12 @@ impl Scene {
     pub(super) fn set(mut self, change: impl FnOnce(&mut AgentFacts)) -> Self {
         change(&mut self.facts);
         self
+    }
+
+    /// Its screen shows this, since then.
+    pub(super) fn shows(self, state: ScreenState, second: i64) -> Self {
+        let since = at(second);
+        self.set(|facts| facts.shown = Some(Shown { state, since }))
     }
 
     pub(super) fn holder(self, holder: Holder) -> Self {
