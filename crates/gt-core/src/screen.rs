@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 pub use draft::start_of;
 pub use rules::{CannotType, PatternError, RuleTexts, ScreenRules, check_pattern};
-pub use sighting::{Look, Sighting};
+pub use sighting::{Authority, Look, Sighting};
 pub use state::{Reading, ScreenState};
 
 /// What the screen was found to be.

@@ -93,6 +93,8 @@ pub(crate) struct Daemon {
     pub(crate) tmux_reading: Refresh,
     /// What the store knows of agents that had no seat yet; none until it was read once.
     pub(crate) remembered: Option<Remembered>,
+    /// An event turned out to change a fact.
+    pub(crate) stirred: bool,
     /// The town's directory was deleted.
     pub(crate) is_lost: bool,
     pub(crate) ending: bool,
@@ -270,6 +272,7 @@ pub(crate) fn event_of(datagram: &[u8]) -> Event {
     match wake::decode(datagram) {
         Some(wake::Wake::Holder(agent)) => Event::HolderReady(agent),
         Some(wake::Wake::Keepalive { incarnation, .. }) => Event::Keepalive(incarnation),
+        Some(wake::Wake::Hook { incarnation, event }) => Event::Told(incarnation, event),
         Some(wake::Wake::Store | wake::Wake::Poke) | None => Event::Changed,
     }
 }

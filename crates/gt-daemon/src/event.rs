@@ -4,8 +4,9 @@ use gt_api::request::{Request, Response};
 use gt_core::agent_id::AgentId;
 use gt_core::incarnation::{IncarnationId, ProcessId};
 use gt_core::observed::{Observed, Reason};
-use gt_core::screen::Sighting;
+use gt_core::screen::Look;
 use gt_host::holder::protocol::Answer;
+use gt_host::hook::HookEvent;
 use gt_store::TownRows;
 use tokio::sync::oneshot;
 
@@ -25,7 +26,6 @@ impl Event {
             | Self::Linked(agent, _)
             | Self::Holder(agent, _)
             | Self::HolderLost(agent, _)
-            | Self::Seen(agent, ..)
             | Self::Acted(agent, _) => Some(agent),
             Self::Tick
             | Self::Changed
@@ -37,6 +37,8 @@ impl Event {
             | Self::LookAtTmux
             | Self::Panes(_)
             | Self::Drawn { .. }
+            | Self::Seen(..)
+            | Self::Told(..)
             | Self::Keepalive(_)
             | Self::Client { .. }
             | Self::Trouble(_) => None,
@@ -51,7 +53,8 @@ impl Event {
                 request,
                 Request::Hello | Request::Status | Request::Glance | Request::Why { .. }
             ),
-            Self::Drawn { .. } => false,
+            // Its handler says whether it is news.
+            Self::Drawn { .. } | Self::Seen(..) | Self::Told(..) => false,
             Self::Tick
             | Self::Changed
             | Self::Reload
@@ -61,7 +64,6 @@ impl Event {
             | Self::StoreWritable(_)
             | Self::LookAtTmux
             | Self::Panes(_)
-            | Self::Seen(..)
             | Self::HolderReady(_)
             | Self::Linked(..)
             | Self::HolderLate(_)
@@ -103,8 +105,10 @@ pub(crate) enum Event {
         /// Where it is told of which runs they are.
         reply: oneshot::Sender<Vec<Watched>>,
     },
-    /// The screen of a run shows another state.
-    Seen(AgentId, IncarnationId, Box<Sighting>),
+    /// The screen of a run was looked at.
+    Seen(IncarnationId, Box<Look>),
+    /// The program of a run told what it is doing.
+    Told(IncarnationId, HookEvent),
     /// A holder said that it listens.
     HolderReady(AgentId),
     /// A connection to a holder was made, with its first report; or not.

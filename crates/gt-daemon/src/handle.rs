@@ -8,7 +8,6 @@ use gt_core::AgentId;
 use gt_core::event::EventKind;
 use gt_core::incarnation::IncarnationId;
 use gt_core::observed::{Observed, Reason};
-use gt_core::screen::Sighting;
 use gt_core::snapshot::Begun;
 use gt_host::clock;
 use gt_store::TownRows;
@@ -16,6 +15,7 @@ use gt_store::TownRows;
 use crate::clockwork::Passed;
 use crate::daemon::Daemon;
 use crate::event::Event;
+use crate::seat::Seat;
 use crate::terminal::Listing;
 
 /// Heartbeats between two tidyings of the store: an hour by default. It waits for the disk.
@@ -42,8 +42,11 @@ impl Daemon {
                 // Nobody asks any more while the loop ends.
                 let _ = reply.send(self.watched(drawn));
             }
-            Event::Seen(agent, incarnation, sighting) => {
-                self.take_sighting(&agent, incarnation, *sighting);
+            Event::Seen(incarnation, look) => {
+                self.take_state(incarnation, |seat| seat.see(*look));
+            }
+            Event::Told(incarnation, told) => {
+                self.take_state(incarnation, |seat| seat.hear(&told, clock::now()));
             }
             Event::HolderReady(agent) => self.connect(&agent),
             Event::HolderLate(agent) => self.miss_holder(&agent),
@@ -85,24 +88,29 @@ impl Daemon {
         }
     }
 
-    /// What the screen of a run shows. Never the line that says so: it may be what a person has not
-    /// sent.
-    fn take_sighting(&mut self, agent: &AgentId, incarnation: IncarnationId, sighting: Sighting) {
-        let Some(seat) = self.seats.get_mut(agent) else {
+    /// Takes in what a run is seen or said to do, and tells of another state than before. Never the
+    /// line of the screen that says so: it may be what a person has not sent.
+    fn take_state(&mut self, run: IncarnationId, take: impl FnOnce(&mut Seat) -> bool) {
+        let of_run = |seat: &&mut Seat| seat.running().is_some_and(|(now, ..)| now == run);
+        let Some(seat) = self.seats.values_mut().find(of_run) else {
             return;
         };
-        if seat.running().is_none_or(|(run, ..)| run != incarnation) {
+        let before = seat.state_shown();
+        if !take(seat) {
             return;
         }
-        let now = &sighting.reading;
-        let rule = now.rule.as_deref().map(|rule| format!(", by `{rule}`"));
-        let text = match &seat.sighting {
-            Some(before) => format!("{} → {}", before.reading.state, now.state),
-            None => now.state.to_string(),
-        };
-        let text = text + rule.as_deref().unwrap_or_default();
-        seat.sighting = Some(sighting);
-        self.note(EventKind::StateChanged, Some(agent), text);
+        self.stirred = true;
+        let rule = seat
+            .sighting
+            .as_ref()
+            .and_then(|sighting| sighting.reading.rule.clone());
+        let by = rule.map_or_else(String::new, |rule| format!(", by `{rule}`"));
+        let (agent, now) = (seat.spec.agent.clone(), seat.state_shown());
+        self.note(
+            EventKind::StateChanged,
+            Some(&agent),
+            format!("{before} → {now}{by}"),
+        );
     }
 
     /// The heartbeat: every fact is looked at anew, and the fact that it was is saved.

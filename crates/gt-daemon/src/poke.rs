@@ -40,7 +40,7 @@ pub(crate) struct Poked {
 
 /// Begins to bring a message to its agent.
 pub(crate) fn poke(daemon: &Daemon, step: &Step, message: Message) {
-    let keyboard = Keyboard::of(daemon, &step.agent, message.pane.clone());
+    let keyboard = Keyboard::of(daemon, &step.agent, message.pane.clone(), "poke");
     act::spawn(daemon, &step.agent, step.action.kind(), |hands| {
         bring(hands, keyboard, message)
     });

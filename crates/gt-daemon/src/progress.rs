@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use gt_api::view::State;
 use gt_core::memory::{LastPoke, PokeResult};
-use gt_core::screen::{Screen, ScreenState};
+use gt_core::screen::{Authority, Screen, ScreenState};
 use gt_core::time::{age, elapsed};
 use gt_host::clock;
 use jiff::Timestamp;
@@ -114,7 +114,12 @@ fn evidence(seat: &Seat, poke: Option<&LastPoke>) -> Vec<String> {
     };
     let screen = seat.sighting.as_ref().map(|sighting| {
         let reading = &sighting.reading;
-        format!("its screen: {}, {reading}", reading.state)
+        match (sighting.authority, &reading.rule) {
+            (Authority::Hook, Some(hook)) => {
+                format!("its program told: {}, by `{hook}`", reading.state)
+            }
+            _ => format!("its screen: {}, {reading}", reading.state),
+        }
     });
     [screen, poked, activity].into_iter().flatten().collect()
 }

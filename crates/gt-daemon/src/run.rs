@@ -256,6 +256,7 @@ impl Daemon {
             store_reading: Refresh::default(),
             tmux_reading: Refresh::default(),
             remembered: None,
+            stirred: false,
             is_lost: false,
             ending: false,
         }
@@ -322,7 +323,7 @@ impl Daemon {
                 Ok(_) | Err(_) => break,
             }
         }
-        stirred
+        std::mem::take(&mut self.stirred) || stirred
     }
 
     /// Until when nothing has to be done unless something happens.

@@ -5,10 +5,11 @@ use gt_core::incarnation::{Exit, IncarnationId, ProcessId};
 use gt_core::memory::AgentMemory;
 use gt_core::observed::Observed;
 use gt_core::plan::StopPurpose;
-use gt_core::screen::Sighting;
+use gt_core::screen::{Look, Reading, ScreenState, Sighting};
 use gt_core::snapshot::{End, Failure, Holder, InFlight, LastEnd, NudgeTry, Pane};
 use gt_host::clock;
 use gt_host::holder::protocol::{Answer, Phase, Report};
+use gt_host::hook::{HookEvent, HookKind};
 use gt_host::roster::SeatSpec;
 use gt_host::tmux::PaneId;
 use jiff::Timestamp;
@@ -44,7 +45,9 @@ pub(crate) struct Seat {
     /// Why the present run is being stopped, if the daemon is doing so.
     pub(crate) stopping: Option<StopPurpose>,
     pub(crate) activity: Option<Timestamp>,
-    /// What its screen shows, once it was looked at.
+    /// The program's own name for its session, once it was told.
+    pub(crate) session: Option<String>,
+    /// What its screen shows or its program tells, once either is known.
     pub(crate) sighting: Option<Sighting>,
     /// The message that was last tried and not brought.
     pub(crate) nudge_tried: Option<(Uuid, NudgeTry)>,
@@ -73,6 +76,7 @@ impl Seat {
             last_end: None,
             stopping: None,
             activity: None,
+            session: None,
             sighting: None,
             nudge_tried: None,
             in_flight: None,
@@ -199,7 +203,67 @@ impl Seat {
         self.last_end = None;
         self.stopping = None;
         self.activity = None;
+        self.session = None;
         self.sighting = None;
+    }
+
+    /// What its screen shows, as far as it is known.
+    pub(crate) fn state_shown(&self) -> ScreenState {
+        let reading = self
+            .sighting
+            .as_ref()
+            .map(|sighting| sighting.reading.state);
+        reading.unwrap_or(ScreenState::Unknown)
+    }
+
+    /// Takes in a look at its screen; true when it shows another state.
+    pub(crate) fn see(&mut self, look: Look) -> bool {
+        match &mut self.sighting {
+            Some(sighting) => sighting.take(look),
+            // Nothing is known yet of a program that draws its first screen.
+            None if look.reading.state == ScreenState::Unknown && !look.is_still => false,
+            None => {
+                self.sighting.insert(Sighting::begin(look)).reading.state != ScreenState::Unknown
+            }
+        }
+    }
+
+    /// Takes in what its program tells; true when that is another state. A program that it started
+    /// in turn, with the same environment, tells of sessions of its own.
+    pub(crate) fn hear(&mut self, told: &HookEvent, now: Timestamp) -> bool {
+        if !self.is_of_its_session(told) {
+            return false;
+        }
+        let Some(state) = told.state() else {
+            return false;
+        };
+        let told = Look {
+            reading: Reading {
+                state,
+                rule: Some(told.name.clone()),
+                line: None,
+            },
+            at: now,
+            is_still: true,
+        };
+        match &mut self.sighting {
+            Some(sighting) => sighting.hear(told),
+            None => {
+                self.sighting = Some(Sighting::told(told));
+                true
+            }
+        }
+    }
+
+    /// Whether an event is of the run's own session: the first one told of, and each that begins while
+    /// the one before does not work.
+    fn is_of_its_session(&mut self, told: &HookEvent) -> bool {
+        let begins =
+            told.kind == HookKind::SessionStarted && self.state_shown() != ScreenState::Working;
+        if told.session.is_some() && (self.session.is_none() || begins) {
+            self.session.clone_from(&told.session);
+        }
+        self.session == told.session
     }
 
     fn take_exit(&mut self, incarnation: IncarnationId, exit: Exit, at: Timestamp) {

@@ -2,7 +2,6 @@
 //! to answer.
 
 use std::cell::Cell;
-use std::path::Path;
 use std::time::Duration;
 
 use gt_core::screen::Capture;
@@ -133,11 +132,6 @@ impl Terminal {
     /// A screen into which a message may be typed needs a fresh look at who is there.
     pub(crate) async fn people(&self) -> Result<Vec<Client>, TerminalError> {
         self.ask(request::clients()).await
-    }
-
-    /// Pastes a file and returns when tmux has taken it.
-    pub(crate) async fn paste(&self, pane: &str, file: &Path) -> Result<(), TerminalError> {
-        self.ask(request::paste(&pane_id(pane), file)).await
     }
 
     /// What a pane shows.

@@ -62,17 +62,20 @@ pub(crate) struct Keyboard {
     owner: Owner,
     /// An attached person's hands must have rested for this long.
     quiet: Duration,
+    /// The paste buffer of the message.
+    buffer: String,
 }
 
 impl Keyboard {
-    /// That of an agent, in this pane.
-    pub(crate) fn of(daemon: &Daemon, agent: &AgentId, pane: Pane) -> Self {
+    /// That of an agent, in this pane, for a message of this name: no other of the agent's has it.
+    pub(crate) fn of(daemon: &Daemon, agent: &AgentId, pane: Pane, message: &str) -> Self {
         let seat = &daemon.seats[agent];
         Self {
             spec: seat.spec.clone(),
             pane,
             owner: seat.owner(),
             quiet: daemon.policy.attached_quiet,
+            buffer: format!("gt-{}-{message}", agent.file_stem()),
         }
     }
 
@@ -115,11 +118,20 @@ impl Typing<'_> {
         if self.rules().read(&before) != Screen::Prompt {
             return Ok(Tried::not_typed(self.rules(), &before));
         }
+        self.load(text).await?;
         if !begin().await? {
+            self.unload().await;
             return Ok(PokeResult::NotTried.into());
         }
-        self.paste(text).await?;
-        if !self.is_shown(text, &before).await? {
+        self.paste_onto(text, &before).await
+    }
+
+    /// Pastes what is loaded onto this screen, and submits it.
+    async fn paste_onto(&self, text: &str, before: &Capture) -> Result<Tried, Failure> {
+        let pane = pane_id(&self.keyboard.pane.pane);
+        let paste = request::paste(&self.keyboard.buffer, &pane);
+        self.hands.terminal.ask(paste).await?;
+        if !self.is_shown(text, before).await? {
             // Its file stays: what is drawn late is known by it at the next try.
             let shown = self.look().await?;
             return Ok(Tried::not_typed(self.rules(), &shown));
@@ -129,13 +141,18 @@ impl Typing<'_> {
     }
 
     /// Finds out what became of a text whose typing was begun and whose end nobody saw: submits it
-    /// if it is in the input row, and takes it for submitted where it stands above. It is never
-    /// pasted again.
+    /// if it is in the input row, and takes it for submitted where it stands above. It is pasted
+    /// only if its buffer shows that it was not.
     pub(crate) async fn find(&self, text: &str) -> Result<Tried, Failure> {
         if self.own_draft().await?.is_some_and(|pasted| pasted == text) {
             return self.submit(text).await;
         }
+        let loaded = request::is_loaded(&self.keyboard.buffer);
+        let is_loaded = self.hands.terminal.ask(loaded).await?;
         let shown = self.look().await?;
+        if is_loaded && self.rules().read(&shown) == Screen::Prompt {
+            return self.paste_onto(text, &shown).await;
+        }
         let is_above = self.rules().draft(&shown).is_none() && shown.text.contains(start_of(text));
         if !is_above {
             return Ok(Tried::not_typed(self.rules(), &shown));
@@ -228,14 +245,22 @@ impl Typing<'_> {
         Ok(is_own.then_some(pasted))
     }
 
-    async fn paste(&self, text: &str) -> Result<(), Failure> {
+    /// Makes the text ready to be pasted in one step, which tmux does once.
+    async fn load(&self, text: &str) -> Result<(), Failure> {
         let file = self.paste_file();
         atomic::write_for_boot(&file, text.as_bytes())?;
-        Ok(self
-            .hands
-            .terminal
-            .paste(&self.keyboard.pane.pane, &file)
-            .await?)
+        let load = request::load(&self.keyboard.buffer, &file);
+        match self.hands.terminal.ask(load).await? {
+            true => Ok(()),
+            false => Err(Failure("tmux did not take its text".to_owned())),
+        }
+    }
+
+    /// What was loaded is not pasted.
+    pub(crate) async fn unload(&self) {
+        // One that is not there needs no end.
+        let unload = request::unload(&self.keyboard.buffer);
+        let _ = self.hands.terminal.ask(unload).await;
     }
 
     /// The file stays until its text was taken: it tells whose text is in the input row.

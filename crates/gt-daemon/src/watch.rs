@@ -1,14 +1,13 @@
-//! Watching what agents' screens show: tmux is asked which panes were drawn in, only those are
-//! looked at, and the loop hears of a screen only when it shows another state.
+//! Watching what agents' screens show: tmux is asked which panes were drawn in, and only those are
+//! looked at.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gt_core::AgentId;
 use gt_core::incarnation::IncarnationId;
-use gt_core::screen::{Look, ScreenState, Sighting};
+use gt_core::screen::Look;
 use gt_host::clock;
 use gt_host::preset::Preset;
 use gt_host::tmux::{Drawn, PaneId};
@@ -31,7 +30,6 @@ const SWEEP: i64 = 300;
 /// A screen that was drawn, of a run that is watched.
 #[derive(Debug)]
 pub(crate) struct Watched {
-    agent: AgentId,
     incarnation: IncarnationId,
     pane: PaneId,
     preset: Arc<Preset>,
@@ -66,7 +64,6 @@ enum Saw {
 #[derive(Debug, Default)]
 struct Watch {
     canvas: Canvas,
-    sightings: BTreeMap<AgentId, (IncarnationId, Sighting)>,
 }
 
 impl Watch {
@@ -104,29 +101,8 @@ impl Watch {
             at,
             is_still: watched.is_still,
         };
-        match self.take(&watched, look) {
-            Some(sighting) => {
-                let seen = Event::Seen(watched.agent, watched.incarnation, Box::new(sighting));
-                hands.events.send(seen).await.ok()
-            }
-            None => Some(()),
-        }
-    }
-
-    /// What the screen shows from now on, if that is news.
-    fn take(&mut self, watched: &Watched, look: Look) -> Option<Sighting> {
-        let known = self.sightings.get_mut(&watched.agent);
-        match known.filter(|(incarnation, _)| *incarnation == watched.incarnation) {
-            Some((_, sighting)) => sighting.take(look).then(|| sighting.clone()),
-            // Nothing is known yet of a program that draws its first screen.
-            None if look.reading.state == ScreenState::Unknown && !look.is_still => None,
-            None => {
-                let sighting = Sighting::begin(look);
-                let known = (watched.incarnation, sighting.clone());
-                self.sightings.insert(watched.agent.clone(), known);
-                Some(sighting)
-            }
-        }
+        let seen = Event::Seen(watched.incarnation, Box::new(look));
+        hands.events.send(seen).await.ok()
     }
 }
 
@@ -191,13 +167,12 @@ impl Daemon {
             .into_iter()
             .map(|(row, is_still)| (row.pane_pid, (row, is_still)))
             .collect();
-        let seats = self.seats.iter();
+        let seats = self.seats.values();
         seats
-            .filter_map(|(agent, seat)| {
+            .filter_map(|seat| {
                 let (incarnation, ..) = seat.running()?;
                 let (row, is_still) = by_process.remove(&seat.first_process?)?;
                 Some(Watched {
-                    agent: agent.clone(),
                     incarnation,
                     pane: row.pane_id,
                     preset: Arc::clone(&seat.spec.preset),

@@ -15,6 +15,7 @@ pub mod git;
 pub mod gotime;
 pub mod heartbeat_file;
 pub mod holder;
+pub mod hook;
 pub mod identity;
 pub mod interrupt;
 pub mod json_file;

@@ -6,6 +6,7 @@ use std::os::unix::net::UnixDatagram;
 use gt_core::{AgentId, IncarnationId};
 use serde::{Deserialize, Serialize};
 
+use crate::hook::HookEvent;
 use crate::paths::TownPaths;
 
 /// Longest datagram that is read.
@@ -26,6 +27,13 @@ pub enum Wake {
         agent: Option<AgentId>,
         /// Which command, such as `mail send`.
         command: String,
+    },
+    /// The program of a run told of an event by its hook.
+    Hook {
+        /// The run that it belongs to.
+        incarnation: IncarnationId,
+        /// What it told.
+        event: HookEvent,
     },
     /// The store was written: `"store"`.
     Store,

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use gt_core::screen::{Capture, Screen, ScreenState};
 use gt_host::config::Config;
+use gt_host::hook::HookEvent;
 
 const PRESETS: [&str; 4] = ["claude", "codex", "gemini", "opencode"];
 
@@ -91,7 +92,26 @@ fn every_hook_payload_is_json_of_the_event_that_it_is_named_after() {
             assert_eq!(payload["type"], "agent-turn-complete", "{name}");
         } else {
             assert_eq!(payload["hook_event_name"], event, "{name}");
+            let said = HookEvent::read(text.as_bytes()).unwrap();
+            assert!(said.session.is_some(), "{name}");
+            assert_eq!(said.state(), stated(&name), "{name}");
         }
+    }
+}
+
+/// What the agent is doing from then on, by an event of this name.
+fn stated(name: &str) -> Option<ScreenState> {
+    match name {
+        "UserPromptSubmit" => Some(ScreenState::Working),
+        "Stop" | "StopFailure--server-error" => Some(ScreenState::Idle),
+        "Stop--background-tasks" => Some(ScreenState::BackgroundWork),
+        "StopFailure--rate-limit" => Some(ScreenState::Limited),
+        "StopFailure--authentication-failed" => Some(ScreenState::AuthDead),
+        _ if name.starts_with("PermissionRequest") => Some(ScreenState::NeedsApproval),
+        _ if name.starts_with("PreToolUse") || name.starts_with("PostToolUse") => {
+            Some(ScreenState::Working)
+        }
+        _ => None,
     }
 }
 

@@ -16,6 +16,9 @@ use crate::time::{after, age};
 /// The pause after a first try that brought nothing; it doubles with each one.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
+/// How often a message that was being typed is looked for: for more than a minute.
+const SEARCHES: u32 = 8;
+
 /// The longest pause: somebody waits for the message.
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
@@ -35,6 +38,10 @@ pub(super) fn decide_end(seen: &Seen<'_>) -> Verdict {
     if is_cut_off(seen, nudge) {
         let because =
             "the run that it was being typed to has ended, and whether it took it is not known";
+        return expire(nudge.id, because.to_owned());
+    }
+    if is_lost(nudge) {
+        let because = "it was typed, and whether it was taken cannot be told any more";
         return expire(nudge.id, because.to_owned());
     }
     if seen.now() >= nudge.expires_at {
@@ -66,6 +73,22 @@ fn is_cut_off(seen: &Seen<'_>, nudge: &NudgeFacts) -> bool {
         Observed::Known(Holder::Gone | Holder::Idle | Holder::Orphaned { .. }) => true,
         Observed::Unknown(_) => false,
     }
+}
+
+/// Whether it was looked for in vain, at a prompt that shows nothing of it, for longer than any
+/// program takes to draw it. It would keep the others waiting.
+fn is_lost(nudge: &NudgeFacts) -> bool {
+    let shows_nothing = |tried: &NudgeTry| {
+        let at_prompt = matches!(
+            tried.result,
+            PokeResult::NotTyped {
+                screen: Screen::Prompt,
+                ..
+            }
+        );
+        at_prompt && tried.times >= SEARCHES
+    };
+    nudge.typing.is_some() && nudge.tried.as_ref().is_some_and(shows_nothing)
 }
 
 fn hindrance(seen: &Seen<'_>, nudge: &NudgeFacts) -> String {

@@ -4,6 +4,15 @@ use jiff::Timestamp;
 
 use super::{Reading, ScreenState};
 
+/// Who says what an agent is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Authority {
+    /// Its screen.
+    Screen,
+    /// Its program, by a hook.
+    Hook,
+}
+
 /// What the screen of one run has been showing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sighting {
@@ -11,6 +20,8 @@ pub struct Sighting {
     pub reading: Reading,
     /// Since when it shows this state.
     pub since: Timestamp,
+    /// Who says so.
+    pub authority: Authority,
     /// What the last look showed instead. A program that redraws shows for a moment what it is not.
     doubtful: Option<ScreenState>,
 }
@@ -29,9 +40,19 @@ pub struct Look {
 impl Sighting {
     /// The first look at a run's screen.
     pub fn begin(look: Look) -> Self {
+        Self::new(look, Authority::Screen)
+    }
+
+    /// What the program told first.
+    pub fn told(told: Look) -> Self {
+        Self::new(told, Authority::Hook)
+    }
+
+    fn new(look: Look, authority: Authority) -> Self {
         Self {
             reading: look.reading,
             since: look.at,
+            authority,
             doubtful: None,
         }
     }
@@ -39,14 +60,16 @@ impl Sighting {
     /// Takes the next look in; true when the screen shows another state from now on.
     ///
     /// A dialog counts at once: nobody shall type meanwhile. Anything else counts when the screen
-    /// rests, or shows it a second time. A screen that was opened to look at something says nothing.
+    /// rests, or shows it a second time. A screen that was opened to look at something says nothing,
+    /// nor does one from before the state was told.
     pub fn take(&mut self, look: Look) -> bool {
         let state = look.reading.state;
-        if state == ScreenState::Viewer {
+        if state == ScreenState::Viewer || look.at < self.since {
             return false;
         }
         if state == self.reading.state {
             self.reading = look.reading;
+            self.authority = Authority::Screen;
             self.doubtful = None;
             return false;
         }
@@ -57,6 +80,18 @@ impl Sighting {
             self.doubtful = Some(state);
         }
         is_certain
+    }
+
+    /// Takes in what the program itself tells; true when that is another state. What its screen
+    /// shows afterwards can say otherwise: a program does not tell of everything, such as an
+    /// interruption.
+    pub fn hear(&mut self, told: Look) -> bool {
+        self.doubtful = None;
+        let is_other = told.reading.state != self.reading.state;
+        if is_other {
+            *self = Self::told(told);
+        }
+        is_other
     }
 }
 
@@ -128,5 +163,23 @@ mod tests {
         assert!(!sighting.take(look(Idle, 9)));
         assert_eq!(sighting.reading.line.as_deref(), Some("line at 9"));
         assert_eq!(sighting.since.as_second(), 1);
+    }
+
+    /// A hook runs while the screen still shows the turn that is over.
+    #[test]
+    fn what_the_program_tells_holds_until_its_screen_says_otherwise_twice() {
+        let mut sighting = Sighting::begin(look(Working, 1));
+        assert!(sighting.hear(look(Idle, 5)));
+        assert!(!sighting.hear(look(Idle, 6)));
+        assert_eq!(sighting.authority, Authority::Hook);
+        assert!(!sighting.take(still(Working, 4)), "a look from before");
+        assert!(!sighting.take(look(Working, 7)));
+        assert!(!sighting.take(look(Idle, 8)));
+        assert_eq!(
+            (sighting.reading.state, sighting.since.as_second()),
+            (Idle, 5)
+        );
+        assert!(!sighting.take(look(Working, 9)));
+        assert!(sighting.take(look(Working, 10)));
     }
 }

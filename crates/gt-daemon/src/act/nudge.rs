@@ -21,7 +21,7 @@ pub(super) fn bring(daemon: &Daemon, step: &Step, id: Uuid, run: IncarnationId, 
         run,
         is_typing: daemon.is_typing(&step.agent, id, run),
     };
-    let keyboard = Keyboard::of(daemon, &step.agent, pane);
+    let keyboard = Keyboard::of(daemon, &step.agent, pane, &id.to_string());
     spawn(daemon, &step.agent, step.action.kind(), |hands| {
         bring_message(hands, keyboard, message)
     });

@@ -146,6 +146,12 @@ impl Command {
         Self::of(["load-buffer", "-b", buffer, "--"]).and([file])
     }
 
+    /// Prints the name of a buffer if it is there.
+    pub fn find_buffer(buffer: &str) -> Self {
+        let same = format!("#{{==:#{{buffer_name}},{buffer}}}");
+        Self::of(["list-buffers", "-f", &same, "-F", "#{buffer_name}"])
+    }
+
     /// Pastes a buffer as one bracketed paste, line ends as they are, and deletes it.
     pub fn paste_buffer(buffer: &str, pane: &PaneId) -> Self {
         Self::of(["paste-buffer", "-p", "-r", "-d", "-b", buffer, "-t"]).and([&pane.0])

@@ -1,7 +1,6 @@
 //! What can be asked of tmux, with the reading of its answer.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use gt_core::Exit;
 use gt_core::screen::Capture;
@@ -129,18 +128,34 @@ pub fn look(pane: &PaneId) -> Request<Capture> {
     }
 }
 
-/// Pastes a file into a pane as one bracketed paste, without Enter. The path must be absolute, and
-/// the file not empty: tmux reads it itself, and makes no buffer of nothing.
-pub fn paste(pane: &PaneId, file: &Path) -> Request<()> {
-    let buffer = private_buffer();
+/// Reads a file into a paste buffer of this name, and tells whether it is there now: of a file that
+/// cannot be read, or is empty, tmux makes none and says nothing over control mode. The path must be
+/// absolute.
+pub fn load(buffer: &str, file: &Path) -> Request<bool> {
     Request {
         commands: vec![
-            Command::load_buffer(&buffer, file),
-            Command::paste_buffer(&buffer, pane),
+            Command::load_buffer(buffer, file),
+            Command::find_buffer(buffer),
         ],
-        cleanup: vec![Command::delete_buffer(&buffer)],
-        read: nothing,
+        cleanup: Vec::new(),
+        read: is_named,
     }
+}
+
+/// Whether a paste buffer is there. It ends with its paste: one that was loaded and is not there was
+/// pasted, for as long as the server lives.
+pub fn is_loaded(buffer: &str) -> Request<bool> {
+    ask(Command::find_buffer(buffer), is_named)
+}
+
+/// Pastes a buffer into a pane as one bracketed paste, without Enter, and deletes it.
+pub fn paste(buffer: &str, pane: &PaneId) -> Request<()> {
+    ask(Command::paste_buffer(buffer, pane), nothing)
+}
+
+/// Deletes a paste buffer.
+pub fn unload(buffer: &str) -> Request<()> {
+    ask(Command::delete_buffer(buffer), nothing)
 }
 
 /// Presses a key.
@@ -183,11 +198,9 @@ fn ask<T>(command: Command, read: fn(&[Vec<u8>]) -> Option<T>) -> Request<T> {
     }
 }
 
-/// A buffer name that no other paste uses, of this process or another: pastes never mix.
-fn private_buffer() -> String {
-    static NEXT: AtomicU64 = AtomicU64::new(0);
-    let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    format!("gt-{}-{number}", std::process::id())
+/// The empty line of an order that says nothing is no name.
+fn is_named(lines: &[Vec<u8>]) -> Option<bool> {
+    Some(lines.iter().any(|line| !line.is_empty()))
 }
 
 fn nothing(lines: &[Vec<u8>]) -> Option<()> {

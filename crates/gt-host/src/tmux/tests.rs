@@ -258,7 +258,11 @@ async fn a_large_message_arrives_whole_as_one_bracketed_paste() {
         );
         let pane = tmux.ask(request::create(&reader)).await.unwrap().pane_id;
         screen_with(&mut tmux, &pane, "ready").await;
-        tmux.ask(request::paste(&pane, &message)).await.unwrap();
+        let buffer = "gt-message";
+        assert!(tmux.ask(request::load(buffer, &message)).await.unwrap());
+        assert!(tmux.ask(request::is_loaded(buffer)).await.unwrap());
+        tmux.ask(request::paste(buffer, &pane)).await.unwrap();
+        assert!(!tmux.ask(request::is_loaded(buffer)).await.unwrap());
 
         let expected = [b"\x1b[200~", text.as_slice(), b"\x1b[201~"].concat();
         let seen = file_of_size(&received, expected.len()).await;
@@ -283,12 +287,19 @@ async fn a_paste_that_fails_is_an_error_and_leaves_no_buffer() {
         let here = sleeping(&format!("gt-{number}"));
         let here = tmux.ask(request::create(&here)).await.unwrap().pane_id;
         let gone = "%999".parse().unwrap();
-        let nowhere = tmux.ask(request::paste(&gone, &message)).await;
+        let loaded = tmux.ask(request::load("gt-message", &message)).await;
+        assert!(loaded.unwrap());
+        let nowhere = tmux.ask(request::paste("gt-message", &gone)).await;
         assert!(
             matches!(nowhere, Err(TmuxError::NotFound { .. })),
             "{nowhere:?}"
         );
-        let nothing = tmux.ask(request::paste(&here, &test.path("none"))).await;
+        tmux.ask(request::unload("gt-message")).await.unwrap();
+        let nothing = tmux
+            .ask(request::load("gt-message", &test.path("none")))
+            .await;
+        assert!(!nothing.is_ok_and(|loaded| loaded));
+        let nothing = tmux.ask(request::paste("gt-message", &here)).await;
         assert!(
             matches!(nothing, Err(TmuxError::Refused { .. })),
             "{nothing:?}"

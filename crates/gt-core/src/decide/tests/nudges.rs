@@ -37,6 +37,28 @@ fn a_message_is_brought_and_tried_again() {
     );
 }
 
+/// Covers F59: what was typed and cannot be found keeps nobody waiting, and is never typed again.
+#[test]
+fn a_message_that_cannot_be_found_any_more_ends() {
+    let searched = |times, screen| {
+        tried(1, times, not_typed(screen)).set(|facts| {
+            facts.nudge.as_mut().unwrap().typing = Some(run(1));
+        })
+    };
+    check!(
+        searched(8, Screen::Prompt),
+        @"deacon: end nudge (it was typed, and whether it was taken cannot be told any more)"
+    );
+    check!(
+        searched(7, Screen::Prompt),
+        @"deacon: waiting on its empty prompt, before a message is typed until 2026-01-01T12:00:14Z"
+    );
+    check!(
+        searched(8, Screen::Busy),
+        @"deacon: waiting on its empty prompt, before a message is typed until 2026-01-01T12:00:14Z"
+    );
+}
+
 /// A message does not wait for its next try once the prompt is back.
 #[test]
 fn a_message_is_tried_as_soon_as_the_prompt_is_back() {
