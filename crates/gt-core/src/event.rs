@@ -46,6 +46,8 @@ pub enum EventKind {
     PokeMissed,
     /// An agent's screen shows another state.
     StateChanged,
+    /// A hook of an agent's program told what cannot be used.
+    HookIgnored,
     /// A person's or agent's wish changed.
     IntentChanged,
     /// A lifecycle request came in.
@@ -138,6 +140,7 @@ impl EventKind {
             Self::PokeAnswered => "poke_answered",
             Self::PokeMissed => "poke_missed",
             Self::StateChanged => "state_changed",
+            Self::HookIgnored => "hook_ignored",
             Self::IntentChanged => "intent_changed",
             Self::RequestReceived => "request_received",
             Self::RequestTaken => "request_taken",

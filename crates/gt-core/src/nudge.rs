@@ -68,6 +68,12 @@ impl NudgeText {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Whether the prompts of the agents' programs take it for a command of theirs, such as
+    /// `/compact` or `!ls`, and not for words to their model.
+    pub fn is_command(&self) -> bool {
+        self.0.trim_start().starts_with(['/', '!', '#', '$', '?'])
+    }
 }
 
 /// One message.
@@ -192,6 +198,17 @@ mod tests {
                 .unwrap_err()
                 .contains("102401 bytes")
         );
+    }
+
+    #[test]
+    fn what_a_prompt_takes_for_its_own_command_is_known() {
+        let is_command = |text: &str| NudgeText::new(text.to_owned()).unwrap().is_command();
+        assert!(
+            ["/compact", " !ls", "# remember", "?"]
+                .into_iter()
+                .all(is_command)
+        );
+        assert!(!["read a/b", "-x", "žluťoučký"].into_iter().any(is_command));
     }
 
     #[test]

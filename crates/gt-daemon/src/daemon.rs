@@ -30,7 +30,7 @@ use crate::event::Event;
 use crate::log::Log;
 use crate::refresh::Refresh;
 use crate::remembered::{FirstReading, Remembered};
-use crate::seat::Seat;
+use crate::seat::{Ignored, Seat};
 use crate::store_thread::StoreThread;
 use crate::terminal::{Listing, Terminal};
 
@@ -93,6 +93,8 @@ pub(crate) struct Daemon {
     pub(crate) tmux_reading: Refresh,
     /// What the store knows of agents that had no seat yet; none until it was read once.
     pub(crate) remembered: Option<Remembered>,
+    /// What was told in vain, and not by a run.
+    pub(crate) hooks_ignored: Ignored,
     /// An event turned out to change a fact.
     pub(crate) stirred: bool,
     /// The town's directory was deleted.
@@ -273,6 +275,10 @@ pub(crate) fn event_of(datagram: &[u8]) -> Event {
         Some(wake::Wake::Holder(agent)) => Event::HolderReady(agent),
         Some(wake::Wake::Keepalive { incarnation, .. }) => Event::Keepalive(incarnation),
         Some(wake::Wake::Hook { incarnation, event }) => Event::Told(incarnation, event),
+        Some(wake::Wake::StrangeHook {
+            incarnation,
+            problem,
+        }) => Event::ToldStrangely(incarnation, problem),
         Some(wake::Wake::Store | wake::Wake::Poke) | None => Event::Changed,
     }
 }

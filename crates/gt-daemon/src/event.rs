@@ -39,6 +39,7 @@ impl Event {
             | Self::Drawn { .. }
             | Self::Seen(..)
             | Self::Told(..)
+            | Self::ToldStrangely(..)
             | Self::Keepalive(_)
             | Self::Client { .. }
             | Self::Trouble(_) => None,
@@ -54,7 +55,7 @@ impl Event {
                 Request::Hello | Request::Status | Request::Glance | Request::Why { .. }
             ),
             // Its handler says whether it is news.
-            Self::Drawn { .. } | Self::Seen(..) | Self::Told(..) => false,
+            Self::Drawn { .. } | Self::Seen(..) | Self::Told(..) | Self::ToldStrangely(..) => false,
             Self::Tick
             | Self::Changed
             | Self::Reload
@@ -109,6 +110,8 @@ pub(crate) enum Event {
     Seen(IncarnationId, Box<Look>),
     /// The program of a run told what it is doing.
     Told(IncarnationId, HookEvent),
+    /// A hook told what cannot be used: of this run if that is sure, and why.
+    ToldStrangely(Option<IncarnationId>, String),
     /// A holder said that it listens.
     HolderReady(AgentId),
     /// A connection to a holder was made, with its first report; or not.

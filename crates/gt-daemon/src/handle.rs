@@ -48,6 +48,7 @@ impl Daemon {
             Event::Told(incarnation, told) => {
                 self.take_state(incarnation, |seat| seat.hear(&told, clock::now()));
             }
+            Event::ToldStrangely(incarnation, problem) => self.ignore_hook(incarnation, problem),
             Event::HolderReady(agent) => self.connect(&agent),
             Event::HolderLate(agent) => self.miss_holder(&agent),
             Event::LostRun(agent, incarnation, left) => {
@@ -111,6 +112,20 @@ impl Daemon {
             Some(&agent),
             format!("{before} → {now}{by}"),
         );
+    }
+
+    /// Counts what a hook told in vain, and tells of the first of a run.
+    fn ignore_hook(&mut self, run: Option<IncarnationId>, problem: String) {
+        let of_run = |seat: &&mut Seat| seat.running().is_some_and(|(now, ..)| Some(now) == run);
+        let seat = self.seats.values_mut().find(of_run);
+        let agent = seat.as_ref().map(|seat| seat.spec.agent.clone());
+        let ignored = match seat {
+            Some(seat) => &mut seat.hooks_ignored,
+            None => &mut self.hooks_ignored,
+        };
+        if ignored.count(&problem) {
+            self.note(EventKind::HookIgnored, agent.as_ref(), problem);
+        }
     }
 
     /// The heartbeat: every fact is looked at anew, and the fact that it was is saved.

@@ -20,7 +20,7 @@ use gt_host::paths::TownPaths;
 use gt_host::tmux::{self, Control, Server, Tmux};
 use gt_host::town::site::Site;
 use gt_host::town::{self, Town, private, server as town_server};
-use gt_host::{atomic, pid_file, process, service_notify};
+use gt_host::{atomic, hook, pid_file, process, service_notify};
 use gt_store::TownRows;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
@@ -31,6 +31,7 @@ use crate::event::Event;
 use crate::log::Log;
 use crate::refresh::Refresh;
 use crate::remembered::FirstReading;
+use crate::seat::Ignored;
 use crate::store_thread::{Lazy, StoreThread};
 use crate::terminal::Terminal;
 use crate::{server, sources, watch};
@@ -174,7 +175,7 @@ fn begin(town: Town, gt: PathBuf, events: &mpsc::Sender<Event>) -> Result<Daemon
     tmux::probe(TMUX_DEADLINE).map_err(DaemonError::Tmux)?;
     let tmux_socket = town_server::choose(&paths, &config);
     let tmux = connect_tmux(&paths, &config, &tmux_socket, &gt)
-        .map_err(doing("write the tmux configuration"))?;
+        .map_err(doing("write the files that tmux and agents read"))?;
     let hands = Hands {
         site: Site::open(paths.root()).map_err(doing("open the town's directory"))?,
         store: StoreThread::spawn(store, events.clone())
@@ -208,6 +209,7 @@ fn connect_tmux(
         private::secure_one(directory).map_err(std::io::Error::other)?;
     }
     town_server::remember(paths, socket)?;
+    hook::settings::write(paths, gt)?;
     let text = tmux::config::server_config(config.tmux_user_config.as_deref());
     atomic::write_private(&paths.tmux_config(), text.as_bytes())?;
     let server = Server::new(socket, &paths.tmux_config(), TMUX_DEADLINE);
@@ -256,6 +258,7 @@ impl Daemon {
             store_reading: Refresh::default(),
             tmux_reading: Refresh::default(),
             remembered: None,
+            hooks_ignored: Ignored::default(),
             stirred: false,
             is_lost: false,
             ending: false,

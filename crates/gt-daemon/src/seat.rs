@@ -49,6 +49,8 @@ pub(crate) struct Seat {
     pub(crate) session: Option<String>,
     /// What its screen shows or its program tells, once either is known.
     pub(crate) sighting: Option<Sighting>,
+    /// What its program told in vain.
+    pub(crate) hooks_ignored: Ignored,
     /// The message that was last tried and not brought.
     pub(crate) nudge_tried: Option<(Uuid, NudgeTry)>,
     pub(crate) in_flight: Option<InFlight>,
@@ -78,6 +80,7 @@ impl Seat {
             activity: None,
             session: None,
             sighting: None,
+            hooks_ignored: Ignored::default(),
             nudge_tried: None,
             in_flight: None,
             failure: None,
@@ -205,6 +208,7 @@ impl Seat {
         self.activity = None;
         self.session = None;
         self.sighting = None;
+        self.hooks_ignored = Ignored::default();
     }
 
     /// What its screen shows, as far as it is known.
@@ -321,6 +325,30 @@ impl Seat {
             how,
         });
         self.last_end
+    }
+}
+
+/// What hooks told and nobody could use.
+#[derive(Debug, Default)]
+pub(crate) struct Ignored {
+    times: u32,
+    first: String,
+}
+
+impl Ignored {
+    /// Takes in one more; true for the first.
+    pub(crate) fn count(&mut self, problem: &str) -> bool {
+        self.times = self.times.saturating_add(1);
+        if self.times == 1 {
+            self.first = problem.to_owned();
+        }
+        self.times == 1
+    }
+
+    /// How often it was, and what was wrong with the first; none when there was none.
+    pub(crate) fn shown(&self) -> Option<String> {
+        (self.times > 0)
+            .then(|| format!("hooks ignored: {}; the first: {}", self.times, self.first))
     }
 }
 

@@ -169,7 +169,10 @@ impl Daemon {
             agent: self.agent(seat),
             goal: describe_goal(&snapshot, facts),
             decision: self.decision(&agent),
-            facts: describe(facts),
+            facts: describe(facts)
+                .into_iter()
+                .chain(seat.hooks_ignored.shown())
+                .collect(),
             events: Vec::new(),
         };
         let hands = Rc::clone(&self.hands);

@@ -1,11 +1,18 @@
 //! What an agent's program tells by its hooks: the JSON of an event, and what it says of the agent.
 
+pub mod settings;
+
+use gt_core::mail::printable_line;
 use serde::{Deserialize, Serialize};
 
 use gt_core::screen::ScreenState;
 
 /// The longest event that is read, in bytes.
 pub const MAX_LENGTH: usize = 1 << 20;
+
+/// The longest name of an event or a session: each goes into a datagram. The longest name of an
+/// event has 18 characters, and sessions are named by UUIDs.
+const LONGEST_NAME: usize = 100;
 
 /// An event of a program's session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,10 +52,24 @@ pub enum HookKind {
     Other,
 }
 
+/// Why an event says nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum HookEventError {
+    /// It is too long.
+    #[error("it has more than {MAX_LENGTH} bytes")]
+    TooLarge,
+    /// It cannot be read.
+    #[error("it is no JSON of a known form")]
+    Form(#[source] serde_json::Error),
+    /// No program names its events or sessions like that.
+    #[error("its name or its session's has more than {LONGEST_NAME} bytes")]
+    Name,
+}
+
 /// The fields that are read. Claude Code, Codex and Gemini have the same names.
 #[derive(Deserialize)]
 struct Fields {
-    hook_event_name: String,
+    hook_event_name: Option<String>,
     session_id: Option<String>,
     /// Only within a sub-agent.
     agent_id: Option<String>,
@@ -64,16 +85,28 @@ struct Task {
 }
 
 impl HookEvent {
-    /// Reads an event.
+    /// Reads an event; `name` is the event's where it does not say its own.
     ///
     /// # Errors
-    /// When it is no JSON of a known form.
-    pub fn read(text: &[u8]) -> Result<Self, serde_json::Error> {
-        let fields: Fields = serde_json::from_slice(text)?;
+    /// [`HookEventError`] when it is no JSON of a known form, or too large.
+    pub fn read(text: &[u8], name: &str) -> Result<Self, HookEventError> {
+        if text.len() > MAX_LENGTH {
+            return Err(HookEventError::TooLarge);
+        }
+        let fields: Fields = serde_json::from_slice(text).map_err(HookEventError::Form)?;
+        let name = fields.hook_event_name.as_deref().unwrap_or(name);
+        let session = fields.session_id.as_deref();
+        if [Some(name), session]
+            .into_iter()
+            .flatten()
+            .any(|name| name.len() > LONGEST_NAME)
+        {
+            return Err(HookEventError::Name);
+        }
         Ok(Self {
-            kind: fields.kind(),
-            name: fields.hook_event_name,
-            session: fields.session_id,
+            kind: fields.kind(name),
+            name: printable_line(name),
+            session: session.map(str::to_owned),
         })
     }
 
@@ -94,11 +127,11 @@ impl HookEvent {
 }
 
 impl Fields {
-    fn kind(&self) -> HookKind {
+    fn kind(&self, name: &str) -> HookKind {
         if self.agent_id.is_some() {
             return HookKind::Other;
         }
-        match self.hook_event_name.as_str() {
+        match name {
             "SessionStart" => HookKind::SessionStarted,
             "UserPromptSubmit" | "BeforeAgent" => HookKind::PromptTaken,
             "PreToolUse" | "PostToolUse" | "PostToolUseFailure" | "BeforeTool" | "AfterTool" => {
@@ -128,7 +161,7 @@ mod tests {
     use super::*;
 
     fn kind(text: &str) -> HookKind {
-        HookEvent::read(text.as_bytes()).unwrap().kind
+        HookEvent::read(text.as_bytes(), "").unwrap().kind
     }
 
     /// What a sub-agent does is not what the agent does.
@@ -146,7 +179,7 @@ mod tests {
     fn a_turn_that_failed_says_why() {
         let failure = |error: &str| {
             let text = format!(r#"{{"hook_event_name":"StopFailure","error":"{error}"}}"#);
-            HookEvent::read(text.as_bytes()).unwrap().state()
+            HookEvent::read(text.as_bytes(), "").unwrap().state()
         };
         assert_eq!(failure("rate_limit"), Some(ScreenState::Limited));
         assert_eq!(
@@ -159,7 +192,25 @@ mod tests {
     #[test]
     fn an_unknown_event_is_no_error_and_no_event_is_one() {
         assert_eq!(kind(r#"{"hook_event_name":"New"}"#), HookKind::Other);
-        assert!(HookEvent::read(b"{}").is_err());
-        assert!(HookEvent::read(b"no JSON").is_err());
+        assert!(HookEvent::read(b"no JSON", "Stop").is_err());
+        assert!(HookEvent::read(b"[]", "Stop").is_err());
+    }
+
+    #[test]
+    fn an_event_without_a_name_has_that_of_its_hook() {
+        let event = HookEvent::read(b"{}", "Stop").unwrap();
+        assert_eq!(event.state(), Some(ScreenState::Idle));
+    }
+
+    /// Covers F57: nothing that a program tells makes a datagram too long, or a line of the log two.
+    #[test]
+    fn what_is_too_large_or_strange_is_refused() {
+        let large = vec![b' '; MAX_LENGTH + 1];
+        let said = |text: &[u8]| HookEvent::read(text, "Stop").unwrap_err().to_string();
+        assert_eq!(said(&large), "it has more than 1048576 bytes");
+        let session = format!(r#"{{"session_id":"{}"}}"#, "s".repeat(LONGEST_NAME + 1));
+        assert!(said(session.as_bytes()).contains("name"));
+        let lines = HookEvent::read(br#"{"hook_event_name":"a\nb"}"#, "").unwrap();
+        assert_eq!(lines.name, "a b");
     }
 }

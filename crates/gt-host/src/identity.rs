@@ -80,6 +80,22 @@ impl Caller {
         judge(&reports, &ancestors, claim)
     }
 
+    /// The agent and run that this process claims to be of, if it is below that agent's holder, which
+    /// runs it. For what is run at every turn: it looks at one holder only.
+    pub fn borne_out(paths: &TownPaths) -> Option<(AgentId, IncarnationId)> {
+        let agent = environment::variable(environment::GT_AGENT)?;
+        let agent = AgentId::from_canonical(&agent).ok()?;
+        let claimed = environment::variable(environment::GT_INCARNATION)?
+            .parse()
+            .ok()?;
+        let report = holder::read_state_file(paths, &agent).ok()??;
+        let ancestors = process::ancestors(std::process::id()).ok()?;
+        let is_its_own = report.incarnation == Some(claimed)
+            && report.exit.is_none()
+            && ancestors.contains(&report.holder);
+        is_its_own.then_some((agent, claimed))
+    }
+
     /// Who it is, as events and intents name it.
     pub fn actor(&self) -> Actor {
         match self {

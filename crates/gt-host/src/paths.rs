@@ -117,6 +117,11 @@ impl TownPaths {
         self.private().join("pastes")
     }
 
+    /// Settings that make an agent's program tell what it does, for programs of this style.
+    pub fn hook_settings(&self, style: &str) -> PathBuf {
+        self.private().join("hooks").join(format!("{style}.json"))
+    }
+
     /// Configuration written by people.
     pub fn town_toml(&self) -> PathBuf {
         self.root.join("town.toml")

@@ -9,6 +9,8 @@ use gt_core::screen::{RuleTexts, ScreenRules, ScreenState};
 
 use crate::config::entries::Entries;
 use crate::config::{Mistake, Value};
+use crate::hook::settings::HookStyle;
+use crate::paths::TownPaths;
 
 /// The presets. `generic` has no command and no pattern: what is built on it is never typed at.
 pub const NAMES: [&str; 9] = [
@@ -38,6 +40,8 @@ pub struct Preset {
     pub env: BTreeMap<String, String>,
     /// Variables that it gets from a person's environment; `*` at the end stands for the rest.
     pub pass: Vec<String>,
+    /// How it is made to tell what it does.
+    pub hooks: Option<HookStyle>,
     /// Programs that are left running when it is stopped.
     pub keep: Vec<String>,
     /// The key that submits a line, by tmux's name.
@@ -78,6 +82,13 @@ pub fn check(text: &str) -> Result<(), Vec<Mistake>> {
 }
 
 impl Preset {
+    /// What is started in this town: the command, with what makes the program tell what it does.
+    pub fn argv(&self, paths: &TownPaths) -> Vec<String> {
+        let style = self.hooks.into_iter();
+        let hooks = style.flat_map(|style| style.arguments(paths, &self.command));
+        self.command.iter().cloned().chain(hooks).collect()
+    }
+
     pub(crate) fn from_entries(name: &str, entries: &Entries) -> Self {
         let path = |field: &str| format!("agents.{name}.{field}");
         Self {
@@ -85,6 +96,7 @@ impl Preset {
             command: entries.list(&path("command")),
             env: variables(name, entries),
             pass: entries.list(&path("pass")),
+            hooks: HookStyle::from_word(&entries.text(&path("hooks"))),
             keep: entries.list(&path("keep")),
             submit: entries.text(&path("submit")),
             settle: entries.duration(&path("settle")),

@@ -35,6 +35,13 @@ pub enum Wake {
         /// What it told.
         event: HookEvent,
     },
+    /// A hook was called with what cannot be read, or by whom it is not for.
+    StrangeHook {
+        /// The run that it belongs to, where that is sure.
+        incarnation: Option<IncarnationId>,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// The store was written: `"store"`.
     Store,
     /// No more than that: `"poke"`.

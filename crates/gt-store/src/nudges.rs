@@ -56,13 +56,34 @@ impl Store {
     /// it is not queued any more.
     pub fn type_nudge(&mut self, id: Uuid, run: IncarnationId) -> Result<bool, StoreError> {
         self.write("typing a nudge", |transaction| {
-            let changed = transaction
-                .prepare_cached(
-                    "UPDATE nudge SET state = 'typing', incarnation = ?2
-                     WHERE id = ?1 AND state = 'queued'",
-                )?
-                .execute((id.to_string(), run.to_string()))?;
-            Ok(changed > 0)
+            set_typing(transaction, id, run)
+        })
+    }
+
+    /// Takes queued nudges of an agent for a run that hands them over itself, in their order and as
+    /// long as `take` wants the next: each is being typed to that run from now on. None while
+    /// another one is.
+    pub fn claim_nudges(
+        &mut self,
+        agent: &AgentId,
+        run: IncarnationId,
+        now: Timestamp,
+        take: impl FnMut(&Nudge) -> bool,
+    ) -> Result<Vec<Nudge>, StoreError> {
+        // At almost every turn there is none, and the lock for writing is not asked for.
+        let waiting = self.read("reading nudges", |connection| {
+            claimable(connection, agent, now)
+        })?;
+        if waiting.is_empty() {
+            return Ok(waiting);
+        }
+        self.write("claiming nudges", |transaction| {
+            let waiting = claimable(transaction, agent, now)?;
+            let claimed: Vec<Nudge> = waiting.into_iter().take_while(take).collect();
+            for nudge in &claimed {
+                set_typing(transaction, nudge.id, run)?;
+            }
+            Ok(claimed)
         })
     }
 
@@ -172,6 +193,33 @@ pub(crate) fn next_nudges(
         }
     }
     Ok(next)
+}
+
+/// The queued nudges of an agent that may be brought now, in their order; none while one is typed.
+fn claimable(
+    connection: &Connection,
+    agent: &AgentId,
+    now: Timestamp,
+) -> rusqlite::Result<Vec<Nudge>> {
+    connection
+        .prepare_cached(
+            "SELECT * FROM nudge WHERE agent = ?1 AND state = 'queued' AND expires_at > ?2
+                 AND NOT EXISTS (SELECT 1 FROM nudge WHERE agent = ?1 AND state = 'typing')
+             ORDER BY priority, seq",
+        )?
+        .query_map((agent.to_string(), millis(now)), read_nudge)?
+        .collect()
+}
+
+/// False when it is not queued any more.
+fn set_typing(connection: &Connection, id: Uuid, run: IncarnationId) -> rusqlite::Result<bool> {
+    let changed = connection
+        .prepare_cached(
+            "UPDATE nudge SET state = 'typing', incarnation = ?2
+             WHERE id = ?1 AND state = 'queued'",
+        )?
+        .execute((id.to_string(), run.to_string()))?;
+    Ok(changed > 0)
 }
 
 fn queue(connection: &Connection, nudge: &Nudge) -> rusqlite::Result<()> {

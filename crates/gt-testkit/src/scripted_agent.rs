@@ -15,6 +15,7 @@ mod agent;
 mod arguments;
 mod command;
 mod display;
+mod hooks;
 mod job;
 mod journal;
 mod keys;
@@ -32,6 +33,7 @@ use gt_core::screen::{RuleTexts, ScreenRules};
 
 use agent::{Agent, Ending};
 use arguments::Arguments;
+use hooks::Hooks;
 use journal::{Happening, Journal};
 use terminal::Terminal;
 
@@ -71,10 +73,14 @@ pub fn screen_rules() -> ScreenRules {
 /// Why an agent did not start.
 #[derive(Debug, thiserror::Error)]
 enum StartError {
-    #[error("{0}; expected: gt simulate-agent [--script FILE] [--name NAME] [--gt PATH]")]
+    #[error(
+        "{0}; expected: gt simulate-agent [--script FILE] [--name NAME] [--gt PATH] [--settings FILE]"
+    )]
     Usage(String),
     #[error("cannot open the journal")]
     Journal(#[source] std::io::Error),
+    #[error("cannot read the settings")]
+    Settings(#[source] std::io::Error),
     #[error("cannot read the script")]
     Script(#[source] std::io::Error),
     #[error("line {line} of `{}` cannot be done", path.display())]
@@ -126,9 +132,15 @@ fn start<'a>(arguments: &Arguments, journal: &'a Journal) -> Result<Agent<'a>, S
         Some(path) => script::read(&path, journal.is_first_run())?,
         None => Vec::new(),
     };
+    let hooks = match &arguments.settings {
+        Some(file) => Hooks::read(file).map_err(StartError::Settings)?,
+        None => Hooks::default(),
+    };
     let signals = signals::Signals::catch().map_err(StartError::Signals)?;
     let terminal = Terminal::take().map_err(StartError::Terminal)?;
-    Ok(Agent::new(arguments, journal, terminal, signals, commands))
+    Ok(Agent::new(
+        arguments, hooks, journal, terminal, signals, commands,
+    ))
 }
 
 fn refuse(error: &StartError) -> i32 {
@@ -142,6 +154,7 @@ fn refuse(error: &StartError) -> i32 {
     match error {
         StartError::Usage(_) | StartError::ScriptLine { .. } => 2,
         StartError::Journal(_)
+        | StartError::Settings(_)
         | StartError::Script(_)
         | StartError::Signals(_)
         | StartError::Terminal(_) => 1,

@@ -92,7 +92,7 @@ fn every_hook_payload_is_json_of_the_event_that_it_is_named_after() {
             assert_eq!(payload["type"], "agent-turn-complete", "{name}");
         } else {
             assert_eq!(payload["hook_event_name"], event, "{name}");
-            let said = HookEvent::read(text.as_bytes()).unwrap();
+            let said = HookEvent::read(text.as_bytes(), "").unwrap();
             assert!(said.session.is_some(), "{name}");
             assert_eq!(said.state(), stated(&name), "{name}");
         }

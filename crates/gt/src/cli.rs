@@ -48,6 +48,9 @@ impl Cli {
             ["mail", "check"] => check(false),
             ["mail", "check", "--inject"] => check(true),
             ["prime"] => Command::Prime,
+            ["hook", event] if !event.starts_with('-') => Command::Hook {
+                event: event.to_owned(),
+            },
             _ => return None,
         };
         Some(Self {
@@ -138,6 +141,13 @@ pub(crate) enum Command {
     Handoff(Handoff),
     /// Print the role's instructions, the hand-off and new mail, for the start of a session.
     Prime,
+    /// Tell the daemon what an agent's program does, and hand over what is due: its hooks call it,
+    /// with the event on standard input.
+    #[command(hide = true)]
+    Hook {
+        /// The event, such as `Stop`.
+        event: String,
+    },
     /// Run tmux on the town's server.
     Tmux {
         /// Passed to tmux as they are.
@@ -657,6 +667,7 @@ mod tests {
             "gt mail check",
             "gt mail check --inject",
             "gt prime",
+            "gt hook Stop",
         ];
         for line in lines {
             let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
@@ -669,6 +680,7 @@ mod tests {
             "gt status --jso",
             "gt --town /x status",
             "gt mail check x",
+            "gt hook --help",
         ] {
             let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
             assert!(Cli::understand_hot(&words).is_none(), "{line}");

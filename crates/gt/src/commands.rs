@@ -10,6 +10,7 @@ pub(crate) mod doctor;
 pub(crate) mod down;
 pub(crate) mod events;
 pub(crate) mod handoff;
+mod hook;
 pub(crate) mod install;
 pub(crate) mod mail;
 mod nudge;
@@ -67,6 +68,10 @@ pub(crate) fn run(cli: Cli) -> CliResult {
         Command::Broadcast(arguments) => nudge::broadcast(&town()?, &arguments),
         Command::Handoff(arguments) => handoff::handoff(&town()?, &arguments),
         Command::Prime => prime::prime(&town()?),
+        Command::Hook { event } => {
+            hook::hook(cli.town.as_deref(), &event);
+            Ok(())
+        }
         Command::Tmux { arguments } => tmux::tmux(&town()?, &arguments),
         Command::StatusLine { session } => status_line::status_line(&town()?, &session),
     }

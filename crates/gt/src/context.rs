@@ -28,6 +28,8 @@ const STORE_BUSY: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(crate) struct Context {
     pub(crate) town: Town,
+    /// How long it waits for the store's write lock.
+    patience: Duration,
 }
 
 impl Context {
@@ -45,7 +47,20 @@ impl Context {
         }
         town.agrees_with(environment::variable(environment::GT_TOWN).as_deref())
             .map_err(|error| other_town(&error))?;
-        Ok(Self { town })
+        Ok(Self::of(town))
+    }
+
+    /// For a town that was found.
+    pub(crate) fn of(town: Town) -> Self {
+        Self {
+            town,
+            patience: STORE_BUSY,
+        }
+    }
+
+    /// The same, for a command that waits for nobody longer than this.
+    pub(crate) fn within(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 
     pub(crate) fn paths(&self) -> &TownPaths {
@@ -82,7 +97,7 @@ impl Context {
     }
 
     pub(crate) fn store(&self) -> CliResult<Store> {
-        Store::open(&self.paths().store(), STORE_BUSY).map_err(|cause| {
+        Store::open(&self.paths().store(), self.patience).map_err(|cause| {
             let hints = store_hints(&cause);
             let error = CliError::failed("cannot open the town's store").caused_by(cause);
             hints.into_iter().fold(error, CliError::hint)

@@ -36,6 +36,13 @@ pub(crate) fn until_the_reader_leaves(written: std::io::Result<()>) {
     std::process::exit(i32::from(gt_api::exit_code::FAILED));
 }
 
+/// Prints the whole text as it is. What to do about an error is the caller's.
+pub(crate) fn whole(text: &str) -> std::io::Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    stdout.write_all(text.as_bytes())?;
+    stdout.flush()
+}
+
 /// Says something to the person: progress, results of verbs without data, warnings.
 pub(crate) fn talk(line: impl Display) {
     // Nobody may be listening on stderr; the exit code stands.

@@ -39,6 +39,7 @@ pub(super) fn start(
 /// Everything that a start needs, put together before it begins.
 struct Run {
     spec: SeatSpec,
+    argv: Vec<String>,
     env: Vec<(String, String)>,
     link: Option<Link>,
     incarnation: Incarnation,
@@ -88,6 +89,7 @@ fn prepare_run(
             ),
             started_at: now,
         },
+        argv: seat.spec.preset.argv(daemon.hands.town.paths()),
         spec: seat.spec.clone(),
         env,
         link: seat.link.clone(),
@@ -182,7 +184,7 @@ async fn record_start(hands: &Hands, run: &Run) {
 fn start_request(run: &Run) -> Start {
     Start {
         incarnation: run.incarnation.id,
-        argv: run.spec.preset.command.clone(),
+        argv: run.argv.clone(),
         env: run.env.clone(),
         cwd: run.spec.work_dir.to_string_lossy().into_owned(),
         keep: run.spec.preset.keep.clone(),

@@ -233,6 +233,12 @@ pub const KEYS: &[Key] = &[
         doc: "The terminal's title shows that it works or asks for approval when this matches, whatever the screen shows.",
     },
     key(
+        "agents.NAME.hooks",
+        Kind::Word(&["none", "claude"]),
+        "\"none\"",
+        "How the program is made to tell what it does and to take messages by its hooks: not at all (none), or by settings given with --settings, as Claude Code takes them (claude).",
+    ),
+    key(
         "agents.NAME.keep",
         Kind::Words,
         "[]",

@@ -110,3 +110,49 @@ fn only_what_nothing_was_typed_of_is_withdrawn() {
     store.prune_nudges(0).unwrap();
     assert_eq!(store.nudges(None, 10).unwrap().len(), 1);
 }
+
+/// A run that hands its messages over itself takes them in order, as long as it wants, and none while
+/// another is on its way.
+#[test]
+fn a_run_claims_what_it_hands_over() {
+    let world = World::new();
+    let mut store = world.open();
+    let over = Nudge {
+        expires_at: at(5),
+        ..nudge(1)
+    };
+    store
+        .queue_nudges(&[over, nudge(2), nudge(3), nudge(4)])
+        .unwrap();
+    let mayor = agent("mayor");
+    let mut left = 2;
+    let claimed = store
+        .claim_nudges(&mayor, run(1, "mayor").id, at(9), |_| {
+            left -= 1;
+            left >= 0
+        })
+        .unwrap();
+    let claimed: Vec<Uuid> = claimed.iter().map(|nudge| nudge.id).collect();
+    assert_eq!(claimed, [nudge(2).id, nudge(3).id]);
+    let typing = NudgeState::Typing(run(1, "mayor").id);
+    assert_eq!(store.nudge_state(nudge(3).id).unwrap(), Some(typing));
+    let mut claim = || {
+        let run = run(2, "mayor").id;
+        store.claim_nudges(&mayor, run, at(9), |_| true).unwrap()
+    };
+    assert!(claim().is_empty(), "two are on their way");
+    for id in claimed {
+        store
+            .end_nudge(id, at(9), NudgeEnd::Confirmed, "it was taken")
+            .unwrap();
+    }
+    let run = run(2, "mayor").id;
+    let last = store.claim_nudges(&mayor, run, at(9), |_| true).unwrap();
+    assert_eq!(last.len(), 1);
+    assert!(
+        store
+            .claim_nudges(&agent("deacon"), run, at(9), |_| true)
+            .unwrap()
+            .is_empty()
+    );
+}

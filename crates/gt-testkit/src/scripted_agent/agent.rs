@@ -14,6 +14,7 @@ use rustix::process::{Resource, Rlimit, Signal, getpid, kill_process, setrlimit}
 use super::arguments::Arguments;
 use super::command::Command;
 use super::display::{Panel, frame};
+use super::hooks::{Hooks, Wish};
 use super::job::Job;
 use super::journal::{Happening, Journal};
 use super::keys::{Key, Keys};
@@ -79,6 +80,7 @@ struct Woken {
 /// An agent at its terminal.
 #[derive(Debug)]
 pub(super) struct Agent<'a> {
+    hooks: Hooks,
     journal: &'a Journal,
     gt: OsString,
     terminal: Terminal,
@@ -88,6 +90,8 @@ pub(super) struct Agent<'a> {
     draft: String,
     activity: Activity,
     pending: VecDeque<Command>,
+    /// A prompt was submitted, and its end was not told to the hooks.
+    in_turn: bool,
     deaf: bool,
     ignores_term: bool,
     terminal_gone: bool,
@@ -101,6 +105,7 @@ impl<'a> Agent<'a> {
     /// An agent that will do `commands` first.
     pub(super) fn new(
         arguments: &Arguments,
+        hooks: Hooks,
         journal: &'a Journal,
         terminal: Terminal,
         signals: Signals,
@@ -109,6 +114,7 @@ impl<'a> Agent<'a> {
         let mut transcript = Transcript::default();
         transcript.push(&format!("Simulated agent {}", arguments.name));
         Self {
+            hooks,
             journal,
             gt: arguments.gt.clone(),
             terminal,
@@ -118,6 +124,7 @@ impl<'a> Agent<'a> {
             draft: String::new(),
             activity: Activity::Idle,
             pending: commands.into(),
+            in_turn: false,
             deaf: false,
             ignores_term: false,
             terminal_gone: false,
@@ -129,6 +136,7 @@ impl<'a> Agent<'a> {
 
     /// Lives until something ends it.
     pub(super) fn live(mut self) -> Ending {
+        self.call_hooks("SessionStart");
         loop {
             if let ControlFlow::Break(ending) = self.turn() {
                 return ending;
@@ -138,6 +146,10 @@ impl<'a> Agent<'a> {
 
     fn turn(&mut self) -> ControlFlow<Ending> {
         self.take_up_pending()?;
+        while self.is_at_end_of_turn() {
+            self.end_turn();
+            self.take_up_pending()?;
+        }
         self.draw();
         let woken = self.wait();
         if woken.by_signal {
@@ -360,9 +372,15 @@ impl Agent<'_> {
         if text.trim().is_empty() {
             return;
         }
-        self.journal.record(&Happening::Prompt(&text));
-        self.show(&format!("❯ {}", on_one_row(&text)));
-        match Command::understand(&text) {
+        self.take_prompt(&text);
+        self.call_hooks("UserPromptSubmit");
+    }
+
+    fn take_prompt(&mut self, text: &str) {
+        self.in_turn = true;
+        self.journal.record(&Happening::Prompt(text));
+        self.show(&format!("❯ {}", on_one_row(text)));
+        match Command::understand(text) {
             Ok(commands) => self.pending.extend(commands),
             Err(error) => self.show(&format!("● error: {error}")),
         }
@@ -370,9 +388,38 @@ impl Agent<'_> {
 
     fn interrupt(&mut self) {
         if self.activity.working_since().is_some() {
+            // As Claude Code, which then calls no hook.
+            self.in_turn = false;
             self.activity = Activity::Idle;
             self.show("Interrupted");
         }
+    }
+}
+
+/// Hooks.
+impl Agent<'_> {
+    fn is_at_end_of_turn(&self) -> bool {
+        self.in_turn && self.pending.is_empty() && matches!(self.activity, Activity::Idle)
+    }
+
+    fn end_turn(&mut self) {
+        self.in_turn = false;
+        for wish in self.call_hooks("Stop") {
+            if let Wish::GoOn(text) = wish {
+                self.take_prompt(&text);
+            }
+        }
+    }
+
+    /// Calls those of an event, and notes what they add.
+    fn call_hooks(&mut self, event: &str) -> Vec<Wish> {
+        let wishes = self.hooks.call(event);
+        for wish in &wishes {
+            if let Wish::Context(text) = wish {
+                self.journal.record(&Happening::Context(text));
+            }
+        }
+        wishes
     }
 }
 
@@ -406,6 +453,7 @@ impl Agent<'_> {
             }
             Command::Dialog(what) => {
                 self.show(&format!("● {what}"));
+                self.call_hooks("PermissionRequest");
                 self.activity = Activity::Asking { what };
             }
             Command::Draft(text) => self.draft.push_str(&text),

@@ -14,19 +14,22 @@ pub(super) struct Arguments {
     pub(super) name: String,
     /// The program to run as `gt`.
     pub(super) gt: OsString,
+    /// The settings that hold its hooks.
+    pub(super) settings: Option<PathBuf>,
     script: Option<PathBuf>,
 }
 
 impl Arguments {
     /// Reads the words after `simulate-agent`.
     pub(super) fn parse(words: Vec<OsString>) -> Result<Self, StartError> {
-        let (mut name, mut gt, mut script) = (None, None, None);
+        let (mut name, mut gt, mut script, mut settings) = (None, None, None, None);
         let mut words = words.into_iter();
         while let Some(word) = words.next() {
             let option = match word.to_str() {
                 Some("--name") => &mut name,
                 Some("--gt") => &mut gt,
                 Some("--script") => &mut script,
+                Some("--settings") => &mut settings,
                 _ => {
                     let word = word.display();
                     return Err(StartError::Usage(format!("unexpected argument `{word}`")));
@@ -44,6 +47,7 @@ impl Arguments {
                 .or_else(|| environment::variable(GT_AGENT))
                 .unwrap_or_else(|| "agent".to_owned()),
             gt: gt.unwrap_or_else(|| "gt".into()),
+            settings: settings.map(PathBuf::from),
             script: script.map(PathBuf::from),
         })
     }

@@ -18,7 +18,7 @@ mod send;
 mod show;
 pub(super) mod text;
 
-pub(super) use check::reminder;
+pub(super) use check::unread;
 pub(super) use send::{body, draft};
 
 /// Sends and reads mail.

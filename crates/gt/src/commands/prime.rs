@@ -8,37 +8,37 @@ use gt_host::identity::Caller;
 use super::handoff;
 use super::mail::{self, text::short};
 use crate::context::Context;
-use crate::error::{CliResult, Doing as _};
+use crate::error::CliResult;
 use crate::{printer, prompts};
 
-/// Prints it. Mail that cannot be read is told of, and does not keep the role from being known.
+/// Prints it.
 pub(crate) fn prime(context: &Context) -> CliResult {
-    let caller = context.caller()?;
+    printer::text(&context_of(context, &context.caller()?));
+    Ok(())
+}
+
+/// What it is. Mail that cannot be read is told of, and does not keep the role from being known.
+pub(super) fn context_of(context: &Context, caller: &Caller) -> String {
     let prompt = prompts::instructions(&context.town, caller.agent());
     if let Some(problem) = &prompt.problem {
         printer::talk(format!("warning: {problem}"));
     }
-    printer::text(&prompt.text);
-    if let Caller::Agent { .. } = &caller {
-        match news(context, &caller.address().to_string()) {
-            Ok(news) => printer::text(&news),
-            Err(error) => printer::data(format!("\nYour mail could not be read.\n{error}")),
-        }
-    }
-    Ok(())
+    let news = match caller {
+        Caller::Agent { .. } => news(context, &caller.address().to_string())
+            .unwrap_or_else(|error| format!("\nYour mail could not be read.\n{error}\n")),
+        Caller::Overseer => String::new(),
+    };
+    prompt.text + &news
 }
 
-/// The hand-off and the reminder of unread mail, each after an empty line.
+/// The hand-off and the news of unread mail, each after an empty line.
 fn news(context: &Context, address: &str) -> CliResult<String> {
-    let unread = context
-        .store()?
-        .inbox(address, true)
-        .doing(format!("read the inbox of {address}"))?;
+    let unread = mail::unread(context, address)?;
     let handoff = left_for_successor(&unread, address).map(render);
-    let reminder = mail::reminder(context, address)?;
+    let mail = mail::text::news(&unread);
     Ok(handoff
         .into_iter()
-        .chain((!reminder.is_empty()).then_some(reminder))
+        .chain((!mail.is_empty()).then_some(mail))
         .map(|part| format!("\n{part}"))
         .collect())
 }

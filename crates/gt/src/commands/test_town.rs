@@ -22,7 +22,7 @@ impl TestTown {
         });
         let town = installed.unwrap().town;
         Self {
-            context: Context { town },
+            context: Context::of(town),
             _directory: directory,
         }
     }

@@ -4,6 +4,7 @@
 
 mod attach;
 mod daemon_process;
+mod hooks;
 mod hostile;
 mod identity;
 mod lifecycle;

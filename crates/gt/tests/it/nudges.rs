@@ -7,7 +7,7 @@ use gt_testkit::town::{TestTown, is_gone, signal};
 use crate::{prompt, town};
 
 /// How often the agent took a prompt that reads so, line ends and backslashes escaped.
-fn times_taken(town: &TestTown, agent: &str, text: &str) -> usize {
+pub(crate) fn times_taken(town: &TestTown, agent: &str, text: &str) -> usize {
     let line = format!(" prompt {text}");
     let journal = town.journal(agent);
     journal

@@ -1,6 +1,7 @@
 //! Telling whether there is mail, to a person or script and to an agent's context.
 
 use gt_api::view::MailCheck;
+use gt_core::mail::Message;
 
 use super::{mailbox, text};
 use crate::cli::Json;
@@ -33,18 +34,17 @@ pub(super) fn check(context: &Context, identity: Option<&str>, json: Json) -> Cl
 
 /// Prints the reminder. It never fails: an agent's turn must not depend on its mail.
 pub(super) fn inject(context: &Context, identity: Option<&str>) {
-    let reminder = mailbox(context, identity).and_then(|address| reminder(context, &address));
-    match reminder {
-        Ok(reminder) => printer::text(&reminder),
+    let unread = mailbox(context, identity).and_then(|address| unread(context, &address));
+    match unread {
+        Ok(unread) => printer::text(&text::reminder(&unread)),
         Err(error) => printer::talk(error),
     }
 }
 
-/// What tells an agent of its unread mail; empty when there is none.
-pub(in crate::commands) fn reminder(context: &Context, address: &str) -> CliResult<String> {
-    let messages = context
+/// The unread mail of an address.
+pub(in crate::commands) fn unread(context: &Context, address: &str) -> CliResult<Vec<Message>> {
+    context
         .store()?
         .inbox(address, true)
-        .doing(format!("read the inbox of {address}"))?;
-    Ok(text::reminder(&messages))
+        .doing(format!("read the inbox of {address}"))
 }

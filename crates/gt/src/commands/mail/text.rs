@@ -125,20 +125,27 @@ fn is_copy(one: &Message, other: &Message) -> bool {
 
 /// What an agent is told of its unread mail; empty when there is none.
 pub(super) fn reminder(messages: &[Message]) -> String {
+    let news = news(messages);
+    if news.is_empty() {
+        return news;
+    }
+    format!("<system-reminder>\n{news}</system-reminder>\n")
+}
+
+/// What is told of unread mail; empty when there is none.
+pub(in crate::commands) fn news(messages: &[Message]) -> String {
     if messages.is_empty() {
         return String::new();
     }
     let count = u32::try_from(messages.len()).unwrap_or(u32::MAX);
-    let mut text = format!("<system-reminder>\nYou have {}:\n", unread(count));
+    let mut text = format!("You have {}:\n", unread(count));
     for message in messages.iter().take(NAMED) {
         text.push_str(&item(message));
     }
     if let Some(more @ 1..) = messages.len().checked_sub(NAMED) {
         text.push_str(&format!("- and {more} more\n"));
     }
-    text.push_str(
-        "Read one with `gt mail read ID`, list all with `gt mail inbox`.\n</system-reminder>\n",
-    );
+    text.push_str("Read one with `gt mail read ID`, list all with `gt mail inbox`.\n");
     text
 }
 

@@ -1,0 +1,174 @@
+//! What the hooks of an agent's program tell, and what they hand over.
+
+use std::io::Write as _;
+use std::process::Stdio;
+
+use gt_testkit::town::TestTown;
+
+use crate::nudges::times_taken;
+use crate::robustness::answer;
+use crate::{prompt, town};
+
+/// A town whose agents call hooks, with the mayor at its prompt.
+fn town_with_hooks() -> TestTown {
+    let town = town("");
+    town.gt(&["config", "set", "agents.scripted.hooks", "claude"])
+        .ok();
+    town.gt(&["up"]).ok();
+    prompt(&town, "mayor");
+    town
+}
+
+/// Lets the mayor work until the file is there that this returns.
+fn busy_mayor(town: &TestTown) -> std::path::PathBuf {
+    let file = town.beside().join("go-on");
+    town.type_line("mayor", &format!("/wait-file {}", file.display()));
+    town.wait_for("the mayor to work", || {
+        town.events("state_changed", "mayor").checked_sub(1)?;
+        town.screen("mayor")
+            .contains("esc to interrupt")
+            .then_some(())
+    });
+    file
+}
+
+fn queue(town: &TestTown, text: &str) {
+    town.gt(&["nudge", "mayor", "-m", text]).ok();
+}
+
+/// What the list says of the one message with this text.
+fn listed(town: &TestTown, text: &str) -> String {
+    let list = town.gt(&["nudge", "list", "mayor"]).ok();
+    let line = list.lines().find(|line| line.contains(text));
+    line.unwrap_or_else(|| panic!("{text} is not in {list}"))
+        .to_owned()
+}
+
+/// Covers F59, F62: at the end of a turn the agent's own hook takes the next message, one a turn and
+/// in their order, without a key.
+#[test]
+fn the_end_of_a_turn_takes_the_next_message() {
+    let town = town_with_hooks();
+    let file = busy_mayor(&town);
+    queue(&town, "the first");
+    queue(&town, "the second");
+    fs_err::write(file, "").unwrap();
+    let said = town.wait_for("both", || {
+        let said = [listed(&town, "the first"), listed(&town, "the second")];
+        let are_over = said.iter().all(|line| line.contains("confirmed"));
+        are_over.then_some(said)
+    });
+    for line in &said {
+        assert!(line.contains("handed over by its hook `Stop`"), "{line}");
+    }
+    let journal = town.journal("mayor");
+    let [first, second] = ["prompt the first", "prompt the second"].map(|line| journal.find(line));
+    assert!(first.is_some() && first < second, "{journal}");
+    assert_eq!(times_taken(&town, "mayor", "the first"), 1);
+    assert_eq!(times_taken(&town, "mayor", "the second"), 1);
+}
+
+/// What a prompt takes for a command of its own is typed there: a hook would make it words.
+#[test]
+fn a_command_is_typed() {
+    let town = town_with_hooks();
+    let file = busy_mayor(&town);
+    queue(&town, "/say typed");
+    fs_err::write(file, "").unwrap();
+    let line = town.wait_for("the command", || {
+        let line = listed(&town, "/say typed");
+        line.contains("confirmed").then_some(line)
+    });
+    assert!(line.contains("its screen took it"), "{line}");
+}
+
+/// A session begins with the role; a turn begins with news of mail and the messages that wait.
+#[test]
+fn a_turn_begins_with_what_is_due() {
+    let town = town_with_hooks();
+    let contexts = |town: &TestTown| -> Vec<String> {
+        let journal = town.journal("mayor");
+        let context = |line: &str| {
+            line.split_once(" context ")
+                .map(|(_, text)| text.to_owned())
+        };
+        journal.lines().filter_map(context).collect()
+    };
+    let start = contexts(&town);
+    assert!(start.len() == 1 && start[0].contains("mayor"), "{start:?}");
+    let file = busy_mayor(&town);
+    town.gt(&["mail", "send", "mayor", "-s", "ask", "-m", "x"])
+        .ok();
+    queue(&town, "a word");
+    queue(&town, "another word");
+    town.type_line("mayor", "/say hello");
+    let turn = town.wait_for("the turn's context", || contexts(&town).into_iter().nth(1));
+    for part in ["ask", "Message from overseer:\\na word\\n", "another word"] {
+        assert!(turn.contains(part), "{part} is not in {turn}");
+    }
+    let line = listed(&town, "another word");
+    assert!(
+        line.contains("handed over by its hook `UserPromptSubmit`"),
+        "{line}"
+    );
+    fs_err::write(file, "").unwrap();
+    assert_eq!(times_taken(&town, "mayor", "a word"), 0);
+}
+
+/// What a program tells is believed at once, with the event as evidence.
+#[test]
+fn what_a_program_tells_is_its_state() {
+    let town = town_with_hooks();
+    town.type_line("mayor", "/dialog danger");
+    let told = town.wait_for("the events", || {
+        let events = town.gt(&["events", "--since", "0"]).ok();
+        events
+            .contains("needs-approval, by `PermissionRequest`")
+            .then_some(events)
+    });
+    assert!(told.contains("working, by `UserPromptSubmit`"), "{told}");
+}
+
+/// Covers F57: what no event can be is ignored, counted and told of once; a stranger's changes
+/// nothing. The agent never sees a failure.
+#[test]
+fn what_no_hook_would_tell_is_ignored() {
+    let town = town_with_hooks();
+    let script = town.beside().join("strange.sh");
+    let gt = env!("CARGO_BIN_EXE_gt");
+    let lines = format!(
+        "echo no JSON | {gt} hook Stop || exit 1\n\
+         head -c 1100000 /dev/zero | {gt} hook Stop || exit 1\n\
+         echo '{{}}' | GT_INCARNATION=x {gt} hook Stop || exit 1\n"
+    );
+    fs_err::write(&script, lines).unwrap();
+    let command = format!("sh {}", script.display());
+    town.type_line("mayor", &format!("/run {command}"));
+    assert_eq!(answer(&town, "mayor", &command), 0);
+    let why = town.wait_for("the count", || {
+        let why = town.gt(&["why", "mayor"]).ok();
+        why.contains("hooks ignored: 2").then_some(why)
+    });
+    assert!(why.contains("the first: `Stop`: it is no JSON"), "{why}");
+    assert_eq!(town.events("hook_ignored", "mayor"), 1);
+    let screen = town.screen("mayor");
+    assert!(!screen.contains("error"), "{screen}");
+    assert_eq!(stranger(&town), (0, String::new()));
+}
+
+/// What a person's own program with the town's hooks gets.
+fn stranger(town: &TestTown) -> (i32, String) {
+    let mut hook = town.command(town.root());
+    let mut hook = hook
+        .args(["hook", "Stop"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = hook.stdin.take().unwrap();
+    stdin.write_all(br#"{"hook_event_name":"Stop"}"#).unwrap();
+    drop(stdin);
+    let output = hook.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    (output.status.code().unwrap_or(-1), said)
+}
