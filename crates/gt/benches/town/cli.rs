@@ -77,6 +77,7 @@ pub(crate) fn measure(report: &mut Report) {
         ),
     ];
     compare(&nothing, &town, supervised, report);
+    crate::hook::measure(&nothing, report);
 }
 
 fn gt(town: &TestTown, what: &'static str, arguments: &[&str], target: Option<f64>) -> Measured {
