@@ -209,7 +209,7 @@ fn connect_tmux(
         private::secure_one(directory).map_err(std::io::Error::other)?;
     }
     town_server::remember(paths, socket)?;
-    hook::settings::write(paths, gt)?;
+    hook::style::write_files(paths, gt)?;
     let text = tmux::config::server_config(config.tmux_user_config.as_deref());
     atomic::write_private(&paths.tmux_config(), text.as_bytes())?;
     let server = Server::new(socket, &paths.tmux_config(), TMUX_DEADLINE);

@@ -2,6 +2,7 @@
 //! may be typed at. Data, in the files of `presets/`; town.toml changes it field by field.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use gt_core::screen::{RuleTexts, ScreenRules, ScreenState};
 
 use crate::config::entries::Entries;
 use crate::config::{Mistake, Value};
-use crate::hook::settings::HookStyle;
+use crate::hook::style::HookStyle;
 use crate::paths::TownPaths;
 
 /// The presets. `generic` has no command and no pattern: what is built on it is never typed at.
@@ -82,10 +83,10 @@ pub fn check(text: &str) -> Result<(), Vec<Mistake>> {
 }
 
 impl Preset {
-    /// What is started in this town: the command, with what makes the program tell what it does.
-    pub fn argv(&self, paths: &TownPaths) -> Vec<String> {
+    /// What is started in this town: the command, with what makes the program call this `gt`.
+    pub fn argv(&self, paths: &TownPaths, gt: &Path) -> Vec<String> {
         let style = self.hooks.into_iter();
-        let hooks = style.flat_map(|style| style.arguments(paths, &self.command));
+        let hooks = style.flat_map(|style| style.arguments(paths, gt, &self.command));
         self.command.iter().cloned().chain(hooks).collect()
     }
 

@@ -89,7 +89,10 @@ fn prepare_run(
             ),
             started_at: now,
         },
-        argv: seat.spec.preset.argv(daemon.hands.town.paths()),
+        argv: seat
+            .spec
+            .preset
+            .argv(daemon.hands.town.paths(), &daemon.hands.gt),
         spec: seat.spec.clone(),
         env,
         link: seat.link.clone(),

@@ -7,6 +7,7 @@ use gt_core::Role;
 use gt_core::screen::ScreenState;
 
 use super::kind::Kind;
+use crate::hook::style::HookStyle;
 
 /// One key. Its path is written with `.`; the parts in capitals stand for any name of their sort.
 #[derive(Debug, Clone, Copy)]
@@ -234,9 +235,9 @@ pub const KEYS: &[Key] = &[
     },
     key(
         "agents.NAME.hooks",
-        Kind::Word(&["none", "claude"]),
+        Kind::Word(HookStyle::WORDS),
         "\"none\"",
-        "How the program is made to tell what it does and to take messages by its hooks: not at all (none), or by settings given with --settings, as Claude Code takes them (claude).",
+        "How the program is made to tell what it does and to take messages by its hooks: as Claude Code takes them, by --settings (claude), as Codex does, by -c (codex), or not at all (none).",
     ),
     key(
         "agents.NAME.keep",

@@ -1,0 +1,101 @@
+//! How the programs are made to call `gt hook`: by their command line, and files of the town's own.
+//! Nothing of the user's is changed.
+
+mod claude;
+mod codex;
+
+use std::io;
+use std::path::Path;
+
+use gt_core::shell::word;
+
+use crate::atomic;
+use crate::paths::TownPaths;
+
+/// How long a program waits for a hook, in seconds. One takes milliseconds.
+const TIMEOUT: u32 = 10;
+
+/// How a program is given its hooks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HookStyle {
+    /// Claude Code's: a file of settings, which it adds to those of the user and the project.
+    Claude,
+    /// Codex's: values for its configuration, which it adds to those of the user and the project.
+    Codex,
+}
+
+impl HookStyle {
+    /// Every word that names a style, and one for none.
+    pub(crate) const WORDS: &'static [&'static str] = &["none", "claude", "codex"];
+
+    /// The style that a word of town.toml names.
+    pub(crate) fn from_word(word: &str) -> Option<Self> {
+        match word {
+            "claude" => Some(Self::Claude),
+            "codex" => Some(Self::Codex),
+            _ => None,
+        }
+    }
+
+    /// What is to be added to a program's command line so that it calls this `gt`: nothing where a
+    /// person gave hooks of their own there, or the town has no file for it.
+    pub fn arguments(self, paths: &TownPaths, gt: &Path, command: &[String]) -> Vec<String> {
+        match self {
+            Self::Claude => claude::arguments(&claude_file(paths), command),
+            Self::Codex => codex::arguments(gt, command),
+        }
+    }
+}
+
+fn claude_file(paths: &TownPaths) -> std::path::PathBuf {
+    paths.hook_settings("claude")
+}
+
+/// Writes the town's files, which call this `gt`.
+///
+/// # Errors
+/// When one cannot be written.
+pub fn write_files(paths: &TownPaths, gt: &Path) -> io::Result<()> {
+    let file = claude_file(paths);
+    if let Some(directory) = file.parent() {
+        fs_err::create_dir_all(directory)?;
+    }
+    atomic::write_for_boot(&file, claude::settings(gt).as_bytes())
+}
+
+/// The shell line of a hook. A `gt` that is not there any more is no failure of the agent's.
+fn line(gt: &Path, event: &str) -> String {
+    format!("{} hook {event} || true", word(&gt.to_string_lossy()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_style_is_read_back() {
+        assert_eq!(HookStyle::from_word("none"), None);
+        let named = HookStyle::WORDS
+            .iter()
+            .filter_map(|word| HookStyle::from_word(word));
+        assert_eq!(
+            named.collect::<Vec<_>>(),
+            [HookStyle::Claude, HookStyle::Codex]
+        );
+    }
+
+    #[test]
+    fn the_files_are_the_towns_own() {
+        let directory = tempfile::tempdir().unwrap();
+        let paths = TownPaths::new(directory.path());
+        let gt = Path::new("/opt/gt");
+        let command = ["claude".to_owned()];
+        assert!(HookStyle::Claude.arguments(&paths, gt, &command).is_empty());
+        write_files(&paths, gt).unwrap();
+        let added = HookStyle::Claude.arguments(&paths, gt, &command);
+        assert!(
+            Path::new(&added[1]).starts_with(directory.path()),
+            "{added:?}"
+        );
+    }
+}
