@@ -68,8 +68,9 @@ pub(super) fn decide_poke(
         return try_poke(seen, incarnation, owed, misses);
     }
     let because = format!("it left {misses} pokes in a row unanswered");
-    let because = match lack(seen) {
-        Some(lack) => format!("{because}: {lack}"),
+    let excuse = lack(seen).or_else(|| heard(seen, last.as_ref()));
+    let because = match excuse {
+        Some(excuse) => format!("{because}: {excuse}"),
         // A restart mends what nobody was asked to mend.
         None if seen.facts.id.role() != Role::Crew => {
             return unresponsive(seen, incarnation, because);
@@ -98,6 +99,14 @@ fn lack(seen: &Seen<'_>) -> Option<&'static str> {
         | ScreenState::Viewer
         | ScreenState::Unknown => None,
     }
+}
+
+/// What shows that it lives although it did nothing of what it was told: it went to work after the
+/// last poke and is back at its prompt.
+fn heard(seen: &Seen<'_>, last: Option<&LastPoke>) -> Option<&'static str> {
+    let shown = seen.facts.shown?;
+    let is_back = shown.state == ScreenState::Idle && seen.is_later(shown.since, last?.at);
+    is_back.then_some("it took the last one, and did not report")
 }
 
 /// How long the run has shown nothing. Its start counts as activity; the nearer of both is taken

@@ -140,6 +140,20 @@ fn who_lacks_what_no_restart_gives_is_not_restarted() {
     );
 }
 
+/// Covers F13: who goes to work on a poke and comes back lives, whatever it reports.
+#[test]
+fn who_takes_its_pokes_and_does_not_report_is_not_restarted() {
+    let silent = |since| {
+        let poked = silent().poked(at(-12 * MINUTE), 2, PokeResult::Delivered);
+        poked.shows(ScreenState::Idle, since)
+    };
+    check!(
+        silent(-11 * MINUTE),
+        @"deacon: escalate (it left 3 pokes in a row unanswered: it took the last one, and did not report)"
+    );
+    check!(silent(-13 * MINUTE), @"deacon: stop (it left 3 pokes in a row unanswered)");
+}
+
 /// Covers F5, D4: an answer ends the counting.
 #[test]
 fn activity_after_a_poke_forgets_what_was_unanswered() {
