@@ -227,6 +227,24 @@ pub(crate) enum Agent {
         #[command(flatten)]
         json: Json,
     },
+    /// Try what a town can do with a program, in a town of its own and with a scripted model.
+    Conformance(Conformance),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Conformance {
+    /// Which programs: `claude`, `codex`, or `simulated` for the look-alike.
+    #[arg(required = true, value_name = "PRESET")]
+    pub(crate) presets: Vec<String>,
+    /// Only these cases, such as `nudge-during-dialog`.
+    #[arg(long, value_name = "CASE")]
+    pub(crate) only: Vec<String>,
+    /// Print a table for a document.
+    #[arg(long)]
+    pub(crate) markdown: bool,
+    /// Keep the town and its directory.
+    #[arg(long)]
+    pub(crate) keep: bool,
 }
 
 #[derive(Debug, Subcommand)]

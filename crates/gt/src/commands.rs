@@ -19,6 +19,7 @@ pub(crate) mod prime;
 pub(crate) mod rig;
 pub(crate) mod seat;
 pub(crate) mod service;
+mod stage;
 pub(crate) mod status;
 pub(crate) mod status_line;
 pub(crate) mod tmux;

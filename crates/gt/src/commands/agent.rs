@@ -1,5 +1,7 @@
 //! `gt agent`: a preset's file checked, and a screen read by its rules, without a daemon.
 
+mod conformance;
+
 use std::io::Read as _;
 use std::path::Path;
 
@@ -17,6 +19,7 @@ use crate::printer;
 pub(crate) fn agent(town: Option<&Path>, verb: Agent) -> CliResult {
     match verb {
         Agent::Check { file } => check(&file),
+        Agent::Conformance(arguments) => conformance::conformance(&arguments),
         Agent::Explain {
             screen,
             preset,

@@ -1,21 +1,21 @@
 //! `gt demo`: the whole main job on a town of its own, with scripted agents, told as a story. Each
 //! step is verified; the first that did not happen ends the demo with an error.
 
-mod stage;
+mod told;
 
 use gt_api::view::Agent;
 use gt_host::clock;
 use gt_host::process::{self, Signal};
 
+use super::stage::Stage;
 use crate::cli::Demo;
 use crate::error::{CliError, CliResult, Doing as _};
 use crate::printer;
-use stage::Stage;
 
 /// Plays the demo.
 pub(crate) fn demo(arguments: &Demo) -> CliResult {
     let begun = clock::monotonic();
-    let stage = Stage::set()?;
+    let stage = Stage::set("gt-demo-")?;
     let played = play(&stage);
     let left = stage.strike(arguments.keep);
     played?;

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail their test")]
 
 mod attach;
+mod conformance;
 mod daemon_process;
 mod hooks;
 mod hostile;

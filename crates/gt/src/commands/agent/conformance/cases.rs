@@ -1,0 +1,277 @@
+//! What is tried of each program.
+
+use std::time::Duration;
+
+use gt_api::view::{Agent, State};
+use gt_host::clock;
+use gt_host::process::{self, Signal};
+
+use super::stand::{SEAT, Stand};
+use super::subject::Deed;
+use crate::error::{CliError, CliResult, Doing as _};
+
+/// One case.
+pub(super) struct Case {
+    pub(super) name: &'static str,
+    /// What it shows, in a sentence.
+    pub(super) what: &'static str,
+    /// What showed it, or why it is not so.
+    pub(super) run: fn(&Stand) -> CliResult<String>,
+}
+
+pub(super) const CASES: [Case; 13] = [
+    case("start", "it is started", start),
+    case("ready", "its empty prompt is known", ready),
+    case("submit", "a message is typed and confirmed, once", submit),
+    case(
+        "long-text",
+        "20 KiB of many lines arrive as they are",
+        long_text,
+    ),
+    case(
+        "nudge-during-work",
+        "a message waits for the end of a turn",
+        during_work,
+    ),
+    case(
+        "nudge-during-dialog",
+        "a message leaves a dialog alone",
+        during_dialog,
+    ),
+    case(
+        "approve",
+        "after a person's answer the message arrives",
+        approve,
+    ),
+    case("interrupt", "interrupted work is over", interrupt),
+    case("limit", "a limit of the account is told of as that", limit),
+    case(
+        "auth-failure",
+        "a refused key is told of as that",
+        auth_failure,
+    ),
+    case(
+        "server-error",
+        "a failing server leaves it at its prompt",
+        server_error,
+    ),
+    case("crash", "its death is noticed and it runs again", crash),
+    case("stop", "it is stopped, with all that it started", stop),
+];
+
+/// A long text: its many lines, and the words of many people.
+const LINES: usize = 400;
+
+/// How evidence begins.
+const BY_SCREEN: &str = "its screen: ";
+const BY_HOOK: &str = "its program told: ";
+
+/// How long a dialog is watched that must stay.
+const WATCH: Duration = Duration::from_secs(2);
+
+const fn case(
+    name: &'static str,
+    what: &'static str,
+    run: fn(&Stand) -> CliResult<String>,
+) -> Case {
+    Case { name, what, run }
+}
+
+fn start(stand: &Stand) -> CliResult<String> {
+    stand.stage.gt_well(&["up"])?;
+    let agent = stand.stage.running(SEAT)?;
+    Ok(format!("pid {}", agent.pid.unwrap_or_default()))
+}
+
+fn ready(stand: &Stand) -> CliResult<String> {
+    let agent = stand.fresh()?;
+    Ok(seen(&agent))
+}
+
+fn submit(stand: &Stand) -> CliResult<String> {
+    stand.fresh()?;
+    let text = (stand.subject.prompt)(&Deed::Say("hello from submit"));
+    stand.nudge(&text)?;
+    let how = stand.confirmed(&text)?;
+    taken_once(stand, &text)?;
+    Ok(how)
+}
+
+fn long_text(stand: &Stand) -> CliResult<String> {
+    stand.fresh()?;
+    let first = (stand.subject.prompt)(&Deed::Say("taken"));
+    let lines = (1..=LINES)
+        .map(|line| format!("\nline {line}: \"žluťoučký\" 🐎 <b>&amp;</b> --flag $HOME"));
+    let text = first + &lines.collect::<String>();
+    let file = stand.file("long.txt");
+    fs_err::write(&file, &text).doing("write the long text")?;
+    stand
+        .stage
+        .gt_well(&["nudge", SEAT, "-F", &file.display().to_string()])?;
+    let how = stand.confirmed(&text)?;
+    taken_once(stand, &text)?;
+    Ok(format!("{} bytes: {how}", text.len()))
+}
+
+fn during_work(stand: &Stand) -> CliResult<String> {
+    stand.fresh()?;
+    stand.have(&Deed::Work(4))?;
+    stand.wait_for(State::Working)?;
+    let text = (stand.subject.prompt)(&Deed::Say("hello after work"));
+    stand.nudge(&text)?;
+    let how = stand.confirmed(&text)?;
+    taken_once(stand, &text)?;
+    stand.wait_for(State::Idle)?;
+    Ok(how)
+}
+
+fn during_dialog(stand: &Stand) -> CliResult<String> {
+    let (file, text) = ask_and_nudge(stand, "asked-and-left")?;
+    let until = clock::monotonic() + WATCH;
+    while clock::monotonic() < until {
+        if stand.was_approved(&file)? {
+            return Err(CliError::failed("the message approved what was asked"));
+        }
+        clock::pause(Duration::from_millis(100));
+    }
+    let agent = stand.wait_for(asking(stand))?;
+    let line = stand.listed(&text)?.unwrap_or_default();
+    if !line.contains(" queued ") {
+        return Err(CliError::failed(format!(
+            "the message does not wait: {line}"
+        )));
+    }
+    Ok(seen(&agent))
+}
+
+fn approve(stand: &Stand) -> CliResult<String> {
+    let (file, text) = ask_and_nudge(stand, "asked-and-approved")?;
+    // Claude Code takes no key in the first moment of a dialog.
+    clock::pause(WATCH);
+    stand.press(stand.subject.approve)?;
+    stand.stage.until("what was approved", || {
+        Ok(stand.was_approved(&file)?.then_some(()))
+    })?;
+    let how = stand.confirmed(&text)?;
+    taken_once(stand, &text)?;
+    Ok(how)
+}
+
+/// Lets it ask for something, and queues a message then: the file that it asks for, and the message.
+fn ask_and_nudge(stand: &Stand, name: &str) -> CliResult<(String, String)> {
+    stand.fresh()?;
+    let file = stand.file(name).display().to_string();
+    stand.have(&Deed::Ask(&file))?;
+    // A hook tells of the dialog before it is drawn, and a key before that is lost.
+    stand.stage.until("a dialog on its screen", || {
+        let agent = stand.stage.agent(SEAT)?;
+        let agent = agent.filter(|agent| agent.state == asking(stand));
+        Ok(agent.filter(|agent| seen(agent).starts_with(BY_SCREEN)))
+    })?;
+    let text = (stand.subject.prompt)(&Deed::Say(&format!("hello, {name}")));
+    stand.nudge(&text)?;
+    Ok((file, text))
+}
+
+/// What it is when it asks. The look-alike's screen tells approvals and questions not apart.
+fn asking(stand: &Stand) -> State {
+    match stand.subject.name {
+        "simulated" => State::NeedsAnswer,
+        _ => State::NeedsApproval,
+    }
+}
+
+fn interrupt(stand: &Stand) -> CliResult<String> {
+    stand.fresh()?;
+    stand.have(&Deed::Work(60))?;
+    stand.wait_for(State::Working)?;
+    stand.press(stand.subject.interrupt)?;
+    let agent = stand.wait_for(State::Idle)?;
+    Ok(seen(&agent))
+}
+
+fn limit(stand: &Stand) -> CliResult<String> {
+    told_as(stand, &Deed::Limit, State::Limited)
+}
+
+fn auth_failure(stand: &Stand) -> CliResult<String> {
+    told_as(stand, &Deed::BadLogin, State::AuthDead)
+}
+
+fn told_as(stand: &Stand, deed: &Deed<'_>, state: State) -> CliResult<String> {
+    stand.fresh()?;
+    stand.have(deed)?;
+    let agent = stand.wait_for(state)?;
+    Ok(seen(&agent))
+}
+
+fn server_error(stand: &Stand) -> CliResult<String> {
+    stand.fresh()?;
+    stand.have(&Deed::ServerError)?;
+    let agent = stand.wait_for(State::Idle)?;
+    let text = (stand.subject.prompt)(&Deed::Say("hello after the error"));
+    stand.nudge(&text)?;
+    stand.confirmed(&text)?;
+    Ok(seen(&agent))
+}
+
+fn crash(stand: &Stand) -> CliResult<String> {
+    let before = stand.fresh()?;
+    let process = before
+        .pid
+        .map(process::identify)
+        .transpose()
+        .doing("find its process")?;
+    let process = process
+        .flatten()
+        .ok_or_else(|| CliError::failed("it does not run"))?;
+    process::signal(process, Signal::KILL).doing("kill it")?;
+    stand.stage.until("a run after the crash", || {
+        stand.stage.run_after(SEAT, &before)
+    })?;
+    stand.wait_for(State::Idle)?;
+    let events = stand.stage.events(SEAT)?;
+    let exit = events.iter().rfind(|event| event.kind == "exited");
+    Ok(exit.map(|event| event.text.clone()).unwrap_or_default())
+}
+
+fn stop(stand: &Stand) -> CliResult<String> {
+    let before = stand.fresh()?;
+    stand.stage.gt_well(&["mayor", "stop"])?;
+    let process = before
+        .pid
+        .map(process::identify)
+        .transpose()
+        .doing("look for its process")?;
+    match process.flatten() {
+        Some(_) => Err(CliError::failed("its process still runs")),
+        None => Ok(format!("pid {} is gone", before.pid.unwrap_or_default())),
+    }
+}
+
+/// What its screen shows or its program tells.
+fn seen(agent: &Agent) -> String {
+    let is_seen = |line: &&String| {
+        [BY_SCREEN, BY_HOOK]
+            .iter()
+            .any(|start| line.starts_with(start))
+    };
+    agent
+        .evidence
+        .iter()
+        .find(is_seen)
+        .cloned()
+        .unwrap_or_default()
+}
+
+fn taken_once(stand: &Stand, text: &str) -> CliResult {
+    let taken = stand.stage.until("its model being asked", || {
+        Ok(Some(stand.times_taken(text)?).filter(|times| *times > 0))
+    })?;
+    match taken {
+        1 => Ok(()),
+        times => Err(CliError::failed(format!(
+            "the message was taken {times} times"
+        ))),
+    }
+}

@@ -1,0 +1,188 @@
+//! The programs that can be tried: how each is brought up without its maker, and how its model is
+//! told what to do.
+
+use gt_testkit::scripted_agent;
+use serde_json::json;
+
+/// A program.
+pub(super) struct Subject {
+    /// The preset's name, or that of the look-alike.
+    pub(super) name: &'static str,
+    /// What prints its version.
+    pub(super) version: &'static [&'static str],
+    /// Its tables for town.toml.
+    pub(super) tables: fn(&Place) -> String,
+    /// The files that it finds in its HOME: what a person would have answered before.
+    pub(super) files: fn(&Place) -> Vec<(&'static str, String)>,
+    /// What a person types to get this done.
+    pub(super) prompt: fn(&Deed<'_>) -> String,
+    /// The keys that approve what it asks.
+    pub(super) approve: &'static [&'static str],
+    /// The keys that interrupt its work.
+    pub(super) interrupt: &'static [&'static str],
+}
+
+/// Where it runs.
+pub(super) struct Place {
+    /// This program.
+    pub(super) gt: String,
+    /// Its HOME.
+    pub(super) home: String,
+    /// Its work directory.
+    pub(super) work: String,
+    /// The scripted model.
+    pub(super) url: String,
+    /// Where the look-alike keeps its journal.
+    pub(super) journal: String,
+}
+
+/// What it is to do.
+pub(super) enum Deed<'a> {
+    /// Answer something.
+    Say(&'a str),
+    /// Work for so many seconds.
+    Work(u32),
+    /// Ask whether it may make this file.
+    Ask(&'a str),
+    /// Run into a limit of the account.
+    Limit,
+    /// Have its key refused.
+    BadLogin,
+    /// Meet a failing server.
+    ServerError,
+}
+
+/// The key of an account that there is not.
+const KEY: &str = "dummy-key";
+
+pub(super) const SUBJECTS: [Subject; 3] = [
+    Subject {
+        name: "simulated",
+        version: &["gt", "--version"],
+        tables: simulated_tables,
+        files: |_| Vec::new(),
+        prompt: simulated_prompt,
+        approve: &["Enter"],
+        interrupt: &["Escape"],
+    },
+    Subject {
+        name: "claude",
+        version: &["claude", "--version"],
+        tables: claude_tables,
+        files: claude_files,
+        prompt: claude_prompt,
+        approve: &["Enter"],
+        interrupt: &["Escape"],
+    },
+    Subject {
+        name: "codex",
+        version: &["codex", "--version"],
+        tables: codex_tables,
+        files: codex_files,
+        prompt: codex_prompt,
+        approve: &["y"],
+        interrupt: &["Escape"],
+    },
+];
+
+fn simulated_tables(place: &Place) -> String {
+    format!(
+        "[agents.simulated]\ncommand = ['{gt}', 'simulate-agent', '--gt', '{gt}']\n\
+         ready = '{ready}'\nblocked = '{blocked}'\npasted = '{pasted}'\nturn = '^❯ '\nhooks = 'claude'\n\
+         env = {{ {variable} = '{journal}' }}\n\
+         [agents.simulated.states]\nlimited = '^● limit reached'\nauth-dead = '^● key refused'\n",
+        gt = place.gt,
+        ready = scripted_agent::READY,
+        blocked = scripted_agent::BLOCKED,
+        pasted = scripted_agent::PASTED,
+        variable = scripted_agent::JOURNAL_VARIABLE,
+        journal = place.journal,
+    )
+}
+
+fn simulated_prompt(deed: &Deed<'_>) -> String {
+    match deed {
+        Deed::Say(text) => format!("/say {text}"),
+        Deed::Work(seconds) => format!("/busy {seconds}"),
+        Deed::Ask(file) => format!("/dialog {file}"),
+        Deed::Limit => "/say limit reached".to_owned(),
+        Deed::BadLogin => "/say key refused".to_owned(),
+        Deed::ServerError => "/say the server failed".to_owned(),
+    }
+}
+
+fn claude_tables(place: &Place) -> String {
+    format!(
+        "[agents.claude]\ncommand = ['claude', '--permission-mode', 'manual']\n\
+         [agents.claude.env]\nHOME = '{home}'\nANTHROPIC_BASE_URL = '{url}'\nANTHROPIC_API_KEY = '{KEY}'\n\
+         CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC = '1'\nDISABLE_AUTOUPDATER = '1'\n\
+         DISABLE_TELEMETRY = '1'\nDISABLE_ERROR_REPORTING = '1'\nCLAUDE_CODE_MAX_RETRIES = '1'\n",
+        home = place.home,
+        url = place.url,
+    )
+}
+
+fn claude_files(place: &Place) -> Vec<(&'static str, String)> {
+    let state = json!({
+        "hasCompletedOnboarding": true,
+        "hasSeenAutoDefaultNotice": true,
+        "hasSeenAutoDefaultNudge": true,
+        "customApiKeyResponses": { "approved": [KEY], "rejected": [] },
+        "projects": { place.work.clone(): { "hasTrustDialogAccepted": true } },
+    });
+    vec![(".claude.json", state.to_string())]
+}
+
+fn claude_prompt(deed: &Deed<'_>) -> String {
+    match deed {
+        Deed::Ask(file) => format!("[run touch {file}]"),
+        deed => model_prompt(deed),
+    }
+}
+
+fn codex_tables(place: &Place) -> String {
+    format!(
+        "[agents.codex]\ncommand = ['codex']\nenv = {{ CODEX_HOME = '{home}/.codex', SCRIPTED_KEY = '{KEY}' }}\n",
+        home = place.home,
+    )
+}
+
+fn codex_files(place: &Place) -> Vec<(&'static str, String)> {
+    let config = format!(
+        "model = 'gpt-5.1-codex'\nmodel_provider = 'scripted'\ncheck_for_update_on_startup = false\n\
+         approval_policy = 'on-request'\nsandbox_mode = 'workspace-write'\n\
+         [analytics]\nenabled = false\n\
+         [model_providers.scripted]\nname = 'scripted'\nbase_url = '{url}/v1'\nenv_key = 'SCRIPTED_KEY'\n\
+         wire_api = 'responses'\n\
+         [projects.'{work}']\ntrust_level = 'trusted'\n",
+        url = place.url,
+        work = place.work,
+    );
+    vec![(".codex/config.toml", config)]
+}
+
+fn codex_prompt(deed: &Deed<'_>) -> String {
+    match deed {
+        Deed::Ask(file) => {
+            let input = json!({
+                "cmd": format!("touch {file}"),
+                "sandbox_permissions": "require_escalated",
+                "justification": "to see what is asked",
+            });
+            format!("[tool exec_command {input}]")
+        }
+        deed => model_prompt(deed),
+    }
+}
+
+/// In the words of the scripted model.
+fn model_prompt(deed: &Deed<'_>) -> String {
+    match deed {
+        Deed::Say(text) => format!("[say {text}]"),
+        Deed::Work(seconds) => format!("[wait {seconds}s] [say worked]"),
+        Deed::Ask(file) => format!("[run touch {file}]"),
+        Deed::Limit => "[status 429]".to_owned(),
+        Deed::BadLogin => "[status 401]".to_owned(),
+        Deed::ServerError => "[status 500]".to_owned(),
+    }
+}
