@@ -158,9 +158,12 @@ impl Daemon {
     fn tidy_store(&self) {
         /// Months of a busy town.
         const EVENTS: usize = 100_000;
+        /// Those that are over: days of a busy town.
+        const NUDGES: usize = 10_000;
         // What is not tidied now is tidied at the next heartbeat.
         self.hands.store.post(|store| {
             store.prune_events(EVENTS)?;
+            store.prune_nudges(NUDGES)?;
             store.checkpoint().map(drop)
         });
     }

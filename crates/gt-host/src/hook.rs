@@ -41,6 +41,8 @@ pub enum HookKind {
     TurnEnded {
         /// Work that it began goes on.
         in_background: bool,
+        /// A hook let the turn go on when it was over before.
+        prolonged: bool,
     },
     /// The turn failed: a limit of the account or the model is reached.
     LimitReached,
@@ -75,8 +77,8 @@ struct Fields {
     agent_id: Option<String>,
     error: Option<String>,
     notification_type: Option<String>,
-    #[serde(default)]
-    background_tasks: Vec<Task>,
+    stop_hook_active: Option<bool>,
+    background_tasks: Option<Vec<Task>>,
 }
 
 #[derive(Deserialize)]
@@ -117,6 +119,7 @@ impl HookEvent {
             HookKind::PermissionAsked => Some(ScreenState::NeedsApproval),
             HookKind::TurnEnded {
                 in_background: true,
+                ..
             } => Some(ScreenState::BackgroundWork),
             HookKind::TurnEnded { .. } | HookKind::TurnFailed => Some(ScreenState::Idle),
             HookKind::LimitReached => Some(ScreenState::Limited),
@@ -143,8 +146,11 @@ impl Fields {
             }
             "Stop" | "AfterAgent" => {
                 let runs = |task: &Task| task.status.as_deref() == Some("running");
-                let in_background = self.background_tasks.iter().any(runs);
-                HookKind::TurnEnded { in_background }
+                let in_background = self.background_tasks.iter().flatten().any(runs);
+                HookKind::TurnEnded {
+                    in_background,
+                    prolonged: self.stop_hook_active == Some(true),
+                }
             }
             "StopFailure" => match self.error.as_deref() {
                 Some("rate_limit") => HookKind::LimitReached,

@@ -239,6 +239,9 @@ pub(crate) struct Conformance {
     /// Only these cases, such as `nudge-during-dialog`.
     #[arg(long, value_name = "CASE")]
     pub(crate) only: Vec<String>,
+    /// Then send so many messages under work, dialogs, restarts and deaths of the daemon.
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) nudges: Option<usize>,
     /// Print a table for a document.
     #[arg(long)]
     pub(crate) markdown: bool,

@@ -92,6 +92,8 @@ pub(super) struct Agent<'a> {
     pending: VecDeque<Command>,
     /// A prompt was submitted, and its end was not told to the hooks.
     in_turn: bool,
+    /// A hook let that turn go on.
+    prolonged: bool,
     deaf: bool,
     ignores_term: bool,
     terminal_gone: bool,
@@ -125,6 +127,7 @@ impl<'a> Agent<'a> {
             activity: Activity::Idle,
             pending: commands.into(),
             in_turn: false,
+            prolonged: false,
             deaf: false,
             ignores_term: false,
             terminal_gone: false,
@@ -378,6 +381,7 @@ impl Agent<'_> {
 
     fn take_prompt(&mut self, text: &str) {
         self.in_turn = true;
+        self.prolonged = false;
         self.journal.record(&Happening::Prompt(text));
         self.show(&format!("❯ {}", on_one_row(text)));
         match Command::understand(text) {
@@ -407,13 +411,14 @@ impl Agent<'_> {
         for wish in self.call_hooks("Stop") {
             if let Wish::GoOn(text) = wish {
                 self.take_prompt(&text);
+                self.prolonged = true;
             }
         }
     }
 
     /// Calls those of an event, and notes what they add.
     fn call_hooks(&mut self, event: &str) -> Vec<Wish> {
-        let wishes = self.hooks.call(event);
+        let wishes = self.hooks.call(event, self.prolonged);
         for wish in &wishes {
             if let Wish::Context(text) = wish {
                 self.journal.record(&Happening::Context(text));

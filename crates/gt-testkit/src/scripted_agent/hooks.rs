@@ -55,9 +55,15 @@ impl Hooks {
         })
     }
 
-    /// Calls the hooks of an event one after the other. One that fails wants nothing.
-    pub(super) fn call(&self, event: &str) -> Vec<Wish> {
-        let told = json!({ "hook_event_name": event, "session_id": self.session }).to_string();
+    /// Calls the hooks of an event one after the other, in a turn that one of them prolonged or not. One
+    /// that fails wants nothing.
+    pub(super) fn call(&self, event: &str, prolonged: bool) -> Vec<Wish> {
+        let told = json!({
+            "hook_event_name": event,
+            "session_id": self.session,
+            "stop_hook_active": prolonged,
+        });
+        let told = told.to_string();
         let lines = self.lines.get(event).into_iter().flatten();
         let answers = lines.filter_map(|line| answer(line, &told).ok());
         answers.filter_map(|answer| wish(&answer)).collect()
@@ -111,9 +117,9 @@ mod tests {
         }});
         fs_err::write(&file, settings.to_string()).unwrap();
         let hooks = Hooks::read(&file).unwrap();
-        assert_eq!(hooks.call("Stop"), [Wish::GoOn("more".to_owned())]);
+        assert_eq!(hooks.call("Stop", false), [Wish::GoOn("more".to_owned())]);
         assert!(fs_err::read_to_string(told).unwrap().contains("\"Stop\""));
-        assert_eq!(hooks.call("SessionStart"), []);
-        assert_eq!(hooks.call("Other"), []);
+        assert_eq!(hooks.call("SessionStart", false), []);
+        assert_eq!(hooks.call("Other", false), []);
     }
 }

@@ -29,6 +29,9 @@ const LOOK: Duration = Duration::from_millis(200);
 /// How long it may take to end after it said that it would.
 const END: Duration = Duration::from_secs(10);
 
+/// The lock of a daemon that died is free a moment after its connections are.
+const MOMENT: Duration = Duration::from_millis(500);
+
 /// Runs the verb.
 pub(crate) fn daemon(context: &Context, verb: Daemon) -> CliResult {
     match verb {
@@ -131,7 +134,14 @@ pub(crate) fn stop(context: &Context) -> CliResult {
     let lock = context.paths().daemon_lock();
     match ask_to_end(context.paths()) {
         Ok(()) if is_free_within(&lock, END) => return Ok(()),
-        Err(error) if error.kind != Kind::DaemonSilent => return Err(error),
+        // One that hung up may have died over it.
+        Err(error) if error.kind != Kind::DaemonSilent => {
+            return if is_free_within(&lock, MOMENT) {
+                Ok(())
+            } else {
+                Err(error)
+            };
+        }
         Ok(()) | Err(_) => {}
     }
     for (name, patience) in [(Signal::TERM, Duration::from_secs(2)), (Signal::KILL, END)] {

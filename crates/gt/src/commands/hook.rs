@@ -150,8 +150,15 @@ impl Session<'_> {
                 Ok(false)
             }
             HookKind::PromptTaken => self.add_messages(&event.name).map(|()| false),
-            HookKind::TurnEnded { .. } => self.give_next(&event.name),
-            HookKind::ToolUsed
+            // A program ends a turn that its hooks prolong again and again, and drops what they say:
+            // Claude Code at the ninth time.
+            HookKind::TurnEnded {
+                prolonged: false, ..
+            } => self.give_next(&event.name),
+            HookKind::TurnEnded {
+                prolonged: true, ..
+            }
+            | HookKind::ToolUsed
             | HookKind::PermissionAsked
             | HookKind::LimitReached
             | HookKind::LoginRefused

@@ -141,7 +141,12 @@ impl Stage {
 
     /// What happened to an agent.
     pub(super) fn events(&self, agent: &str) -> CliResult<Vec<Event>> {
-        let output = self.gt(&["events", "--json", "--since", "0"])?;
+        self.events_since(agent, 0)
+    }
+
+    /// What happened to an agent after the event of this number.
+    pub(super) fn events_since(&self, agent: &str, seq: i64) -> CliResult<Vec<Event>> {
+        let output = self.gt(&["events", "--json", "--since", &seq.to_string()])?;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         let events: Result<Vec<Event>, _> = text.lines().map(serde_json::from_str).collect();
         let events = events.doing("read the events")?;

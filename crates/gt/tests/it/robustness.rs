@@ -1,6 +1,7 @@
 //! The town goes on, whatever is killed, and whenever.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process::{Child, Stdio};
 use std::sync::Mutex;
@@ -703,4 +704,18 @@ fn a_circuit_stays_open_while_its_agent_is_away() {
     town.rigs(&["gas"], &[]);
     wait_for_circuit();
     assert_eq!(town.events("started", "gas/witness"), starts);
+}
+
+/// A daemon that dies over the request to end is as down as one that answered it.
+#[test]
+fn a_daemon_that_hangs_up_and_is_gone_is_down() {
+    let town = town("");
+    town.gt(&["up"]).ok();
+    town.gt(&["down"]).ok();
+    let listener = UnixListener::bind(town.paths().daemon_socket()).unwrap();
+    // What is connected to it is closed at once, as by a process that was killed.
+    std::thread::spawn(move || listener.incoming().for_each(drop));
+    let said = town.gt(&["down"]);
+    assert!(said.stderr.contains("the town is down"), "{}", said.stderr);
+    said.ok();
 }

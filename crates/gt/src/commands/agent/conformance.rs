@@ -2,6 +2,7 @@
 //! runs in a town of its own against a scripted model on loopback; nothing of the person's is read.
 
 mod cases;
+mod nudges;
 mod results;
 mod stand;
 mod subject;
@@ -15,6 +16,9 @@ use cases::CASES;
 use results::{Column, Outcome};
 use stand::Stand;
 use subject::Subject;
+
+/// The case of many messages.
+const NUDGES: &str = "nudges";
 
 /// Tries each program in every case, and fails if one of them did not pass.
 pub(super) fn conformance(arguments: &Conformance) -> CliResult {
@@ -33,7 +37,7 @@ pub(super) fn conformance(arguments: &Conformance) -> CliResult {
     }
     let mut columns = Vec::new();
     for subject in subjects? {
-        columns.push(try_all(subject, wanted, arguments.keep)?);
+        columns.push(try_all(subject, wanted, arguments)?);
     }
     printer::text(&if arguments.markdown {
         results::markdown(&columns)
@@ -61,11 +65,11 @@ fn named(name: &str) -> CliResult<&'static Subject> {
 fn try_all(
     subject: &'static Subject,
     wanted: impl Fn(&str) -> bool,
-    keep: bool,
+    arguments: &Conformance,
 ) -> CliResult<Column> {
     let stand = Stand::set(subject)?;
     let version = stand.version()?;
-    let outcomes = CASES
+    let mut outcomes: Vec<(&str, Outcome)> = CASES
         .iter()
         .filter(|case| wanted(case.name))
         .map(|case| {
@@ -79,7 +83,12 @@ fn try_all(
             (case.name, outcome)
         })
         .collect();
-    stand.strike(keep)?;
+    if let Some(count) = arguments.nudges {
+        let outcome = Outcome::of(nudges::nudges(&stand, count));
+        printer::talk(format!("{} {count} messages: {outcome}", subject.name));
+        outcomes.push((NUDGES, outcome));
+    }
+    stand.strike(arguments.keep)?;
     Ok(Column {
         name: subject.name,
         version,

@@ -171,26 +171,57 @@ impl Stand {
 
     /// How often its model was asked with this text, whole, as the person's last words.
     pub(super) fn times_taken(&self, text: &str) -> CliResult<usize> {
+        let prompts = self.prompts()?;
+        Ok(prompts
+            .iter()
+            .filter(|prompt| prompt.contains(text))
+            .count())
+    }
+
+    /// What hooks added to its model's context, in any request; the look-alike's journal has it apart.
+    pub(super) fn added(&self) -> CliResult<String> {
         if self.subject.name == "simulated" {
-            let escaped = text.replace('\\', "\\\\").replace('\n', "\\n");
-            let journal = PathBuf::from(&self.place.journal).join(format!("{SEAT}.journal"));
-            let journal = fs_err::read_to_string(journal).doing("read the journal")?;
-            let taken = |line: &&str| line.ends_with(&format!(" prompt {escaped}"));
-            return Ok(journal.lines().filter(taken).count());
+            let journal = self.simulated_journal()?;
+            let added = journal.lines().filter(|line| line.contains(" context "));
+            return Ok(added.collect());
         }
+        let requests = self.requests()?;
+        Ok(requests
+            .iter()
+            .map(|request| request["system"].to_string())
+            .collect())
+    }
+
+    /// The person's last words of each request to its model, or all that the look-alike took.
+    pub(super) fn prompts(&self) -> CliResult<Vec<String>> {
+        if self.subject.name == "simulated" {
+            let journal = self.simulated_journal()?;
+            let prompts = journal
+                .lines()
+                .filter_map(|line| line.split_once(" prompt "));
+            return Ok(prompts.map(|(_, prompt)| unescaped(prompt)).collect());
+        }
+        let requests = self.requests()?;
+        let words = requests
+            .iter()
+            .filter_map(|request| request["user"].as_str());
+        Ok(words.map(str::to_owned).collect())
+    }
+
+    /// The requests to its model; errands such as titles are offered no tools and left out.
+    fn requests(&self) -> CliResult<Vec<Value>> {
         let requests = fs_err::read_to_string(self.stage.path("requests.jsonl"));
         let requests = requests.doing("read the requests to the model")?;
-        let taken = |request: &Value| {
-            let offers_tools = request["tools"].as_u64().is_some_and(|tools| tools > 0);
-            offers_tools
-                && request["user"]
-                    .as_str()
-                    .is_some_and(|user| user.contains(text))
-        };
         let requests = requests
             .lines()
-            .filter_map(|line| serde_json::from_str(line).ok());
-        Ok(requests.filter(taken).count())
+            .filter_map(|line| serde_json::from_str(line).ok())
+            .filter(|request: &Value| request["tools"].as_u64().is_some_and(|tools| tools > 0));
+        Ok(requests.collect())
+    }
+
+    fn simulated_journal(&self) -> CliResult<String> {
+        let journal = PathBuf::from(&self.place.journal).join(format!("{SEAT}.journal"));
+        fs_err::read_to_string(journal).doing("read the journal")
     }
 
     /// A file that is not there yet.
@@ -203,8 +234,14 @@ impl Stand {
         if self.subject.name != "simulated" {
             return Ok(PathBuf::from(file).exists());
         }
-        let journal = PathBuf::from(&self.place.journal).join(format!("{SEAT}.journal"));
-        let journal = fs_err::read_to_string(journal).doing("read the journal")?;
+        let journal = self.simulated_journal()?;
         Ok(journal.contains(&format!(" approved {file}")))
     }
+}
+
+/// A text as the look-alike took it, whose journal has a line for each.
+fn unescaped(line: &str) -> String {
+    line.replace("\\\\", "\u{0}")
+        .replace("\\n", "\n")
+        .replace('\u{0}', "\\")
 }

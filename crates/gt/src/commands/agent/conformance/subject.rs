@@ -102,7 +102,7 @@ fn simulated_tables(place: &Place) -> String {
 
 fn simulated_prompt(deed: &Deed<'_>) -> String {
     match deed {
-        Deed::Say(text) => format!("/say {text}"),
+        Deed::Say(text) => (*text).to_owned(),
         Deed::Work(seconds) => format!("/busy {seconds}"),
         Deed::Ask(file) => format!("/dialog {file}"),
         Deed::Limit => "/say limit reached".to_owned(),
