@@ -24,6 +24,7 @@ pub mod outcome;
 pub mod plan;
 pub mod policy;
 pub mod screen;
+pub mod session;
 pub mod shell;
 pub mod snapshot;
 pub mod theme;

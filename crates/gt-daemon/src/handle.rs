@@ -3,6 +3,7 @@
 mod clients;
 mod holders;
 mod outcomes;
+mod told;
 
 use gt_core::AgentId;
 use gt_core::event::EventKind;
@@ -15,7 +16,6 @@ use gt_store::TownRows;
 use crate::clockwork::Passed;
 use crate::daemon::Daemon;
 use crate::event::Event;
-use crate::seat::Seat;
 use crate::terminal::Listing;
 
 /// Heartbeats between two tidyings of the store: an hour by default. It waits for the disk.
@@ -46,7 +46,7 @@ impl Daemon {
                 self.take_state(incarnation, |seat| seat.see(*look));
             }
             Event::Told(incarnation, told) => {
-                self.take_state(incarnation, |seat| seat.hear(&told, clock::now()));
+                self.hear(incarnation, &told);
             }
             Event::ToldStrangely(incarnation, problem) => self.ignore_hook(incarnation, problem),
             Event::HolderReady(agent) => self.connect(&agent),
@@ -86,45 +86,6 @@ impl Daemon {
                     format!("the clock was set by {duration:.0?}; every deadline starts again");
                 self.note(EventKind::ClockJumped, None, text);
             }
-        }
-    }
-
-    /// Takes in what a run is seen or said to do, and tells of another state than before. Never the
-    /// line of the screen that says so: it may be what a person has not sent.
-    fn take_state(&mut self, run: IncarnationId, take: impl FnOnce(&mut Seat) -> bool) {
-        let of_run = |seat: &&mut Seat| seat.running().is_some_and(|(now, ..)| now == run);
-        let Some(seat) = self.seats.values_mut().find(of_run) else {
-            return;
-        };
-        let before = seat.state_shown();
-        if !take(seat) {
-            return;
-        }
-        self.stirred = true;
-        let rule = seat
-            .sighting
-            .as_ref()
-            .and_then(|sighting| sighting.reading.rule.clone());
-        let by = rule.map_or_else(String::new, |rule| format!(", by `{rule}`"));
-        let (agent, now) = (seat.spec.agent.clone(), seat.state_shown());
-        self.note(
-            EventKind::StateChanged,
-            Some(&agent),
-            format!("{before} → {now}{by}"),
-        );
-    }
-
-    /// Counts what a hook told in vain, and tells of the first of a run.
-    fn ignore_hook(&mut self, run: Option<IncarnationId>, problem: String) {
-        let of_run = |seat: &&mut Seat| seat.running().is_some_and(|(now, ..)| Some(now) == run);
-        let seat = self.seats.values_mut().find(of_run);
-        let agent = seat.as_ref().map(|seat| seat.spec.agent.clone());
-        let ignored = match seat {
-            Some(seat) => &mut seat.hooks_ignored,
-            None => &mut self.hooks_ignored,
-        };
-        if ignored.count(&problem) {
-            self.note(EventKind::HookIgnored, agent.as_ref(), problem);
         }
     }
 

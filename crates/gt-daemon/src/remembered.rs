@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use gt_core::AgentId;
 use gt_core::memory::AgentMemory;
+use gt_core::session::Session;
 use gt_core::snapshot::LastEnd;
 use gt_store::{Store, StoreError, TownRows};
 
@@ -34,6 +35,7 @@ pub(crate) struct Remembered {
     memories: BTreeMap<AgentId, AgentMemory>,
     ends: BTreeMap<AgentId, LastEnd>,
     starts: BTreeMap<AgentId, u32>,
+    sessions: BTreeMap<AgentId, Session>,
 }
 
 impl Remembered {
@@ -42,6 +44,7 @@ impl Remembered {
             memories: store.memories()?,
             ends: store.last_ends()?,
             starts: store.starts()?,
+            sessions: store.last_sessions()?,
         })
     }
 
@@ -51,6 +54,8 @@ impl Remembered {
         seat.memory = self.memories.remove(agent).unwrap_or_default();
         seat.starts = self.starts.remove(agent).unwrap_or(0);
         seat.last_end = seat.last_end.or(self.ends.remove(agent));
+        let session = self.sessions.remove(agent);
+        seat.session = seat.session.take().or(session);
     }
 
     /// Keeps what is known of an agent that leaves the town: it may come back.
@@ -58,6 +63,8 @@ impl Remembered {
         let agent = seat.spec.agent;
         self.memories.insert(agent.clone(), seat.memory);
         self.starts.insert(agent.clone(), seat.starts);
+        self.sessions
+            .extend(seat.session.map(|session| (agent.clone(), session)));
         self.ends.extend(seat.last_end.map(|end| (agent, end)));
     }
 }

@@ -2,10 +2,11 @@
 //! outlasts the daemon is in `memory`, the store and the holder.
 
 use gt_core::incarnation::{Exit, IncarnationId, ProcessId};
-use gt_core::memory::AgentMemory;
+use gt_core::memory::{AgentMemory, Cause};
 use gt_core::observed::Observed;
 use gt_core::plan::StopPurpose;
 use gt_core::screen::{Look, Reading, ScreenState, Sighting};
+use gt_core::session::{Session, SessionId};
 use gt_core::snapshot::{End, Failure, Holder, InFlight, LastEnd, NudgeTry, Pane};
 use gt_host::clock;
 use gt_host::holder::protocol::{Answer, Phase, Report};
@@ -45,8 +46,8 @@ pub(crate) struct Seat {
     /// Why the present run is being stopped, if the daemon is doing so.
     pub(crate) stopping: Option<StopPurpose>,
     pub(crate) activity: Option<Timestamp>,
-    /// The program's own name for its session, once it was told.
-    pub(crate) session: Option<String>,
+    /// The program's own session in the last run, once it was told of.
+    pub(crate) session: Option<Session>,
     /// What its screen shows or its program tells, once either is known.
     pub(crate) sighting: Option<Sighting>,
     /// What its program told in vain.
@@ -262,12 +263,32 @@ impl Seat {
     /// Whether an event is of the run's own session: the first one told of, and each that begins while
     /// the one before does not work.
     fn is_of_its_session(&mut self, told: &HookEvent) -> bool {
+        let Some(id) = told.session.as_deref().and_then(SessionId::new) else {
+            return self.session.is_none();
+        };
         let begins =
             told.kind == HookKind::SessionStarted && self.state_shown() != ScreenState::Working;
-        if told.session.is_some() && (self.session.is_none() || begins) {
-            self.session.clone_from(&told.session);
+        let is_known = self
+            .session
+            .as_ref()
+            .is_some_and(|session| session.id == id);
+        if !is_known && (self.session.is_none() || begins) {
+            self.session = Some(Session { id, used: false });
+        } else if !is_known {
+            return false;
         }
-        self.session == told.session
+        if let Some(session) = &mut self.session {
+            session.used |= told.kind == HookKind::PromptTaken;
+        }
+        true
+    }
+
+    /// The session that a run goes on with which is started for this cause.
+    pub(crate) fn session_to_resume(&self, cause: Cause) -> Option<&SessionId> {
+        let session = self.session.as_ref()?;
+        session
+            .goes_on(self.last_end?.how, cause)
+            .then_some(&session.id)
     }
 
     fn take_exit(&mut self, incarnation: IncarnationId, exit: Exit, at: Timestamp) {

@@ -7,6 +7,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use gt_core::screen::{RuleTexts, ScreenRules, ScreenState};
+use gt_core::session::SessionId;
 
 use crate::config::entries::Entries;
 use crate::config::{Mistake, Value};
@@ -30,6 +31,9 @@ const TEXTS: [(&str, &str); 9] = [
     ("generic", include_str!("presets/generic.toml")),
 ];
 
+/// What stands for a session's name in the arguments that resume it.
+const SESSION: &str = "{session}";
+
 /// A preset, as town.toml changes it.
 #[derive(Debug, Clone)]
 pub struct Preset {
@@ -43,6 +47,9 @@ pub struct Preset {
     pub pass: Vec<String>,
     /// How it is made to tell what it does.
     pub hooks: Option<HookStyle>,
+    /// The arguments with which it goes on with a session, whose name stands for `{session}`; none for
+    /// a program that cannot.
+    pub resume: Vec<String>,
     /// Programs that are left running when it is stopped.
     pub keep: Vec<String>,
     /// The key that submits a line, by tmux's name.
@@ -83,11 +90,21 @@ pub fn check(text: &str) -> Result<(), Vec<Mistake>> {
 }
 
 impl Preset {
-    /// What is started in this town: the command, with what makes the program call this `gt`.
-    pub fn argv(&self, paths: &TownPaths, gt: &Path) -> Vec<String> {
+    /// What is started in this town: the command, with what makes the program call this `gt` and go on
+    /// with a session.
+    pub fn argv(&self, paths: &TownPaths, gt: &Path, session: Option<&SessionId>) -> Vec<String> {
         let style = self.hooks.into_iter();
         let hooks = style.flat_map(|style| style.arguments(paths, gt, &self.command));
-        self.command.iter().cloned().chain(hooks).collect()
+        let resume = session.into_iter().flat_map(|session| {
+            let filled = |word: &String| word.replace(SESSION, session.as_str());
+            self.resume.iter().map(filled)
+        });
+        self.command
+            .iter()
+            .cloned()
+            .chain(hooks)
+            .chain(resume)
+            .collect()
     }
 
     pub(crate) fn from_entries(name: &str, entries: &Entries) -> Self {
@@ -98,6 +115,7 @@ impl Preset {
             env: variables(name, entries),
             pass: entries.list(&path("pass")),
             hooks: HookStyle::from_word(&entries.text(&path("hooks"))),
+            resume: entries.list(&path("resume")),
             keep: entries.list(&path("keep")),
             submit: entries.text(&path("submit")),
             settle: entries.duration(&path("settle")),

@@ -7,11 +7,12 @@ use std::collections::BTreeMap;
 
 use gt_core::event::NewEvent;
 use gt_core::memory::AgentMemory;
+use gt_core::session::{Session, SessionId};
 use gt_core::snapshot::{End, LastEnd};
 use gt_core::{AgentId, Exit, Incarnation, IncarnationId, ProcessId};
 use rusqlite::{Connection, Row, named_params};
 
-use crate::columns::{agent, incarnation, millis, time, unreadable};
+use crate::columns::{agent, incarnation, millis, time, unreadable, word};
 use crate::events::append;
 use crate::memory::save_memory;
 use crate::{Store, StoreError};
@@ -45,6 +46,32 @@ impl Store {
                 .execute((id.to_string(), process.pid, process.start.cast_signed()))
         })?;
         self.found(changed, format!("incarnation {id}"))
+    }
+
+    /// Records the program's own session of a run.
+    pub fn set_session(&mut self, id: IncarnationId, session: &Session) -> Result<(), StoreError> {
+        self.write("recording a session", |transaction| {
+            transaction
+                .prepare_cached(
+                    "UPDATE incarnation SET session = ?2, session_used = ?3 WHERE id = ?1",
+                )?
+                .execute((id.to_string(), session.id.as_str(), session.used))
+                .map(drop)
+        })
+    }
+
+    /// The session of the latest run of each agent, for those that told of one.
+    pub fn last_sessions(&self) -> Result<BTreeMap<AgentId, Session>, StoreError> {
+        self.read("reading the last sessions", |connection| {
+            connection
+                .prepare_cached(
+                    "SELECT agent, session, session_used FROM incarnation
+                     WHERE seq IN (SELECT max(seq) FROM incarnation GROUP BY agent)
+                         AND session IS NOT NULL",
+                )?
+                .query_map([], |row| Ok((agent(row, "agent")?, read_session(row)?)))?
+                .collect()
+        })
     }
 
     /// Records the end of a run. Does nothing when it has ended already, or is not known.
@@ -151,6 +178,13 @@ fn read_process(row: &Row<'_>) -> rusqlite::Result<Option<ProcessId>> {
         pid,
         start: start.cast_unsigned(),
     }))
+}
+
+fn read_session(row: &Row<'_>) -> rusqlite::Result<Session> {
+    Ok(Session {
+        id: word(row, "session", |name| SessionId::new(name))?,
+        used: row.get("session_used")?,
+    })
 }
 
 fn read_end(row: &Row<'_>) -> rusqlite::Result<LastEnd> {

@@ -15,6 +15,7 @@ const STEPS: &[&str] = &[
     include_str!("migrations/0002_circuit_wish.sql"),
     include_str!("migrations/0003_resting.sql"),
     include_str!("migrations/0004_nudge.sql"),
+    include_str!("migrations/0005_session.sql"),
 ];
 
 /// The format that this binary reads and writes.

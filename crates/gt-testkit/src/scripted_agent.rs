@@ -74,7 +74,7 @@ pub fn screen_rules() -> ScreenRules {
 #[derive(Debug, thiserror::Error)]
 enum StartError {
     #[error(
-        "{0}; expected: gt simulate-agent [--script FILE] [--name NAME] [--gt PATH] [--settings FILE]"
+        "{0}; expected: gt simulate-agent [--script FILE] [--name NAME] [--gt PATH] [--settings FILE] [--resume ID]"
     )]
     Usage(String),
     #[error("cannot open the journal")]
@@ -106,6 +106,9 @@ pub fn run(arguments: Vec<OsString>) -> i32 {
     let outcome = Arguments::parse(arguments).and_then(|arguments| {
         let journal = Journal::open(&arguments.name).map_err(StartError::Journal)?;
         journal.record(&Happening::Start);
+        if let Some(session) = &arguments.resume {
+            journal.record(&Happening::Resume(&session.to_string_lossy()));
+        }
         Ok(play(&arguments, &journal))
     });
     outcome.unwrap_or_else(|error| refuse(&error))
@@ -133,7 +136,9 @@ fn start<'a>(arguments: &Arguments, journal: &'a Journal) -> Result<Agent<'a>, S
         None => Vec::new(),
     };
     let hooks = match &arguments.settings {
-        Some(file) => Hooks::read(file).map_err(StartError::Settings)?,
+        Some(file) => {
+            Hooks::read(file, arguments.resume.as_deref()).map_err(StartError::Settings)?
+        }
         None => Hooks::default(),
     };
     let signals = signals::Signals::catch().map_err(StartError::Signals)?;

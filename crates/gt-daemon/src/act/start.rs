@@ -22,6 +22,7 @@ use super::post_mortem::keep_last_screen;
 use super::{Failure, Outcome, spawn};
 use crate::daemon::{Daemon, Hands};
 use crate::link::Link;
+use crate::seat::Seat;
 
 pub(super) fn start(
     daemon: &mut Daemon,
@@ -73,6 +74,7 @@ fn prepare_run(
         .or_else(|| seat.reported_pane.clone())
         .unwrap_or_default();
     let last = seat.last_screen();
+    let (argv, because) = program(seat, step, cause, &daemon.hands);
     Run {
         incarnation: Incarnation {
             id,
@@ -89,18 +91,28 @@ fn prepare_run(
             ),
             started_at: now,
         },
-        argv: seat
-            .spec
-            .preset
-            .argv(daemon.hands.town.paths(), &daemon.hands.gt),
+        argv,
         spec: seat.spec.clone(),
         env,
         link: seat.link.clone(),
         memory: seat.memory.clone(),
-        because: format!("{} ({})", step.because, cause.as_str()),
+        because,
         last,
         grace: restart.stop_grace,
     }
+}
+
+/// What is started, and why: after a crash, where the program can, with the session that was cut off.
+fn program(seat: &Seat, step: &Step, cause: Cause, hands: &Hands) -> (Vec<String>, String) {
+    let preset = &seat.spec.preset;
+    let session = seat.session_to_resume(cause);
+    let session = session.filter(|_| !preset.resume.is_empty());
+    let because = format!("{} ({})", step.because, cause.as_str());
+    let because = match session {
+        Some(id) => format!("{because}, with its session {id}"),
+        None => because,
+    };
+    (preset.argv(hands.town.paths(), &hands.gt, session), because)
 }
 
 /// How long the parts of a start took. The first two go side by side.

@@ -240,6 +240,12 @@ pub const KEYS: &[Key] = &[
         "How the program is made to tell what it does and to take messages by its hooks: as Claude Code takes them, by --settings (claude), as Codex does, by -c (codex), or not at all (none).",
     ),
     key(
+        "agents.NAME.resume",
+        Kind::Words,
+        "[]",
+        "The arguments with which the program goes on, after a crash, with the session that its hooks told of; {session} stands for its name. Without them every run begins afresh.",
+    ),
+    key(
         "agents.NAME.keep",
         Kind::Words,
         "[]",

@@ -1,4 +1,5 @@
 use gt_core::memory::{AgentMemory, Attempt, Cause};
+use gt_core::session::{Session, SessionId};
 use gt_core::snapshot::{End, LastEnd};
 use gt_core::{Exit, Incarnation, ProcessId};
 use gt_store::StoreError;
@@ -123,4 +124,24 @@ fn only_the_latest_run_of_an_agent_says_how_it_ended() {
     assert_eq!(ends.into_keys().collect::<Vec<_>>(), [agent("deacon")]);
     let starts = store.starts().unwrap();
     assert_eq!(starts, [(agent("mayor"), 3), (agent("deacon"), 1)].into());
+}
+
+/// The next run of an agent goes on with the session of its latest one, and of no earlier.
+#[test]
+fn the_session_of_the_latest_run_is_kept() {
+    let world = World::new();
+    let mut store = world.open();
+    let memory = AgentMemory::default();
+    let session = |id: &str, used| Session {
+        id: SessionId::new(id).unwrap(),
+        used,
+    };
+    let [first, second] = [run(1, "mayor"), run(2, "mayor")];
+    store.record_start(&first, &memory, &event("up")).unwrap();
+    store.set_session(first.id, &session("one", false)).unwrap();
+    store.set_session(first.id, &session("one", true)).unwrap();
+    let last = |store: &gt_store::Store| store.last_sessions().unwrap().remove(&first.agent);
+    assert_eq!(last(&store), Some(session("one", true)));
+    store.record_start(&second, &memory, &event("up")).unwrap();
+    assert_eq!(last(&store), None, "it has told of none");
 }

@@ -90,6 +90,12 @@ fn check_rows(store: &mut Store) {
         store.last_ends().unwrap()[&mayor].how,
         End::Exited(_)
     ));
+    let sessions = store.last_sessions().unwrap();
+    assert!(
+        sessions
+            .values()
+            .all(|session| session.id.as_str() == "a-session")
+    );
     let memory = &store.memories().unwrap()[&mayor];
     assert_eq!((memory.misses, memory.attempts.len()), (2, 1));
     let (request, taken_at) = store.pending_requests().unwrap().remove(0);

@@ -2,6 +2,7 @@
 //! the event as JSON, as Claude Code does.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::io::{self, Write as _};
 use std::path::Path;
 use std::process::Stdio;
@@ -42,8 +43,8 @@ struct Hook {
 }
 
 impl Hooks {
-    /// Reads a file of settings.
-    pub(super) fn read(file: &Path) -> io::Result<Self> {
+    /// Reads a file of settings. The session has the name of the run in which it began.
+    pub(super) fn read(file: &Path, resumed: Option<&OsStr>) -> io::Result<Self> {
         let settings: Settings = serde_json::from_slice(&fs_err::read(file)?)?;
         let lines = settings.hooks.into_iter().map(|(event, groups)| {
             let hooks = groups.into_iter().flat_map(|group| group.hooks);
@@ -51,7 +52,10 @@ impl Hooks {
         });
         Ok(Self {
             lines: lines.collect(),
-            session: environment::variable(GT_INCARNATION).unwrap_or_default(),
+            session: resumed
+                .map(|session| session.to_string_lossy().into_owned())
+                .or_else(|| environment::variable(GT_INCARNATION))
+                .unwrap_or_default(),
         })
     }
 
@@ -116,7 +120,7 @@ mod tests {
             "SessionStart": [{ "hooks": [{ "type": "command", "command": "exit 1" }] }],
         }});
         fs_err::write(&file, settings.to_string()).unwrap();
-        let hooks = Hooks::read(&file).unwrap();
+        let hooks = Hooks::read(&file, None).unwrap();
         assert_eq!(hooks.call("Stop", false), [Wish::GoOn("more".to_owned())]);
         assert!(fs_err::read_to_string(told).unwrap().contains("\"Stop\""));
         assert_eq!(hooks.call("SessionStart", false), []);

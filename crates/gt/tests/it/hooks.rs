@@ -3,7 +3,9 @@
 use std::io::Write as _;
 use std::process::Stdio;
 
-use gt_testkit::town::TestTown;
+use gt_api::view::State;
+use gt_host::process::Signal;
+use gt_testkit::town::{TestTown, is_gone, signal};
 
 use crate::nudges::times_taken;
 use crate::robustness::answer;
@@ -174,4 +176,49 @@ fn stranger(town: &TestTown) -> (i32, String) {
     let output = hook.wait_with_output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     (output.status.code().unwrap_or(-1), said)
+}
+
+/// Covers F57: a run that was cut off in the middle goes on with its conversation, told of by a daemon
+/// that died since, too; one that was asked for begins afresh.
+#[test]
+fn a_crash_goes_on_with_the_conversation() {
+    let town = town_with_hooks();
+    town.gt(&["down"]).ok();
+    town.gt(&["config", "set", "restart.base", "10ms"]).ok();
+    let resume = "[\"--resume\", \"{session}\"]";
+    town.gt(&["config", "set", "agents.scripted.resume", resume])
+        .ok();
+    town.gt(&["up"]).ok();
+    let resumed = |town: &TestTown| town.journal("mayor").matches(" resume ").count();
+    let first = town.wait_for_state("mayor", State::Idle);
+    signal(town.pid("mayor").unwrap(), Signal::KILL);
+    let second = town.wait_for_run("mayor", first.incarnation.as_deref());
+    assert_eq!(resumed(&town), 0, "no turn of it was begun");
+    prompt(&town, "mayor");
+    town.type_line("mayor", "/say hello");
+    town.wait_for("the turn", || {
+        town.journal("mayor").contains("/say hello").then_some(())
+    });
+    let told = || {
+        let events = town.gt(&["events", "--since", "0"]).ok();
+        events.contains("idle, by `Stop`").then_some(())
+    };
+    town.wait_for("the end of the turn", told);
+    let daemon = town.daemon_pid();
+    signal(daemon, Signal::KILL);
+    town.wait_for("the daemon's death", || is_gone(daemon).then_some(()));
+    signal(town.pid("mayor").unwrap(), Signal::KILL);
+    town.gt(&["daemon", "start"]).ok();
+    let third = town.wait_for_run("mayor", second.incarnation.as_deref());
+    let session = second.incarnation.unwrap();
+    let journal = town.wait_for("the conversation", || {
+        let journal = town.journal("mayor");
+        journal
+            .contains(&format!(" resume {session}"))
+            .then_some(journal)
+    });
+    assert_eq!(resumed(&town), 1, "{journal}");
+    town.gt(&["mayor", "restart"]).ok();
+    town.wait_for_run("mayor", third.incarnation.as_deref());
+    assert_eq!(resumed(&town), 1, "a fresh run was asked for");
 }

@@ -19,7 +19,7 @@ pub(super) struct Case {
     pub(super) run: fn(&Stand) -> CliResult<String>,
 }
 
-pub(super) const CASES: [Case; 13] = [
+pub(super) const CASES: [Case; 14] = [
     case("start", "it is started", start),
     case("ready", "its empty prompt is known", ready),
     case("submit", "a message is typed and confirmed, once", submit),
@@ -55,6 +55,11 @@ pub(super) const CASES: [Case; 13] = [
         "a failing server leaves it at its prompt",
         server_error,
     ),
+    case(
+        "resume",
+        "after a crash it goes on with its conversation",
+        resume,
+    ),
     case("crash", "its death is noticed and it runs again", crash),
     case("stop", "it is stopped, with all that it started", stop),
 ];
@@ -66,7 +71,7 @@ const LINES: usize = 400;
 const BY_SCREEN: &str = "its screen: ";
 const BY_HOOK: &str = "its program told: ";
 
-/// How long a dialog is watched that must stay.
+/// How long a program is left alone: a dialog must stay, and what comes late must come.
 const WATCH: Duration = Duration::from_secs(2);
 
 const fn case(
@@ -217,6 +222,41 @@ fn server_error(stand: &Stand) -> CliResult<String> {
 
 fn crash(stand: &Stand) -> CliResult<String> {
     let before = stand.fresh()?;
+    kill(stand, &before)?;
+    stand.wait_for(State::Idle)?;
+    let events = stand.stage.events(SEAT)?;
+    let exit = events.iter().rfind(|event| event.kind == "exited");
+    Ok(exit.map(|event| event.text.clone()).unwrap_or_default())
+}
+
+fn resume(stand: &Stand) -> CliResult<String> {
+    let before = stand.fresh()?;
+    stand.have(&Deed::Say("hello before the crash"))?;
+    let had = stand.stage.until("its answer", || {
+        Ok(Some(stand.conversation()?).filter(|length| *length > 0))
+    })?;
+    stand.wait_for(State::Idle)?;
+    // Claude Code writes a turn down a moment after its end.
+    clock::pause(WATCH);
+    kill(stand, &before)?;
+    stand.wait_for(State::Idle)?;
+    let text = (stand.subject.prompt)(&Deed::Say("hello after the crash"));
+    stand.nudge(&text)?;
+    stand.confirmed(&text)?;
+    taken_once(stand, &text)?;
+    let has = stand.conversation()?;
+    if has > had {
+        return Ok(format!(
+            "its model is told {has} messages, after {had} before the crash"
+        ));
+    }
+    Err(CliError::failed(
+        "its model is not told what was said before",
+    ))
+}
+
+/// Kills its program, and waits for the next run.
+fn kill(stand: &Stand, before: &Agent) -> CliResult {
     let process = before
         .pid
         .map(process::identify)
@@ -226,13 +266,12 @@ fn crash(stand: &Stand) -> CliResult<String> {
         .flatten()
         .ok_or_else(|| CliError::failed("it does not run"))?;
     process::signal(process, Signal::KILL).doing("kill it")?;
-    stand.stage.until("a run after the crash", || {
-        stand.stage.run_after(SEAT, &before)
-    })?;
-    stand.wait_for(State::Idle)?;
-    let events = stand.stage.events(SEAT)?;
-    let exit = events.iter().rfind(|event| event.kind == "exited");
-    Ok(exit.map(|event| event.text.clone()).unwrap_or_default())
+    stand
+        .stage
+        .until("a run after the crash", || {
+            stand.stage.run_after(SEAT, before)
+        })
+        .map(drop)
 }
 
 fn stop(stand: &Stand) -> CliResult<String> {

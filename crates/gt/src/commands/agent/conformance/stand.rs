@@ -186,9 +186,13 @@ impl Stand {
             return Ok(added.collect());
         }
         let requests = self.requests()?;
-        Ok(requests
+        let system = requests
             .iter()
-            .map(|request| request["system"].to_string())
+            .filter_map(|request| request["system"].as_array());
+        let texts = system.flatten().filter_map(Value::as_str);
+        // Claude Code has what a turn goes on with in the user's words, too.
+        Ok(texts
+            .filter(|text| !text.starts_with("Stop hook"))
             .collect())
     }
 
@@ -206,6 +210,25 @@ impl Stand {
             .iter()
             .filter_map(|request| request["user"].as_str());
         Ok(words.map(str::to_owned).collect())
+    }
+
+    /// How many messages its model was told last, of its conversation so far.
+    pub(super) fn conversation(&self) -> CliResult<u64> {
+        if self.subject.name == "simulated" {
+            let journal = self.simulated_journal()?;
+            let what = |line: &&str| line.split(' ').nth(3).unwrap_or_default().to_owned();
+            let run = journal
+                .lines()
+                .rev()
+                .take_while(|line| what(line) != "start");
+            // Its model remembers what it was told in the session that it resumes.
+            let resumes = run.map(|line| what(&line)).any(|what| what == "resume");
+            return Ok(if resumes { 2 } else { 1 });
+        }
+        let last = self.requests()?.pop();
+        Ok(last
+            .and_then(|request| request["messages"].as_u64())
+            .unwrap_or(0))
     }
 
     /// The requests to its model; errands such as titles are offered no tools and left out.
