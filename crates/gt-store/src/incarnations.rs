@@ -182,7 +182,7 @@ fn read_process(row: &Row<'_>) -> rusqlite::Result<Option<ProcessId>> {
 
 fn read_session(row: &Row<'_>) -> rusqlite::Result<Session> {
     Ok(Session {
-        id: word(row, "session", |name| SessionId::new(name))?,
+        id: word(row, "session", SessionId::new)?,
         used: row.get("session_used")?,
     })
 }

@@ -1,7 +1,7 @@
 //! Many messages under random work, dialogs, restarts and deaths of the daemon: each is confirmed and
 //! was taken once, or ended with a reason and was not; and no dialog is answered but by the person.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use gt_api::view::State;
@@ -93,11 +93,8 @@ impl Trial<'_> {
         let deed = match self.random.u32(..100) {
             0..4 => Deed::Work(1),
             4..8 => {
-                let file = self
-                    .stand
-                    .file(&format!("asked-{number}"))
-                    .display()
-                    .to_string();
+                let file = self.stand.file(&format!("asked-{number}"));
+                let file = file.display().to_string();
                 self.asked.push((file, false));
                 Deed::Ask(&self.asked.last().expect("it was pushed").0)
             }
@@ -192,63 +189,71 @@ impl Trial<'_> {
         }
     }
 
+    /// What became of all, or what went wrong.
     fn verdict(&self) -> CliResult<String> {
+        let wrong = self.wrong()?;
+        for line in &wrong {
+            printer::talk(line);
+        }
+        if let Some(first) = wrong.first() {
+            let count = wrong.len();
+            return Err(CliError::failed(format!(
+                "{count} messages went wrong: {first}"
+            )));
+        }
+        for (file, _) in self.asked.iter().filter(|(_, approved)| !approved) {
+            if self.stand.was_approved(file)? {
+                let what = format!("nobody approved `{file}`, and it was done");
+                return Err(CliError::failed(what));
+            }
+        }
+        let count = |what: &str| {
+            self.over
+                .values()
+                .filter(|(how, _)| how.contains(what))
+                .count()
+        };
+        Ok(format!(
+            "{} messages, {} confirmed ({} by a hook), the others ended with a reason; {} dialogs, \
+             {} restarts, {} deaths of the daemon",
+            self.sent.len(),
+            count("confirmed"),
+            count("hook"),
+            self.asked.len(),
+            self.restarts,
+            self.daemons
+        ))
+    }
+
+    /// The messages of which is said what was not so, a line each.
+    fn wrong(&self) -> CliResult<Vec<String>> {
         let (prompts, added) = (self.stand.prompts()?, self.stand.added()?);
-        let (mut confirmed, mut by_hook) = (0, 0);
         let mut wrong = Vec::new();
         for (number, id) in self.sent.iter().enumerate() {
-            let marked = mark(number);
-            let taken = prompts
-                .iter()
-                .filter(|prompt| prompt.contains(&marked))
-                .count()
-                + usize::from(added.contains(&marked));
             let Some((how, at)) = self.over.get(id) else {
                 continue;
             };
-            let is_confirmed = how.starts_with("confirmed");
-            confirmed += usize::from(is_confirmed);
-            by_hook += usize::from(how.contains("hook"));
-            let was_lost = self
-                .exits
-                .iter()
-                .any(|exit| (TAKEN_AND_LOST >= exit.duration_since(*at)) && exit >= at);
+            let marked = mark(number);
+            let is_it = |prompt: &&String| prompt.contains(&marked);
+            let taken = prompts.iter().filter(is_it).count() + usize::from(added.contains(&marked));
             let is_right = match taken {
-                0 => !is_confirmed || was_lost,
-                1 => is_confirmed || how.contains("cannot be told"),
+                0 => !how.starts_with("confirmed") || self.was_lost(*at),
+                1 => how.starts_with("confirmed") || how.contains("cannot be told"),
                 _ => false,
             };
             if !is_right {
                 wrong.push(format!("{id} was taken {taken} times: {how}"));
             }
         }
-        let forced: BTreeSet<&str> = self
-            .asked
-            .iter()
-            .filter(|(file, approved)| !approved && self.stand.was_approved(file).unwrap_or(true))
-            .map(|(file, _)| file.as_str())
-            .collect();
-        for line in &wrong {
-            printer::talk(line);
-        }
-        if let Some(first) = wrong.first() {
-            return Err(CliError::failed(format!(
-                "{} messages went wrong: {first}",
-                wrong.len()
-            )));
-        }
-        if let Some(file) = forced.first() {
-            return Err(CliError::failed(format!(
-                "nobody approved `{file}`, and it was done"
-            )));
-        }
-        Ok(format!(
-            "{} messages, {confirmed} confirmed ({by_hook} by a hook), the others ended with a reason; {} dialogs, {} restarts, {} deaths of the daemon",
-            self.sent.len(),
-            self.asked.len(),
-            self.restarts,
-            self.daemons
-        ))
+        Ok(wrong)
+    }
+
+    /// Whether a run ended so soon after it took a message that it did nothing with it.
+    fn was_lost(&self, taken_at: Timestamp) -> bool {
+        self.exits.iter().any(|exit| {
+            let later = exit.duration_since(taken_at);
+            !later.is_negative() && later <= TAKEN_AND_LOST
+        })
     }
 }
 
