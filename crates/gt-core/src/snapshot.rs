@@ -73,6 +73,8 @@ pub struct AgentFacts {
     pub activity: Option<Timestamp>,
     /// What its screen shows, if it was looked at.
     pub shown: Option<Shown>,
+    /// The earliest other run of its account whose login is refused, and since when.
+    pub login_refused: Option<(AgentId, Timestamp)>,
     /// What it owes.
     pub owed: Observed<Owed>,
     /// The next message that is to be brought to it.

@@ -6,8 +6,10 @@ use gt_core::incarnation::IncarnationId;
 use gt_core::intent::Intent;
 use gt_core::observed::Observed;
 use gt_core::policy::Run;
+use gt_core::screen::ScreenState;
 use gt_core::snapshot::{AgentFacts, Holder, NudgeFacts, Owed, RequestFacts, Shown, Snapshot};
 use gt_host::roster;
+use jiff::Timestamp;
 
 use crate::daemon::Daemon;
 use crate::seat::Seat;
@@ -49,6 +51,7 @@ impl Daemon {
                 state: sighting.reading.state,
                 since: sighting.since,
             }),
+            login_refused: self.login_refused(seat),
             owed: self.owed(&spec.agent),
             nudge: self.nudge(seat),
             memory: seat.memory.clone(),
@@ -56,6 +59,25 @@ impl Daemon {
             failure: seat.failure.clone(),
             fresh: IncarnationId(gt_host::clock::fresh_id()),
         }
+    }
+
+    /// The earliest other run of its account, which is its preset, whose login is refused. A run whose
+    /// own is refused minds only those before it.
+    fn login_refused(&self, seat: &Seat) -> Option<(AgentId, Timestamp)> {
+        let refused_since = |seat: &Seat| {
+            let sighting = seat.sighting.as_ref()?;
+            let is_refused = sighting.reading.state == ScreenState::AuthDead;
+            (is_refused && seat.running().is_some()).then_some(sighting.since)
+        };
+        let account = &seat.spec.preset.name;
+        let of_account = self
+            .seats
+            .values()
+            .filter(|other| other.spec.preset.name == *account);
+        let (since, first) = of_account
+            .filter_map(|other| Some((refused_since(other)?, &other.spec.agent)))
+            .min()?;
+        (*first != seat.spec.agent).then(|| (first.clone(), since))
     }
 
     /// Whether a successor could be started; not looked at where none can be wanted.

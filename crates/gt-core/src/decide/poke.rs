@@ -129,7 +129,9 @@ fn settled(seen: &Seen<'_>, last: Option<&LastPoke>) -> Option<&'static str> {
         return None;
     }
     let Some(last) = last else {
-        return Some("what was unanswered was another run's");
+        // What a person was told of it holds for as long as it lacks it.
+        let was_told = memory.escalated_at.is_some() && lack(seen).is_some();
+        return (!was_told).then_some("what was unanswered was another run's");
     };
     let answered = |at| seen.is_later(at, last.at);
     if seen.facts.activity.is_some_and(answered) {

@@ -15,6 +15,7 @@ use crate::memory::Cause;
 use crate::observed::Observed;
 use crate::plan::{Action, StopPurpose};
 use crate::policy::Run;
+use crate::screen::ScreenState;
 use crate::snapshot::{AgentFacts, End, Holder, LastEnd, Owed, Pane, Snapshot};
 use crate::time::{after, age, short};
 
@@ -183,6 +184,9 @@ fn running(seen: &Seen<'_>, incarnation: IncarnationId, since: Timestamp) -> Ver
             );
         }
     }
+    if let Some(because) = needs_login(seen) {
+        return seen.act(Action::Escalate, because);
+    }
     match decide_nudge(seen, incarnation).or(decide_poke(seen, incarnation, since)) {
         Verdict::AtGoal if seen.facts.memory.circuit.is_some() => seen.wait_until(
             "its run to last before the circuit closes",
@@ -190,6 +194,16 @@ fn running(seen: &Seen<'_>, incarnation: IncarnationId, since: Timestamp) -> Ver
         ),
         verdict => verdict,
     }
+}
+
+/// A refused login that no person was told of yet: the first one of an account speaks for all.
+fn needs_login(seen: &Seen<'_>) -> Option<String> {
+    let shown = seen.facts.shown?;
+    let is_first = shown.state == ScreenState::AuthDead && seen.facts.login_refused.is_none();
+    let is_told = seen.facts.memory.escalated_at.is_some();
+    (is_first && !is_told).then(|| {
+        "its login is refused: log in at its terminal, or give it a key and restart it".to_owned()
+    })
 }
 
 fn start(seen: &Seen<'_>, why: &str) -> Verdict {
@@ -236,6 +250,11 @@ fn create(seen: &Seen<'_>, why: &str) -> Verdict {
 fn may_start(seen: &Seen<'_>, why: &str) -> Result<Cause, Verdict> {
     if let Some(lack) = cannot_launch(seen) {
         return Err(seen.wait(format!("{lack} ({why})")));
+    }
+    if let Some((other, since)) = &seen.facts.login_refused
+        && !asked_since(seen, *since)
+    {
+        return Err(seen.wait(format!("a login: that of {other} is refused ({why})")));
     }
     let Some(end) = seen.facts.last_end.map(|end| as_meant(seen, end)) else {
         return Ok(Cause::Wanted);
@@ -290,6 +309,16 @@ fn asked_by_person(seen: &Seen<'_>, end: &LastEnd) -> bool {
             && last.is_none_or(|attempt| is_new(attempt.at))
     });
     restarted || wished
+}
+
+/// Whether a person asked for it since then.
+fn asked_since(seen: &Seen<'_>, stamp: Timestamp) -> bool {
+    let request = successor_owed(seen.snapshot, seen.facts);
+    let wish = seen.facts.wish();
+    request.is_some_and(|request| request.actor.is_person())
+        || wish.is_some_and(|wish| {
+            wish.desire == Desire::Up && wish.actor.is_person() && seen.is_later(wish.at, stamp)
+        })
 }
 
 /// The way down, by somebody's wish. A person's is never frozen.

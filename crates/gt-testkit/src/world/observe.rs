@@ -59,6 +59,7 @@ impl World {
             last_end: seat.last_end,
             activity: seat.seen_activity(),
             shown: None,
+            login_refused: None,
             owed: if self.store.read().is_some() {
                 Observed::Known(seat.owed)
             } else {

@@ -16,7 +16,7 @@ use crate::{printer, wait};
 const COMMAND: Duration = Duration::from_secs(60);
 
 /// How long something is waited for.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The stage, struck at the end.
 pub(super) struct Stage {

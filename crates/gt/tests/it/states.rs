@@ -1,6 +1,8 @@
 //! What an agent's screen shows is what the town says of it.
 
 use gt_api::view::State;
+use gt_host::process::Signal;
+use gt_testkit::town::signal;
 
 use crate::{prompt, town};
 
@@ -55,4 +57,32 @@ fn a_new_run_begins_with_a_new_screen() {
     town.gt(&["mayor", "restart"]).ok();
     town.wait_for_run("mayor", first.incarnation.as_deref());
     town.wait_for_state("mayor", State::Idle);
+}
+
+/// Covers F67: a refused login is asked for once, and brings nobody else of its account up to meet it, until
+/// a person asks for one.
+#[test]
+fn a_refused_login_holds_its_account() {
+    let town = town("[restart]\nbase = '10ms'\n");
+    let rule = "^● key refused";
+    town.gt(&["config", "set", "agents.scripted.states.auth-dead", rule])
+        .ok();
+    town.gt(&["up"]).ok();
+    prompt(&town, "mayor");
+    town.type_line("mayor", "/say key refused");
+    town.wait_for_state("mayor", State::AuthDead);
+    let told = town.wait_for("the mail", || {
+        let mail = town.gt(&["mail", "inbox"]).ok();
+        mail.contains("mayor").then_some(mail)
+    });
+    let before = town.agent("deacon");
+    signal(town.pid("deacon").unwrap(), Signal::KILL);
+    town.wait_for("the deacon to wait", || {
+        let on = town.agent("deacon").waiting?.on;
+        on.contains("a login: that of mayor is refused")
+            .then_some(())
+    });
+    town.gt(&["deacon", "start"]).ok();
+    town.wait_for_run("deacon", before.incarnation.as_deref());
+    assert_eq!(town.gt(&["mail", "inbox"]).ok(), told, "told once");
 }

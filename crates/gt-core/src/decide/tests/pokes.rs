@@ -2,9 +2,11 @@
 
 use super::check;
 use super::scene::{HOUR, MINUTE, Scene, at, crew, deacon, not_typed, run};
+use crate::intent::Desire;
 use crate::memory::{AgentMemory, PokeResult};
 use crate::policy::Poke;
 use crate::screen::{Screen, ScreenState};
+use crate::snapshot::Holder;
 
 /// A deacon with mail that showed nothing for an hour.
 fn silent() -> Scene {
@@ -131,12 +133,36 @@ fn who_lacks_what_no_restart_gives_is_not_restarted() {
         @"deacon: escalate (it left 3 pokes in a row unanswered: its screen says that a limit is reached)"
     );
     check!(
-        silent(ScreenState::AuthDead).set(|facts| facts.memory.escalated_at = Some(at(-MINUTE))),
+        silent(ScreenState::ModelUnavailable).set(|facts| facts.memory.escalated_at = Some(at(-MINUTE))),
         @"deacon: poke (it owes 1 unread message and is not fresh)"
     );
     check!(
         silent(ScreenState::Working),
         @"deacon: stop (it left 3 pokes in a row unanswered)"
+    );
+}
+
+/// A refused login is told of once, by the first run that meets it, without a poke; no other run of
+/// its account begins until a person asked for one.
+#[test]
+fn a_refused_login_is_asked_for_once_and_holds_the_account() {
+    let refused = || deacon().shows(ScreenState::AuthDead, -MINUTE);
+    check!(
+        refused(),
+        @"deacon: escalate (its login is refused: log in at its terminal, or give it a key and restart it)"
+    );
+    let told = || refused().set(|facts| facts.memory.escalated_at = Some(at(-MINUTE)));
+    check!(told(), @"");
+    check!(refused().login_refused_to("mayor", -HOUR), @"");
+    let next = || {
+        deacon()
+            .holder(Holder::Idle)
+            .login_refused_to("mayor", -MINUTE)
+    };
+    check!(next(), @"deacon: waiting on a login: that of mayor is refused (its role always runs)");
+    check!(
+        next().wish(Desire::Up, "overseer", at(-1)),
+        @"deacon: start (up by overseer: asked)"
     );
 }
 

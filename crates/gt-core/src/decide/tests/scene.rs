@@ -90,6 +90,7 @@ impl Scene {
             last_end: None,
             activity: Some(at(0)),
             shown: None,
+            login_refused: None,
             owed: Observed::Known(Owed::default()),
             nudge: None,
             memory: crate::memory::AgentMemory::default(),
@@ -131,6 +132,12 @@ impl Scene {
     pub(super) fn shows(self, state: ScreenState, second: i64) -> Self {
         let since = at(second);
         self.set(|facts| facts.shown = Some(Shown { state, since }))
+    }
+
+    /// Another run of its account had its login refused.
+    pub(super) fn login_refused_to(self, agent: &str, second: i64) -> Self {
+        let agent = AgentId::from_canonical(agent).unwrap();
+        self.set(|facts| facts.login_refused = Some((agent, at(second))))
     }
 
     pub(super) fn holder(self, holder: Holder) -> Self {

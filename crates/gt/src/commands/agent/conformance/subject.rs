@@ -55,7 +55,7 @@ pub(super) enum Deed<'a> {
 /// The key of an account that there is not.
 const KEY: &str = "dummy-key";
 
-pub(super) const SUBJECTS: [Subject; 3] = [
+pub(super) const SUBJECTS: [Subject; 5] = [
     Subject {
         name: "simulated",
         version: &["gt", "--version"],
@@ -70,7 +70,7 @@ pub(super) const SUBJECTS: [Subject; 3] = [
         version: &["claude", "--version"],
         tables: claude_tables,
         files: claude_files,
-        prompt: claude_prompt,
+        prompt: model_prompt,
         approve: &["Enter"],
         interrupt: &["Escape"],
     },
@@ -82,6 +82,24 @@ pub(super) const SUBJECTS: [Subject; 3] = [
         prompt: codex_prompt,
         approve: &["y"],
         interrupt: &["Escape"],
+    },
+    Subject {
+        name: "gemini",
+        version: &["gemini", "--version"],
+        tables: gemini_tables,
+        files: gemini_files,
+        prompt: model_prompt,
+        approve: &["Enter"],
+        interrupt: &["Escape"],
+    },
+    Subject {
+        name: "opencode",
+        version: &["opencode", "--version"],
+        tables: opencode_tables,
+        files: opencode_files,
+        prompt: model_prompt,
+        approve: &["Enter"],
+        interrupt: &["Escape", "Escape"],
     },
 ];
 
@@ -133,13 +151,6 @@ fn claude_files(place: &Place) -> Vec<(&'static str, String)> {
     vec![(".claude.json", state.to_string())]
 }
 
-fn claude_prompt(deed: &Deed<'_>) -> String {
-    match deed {
-        Deed::Ask(file) => format!("[run touch {file}]"),
-        deed => model_prompt(deed),
-    }
-}
-
 fn codex_tables(place: &Place) -> String {
     format!(
         "[agents.codex]\ncommand = ['codex']\nenv = {{ CODEX_HOME = '{home}/.codex', SCRIPTED_KEY = '{KEY}' }}\n",
@@ -173,6 +184,52 @@ fn codex_prompt(deed: &Deed<'_>) -> String {
         }
         deed => model_prompt(deed),
     }
+}
+
+fn gemini_tables(place: &Place) -> String {
+    format!(
+        "[agents.gemini]\ncommand = ['gemini', '-m', 'gemini-2.5-flash']\n\
+         env = {{ HOME = '{home}', GEMINI_API_KEY = '{KEY}', GOOGLE_GEMINI_BASE_URL = '{url}' }}\n",
+        home = place.home,
+        url = place.url,
+    )
+}
+
+fn gemini_files(_: &Place) -> Vec<(&'static str, String)> {
+    let settings = json!({
+        "security": {
+            "auth": { "selectedType": "gemini-api-key" },
+            "folderTrust": { "enabled": false },
+        },
+        "privacy": { "usageStatisticsEnabled": false },
+        "general": { "disableAutoUpdate": true },
+    });
+    vec![(".gemini/settings.json", settings.to_string())]
+}
+
+fn opencode_tables(place: &Place) -> String {
+    format!(
+        "[agents.opencode]\ncommand = ['opencode']\n[agents.opencode.env]\nHOME = '{home}'\n\
+         OPENCODE_PERMISSION = '{{\"bash\":\"ask\"}}'\nOPENCODE_DISABLE_AUTOUPDATE = '1'\n\
+         OPENCODE_DISABLE_LSP_DOWNLOAD = '1'\nOPENCODE_DISABLE_MODELS_FETCH = '1'\n",
+        home = place.home,
+    )
+}
+
+fn opencode_files(place: &Place) -> Vec<(&'static str, String)> {
+    let config = json!({
+        "model": "scripted/model",
+        "small_model": "scripted/model",
+        "autoupdate": false,
+        "share": "disabled",
+        "permission": { "bash": "ask" },
+        "provider": { "scripted": {
+            "npm": "@ai-sdk/openai-compatible",
+            "options": { "baseURL": format!("{}/v1", place.url), "apiKey": KEY },
+            "models": { "model": { "name": "model" } },
+        } },
+    });
+    vec![(".config/opencode/opencode.json", config.to_string())]
 }
 
 /// In the words of the scripted model.
