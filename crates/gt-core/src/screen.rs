@@ -2,6 +2,7 @@
 //! evidence for what the agent is doing.
 
 mod draft;
+mod reset;
 mod rules;
 mod sighting;
 mod state;
@@ -11,6 +12,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 pub use draft::start_of;
+pub use reset::Reset;
 pub use rules::{CannotType, PatternError, RuleTexts, ScreenRules, check_pattern};
 pub use sighting::{Authority, Look, Sighting};
 pub use state::{Reading, ScreenState};

@@ -103,6 +103,8 @@ pub struct Shown {
     pub state: ScreenState,
     /// Since when.
     pub since: Timestamp,
+    /// When a limit ends, where it says so.
+    pub until: Option<Timestamp>,
 }
 
 /// The messages that are to be brought to an agent.

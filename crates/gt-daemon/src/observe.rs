@@ -6,10 +6,11 @@ use gt_core::incarnation::IncarnationId;
 use gt_core::intent::Intent;
 use gt_core::observed::Observed;
 use gt_core::policy::Run;
-use gt_core::screen::ScreenState;
+use gt_core::screen::{Reset, ScreenState, Sighting};
 use gt_core::snapshot::{AgentFacts, Holder, NudgeFacts, Owed, RequestFacts, Shown, Snapshot};
 use gt_host::roster;
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 use crate::daemon::Daemon;
 use crate::seat::Seat;
@@ -47,10 +48,7 @@ impl Daemon {
             holder: seat.holder.clone(),
             last_end: seat.last_end,
             activity: seat.activity,
-            shown: seat.sighting.as_ref().map(|sighting| Shown {
-                state: sighting.reading.state,
-                since: sighting.since,
-            }),
+            shown: seat.sighting.as_ref().map(shown),
             login_refused: self.login_refused(seat),
             owed: self.owed(&spec.agent),
             nudge: self.nudge(seat),
@@ -160,5 +158,19 @@ impl Daemon {
                 taken_at: *taken_at,
             })
             .collect()
+    }
+}
+
+fn shown(sighting: &Sighting) -> Shown {
+    let since = sighting.since;
+    let moment = |reset: &Reset| {
+        let named = reset.zone().and_then(|zone| TimeZone::get(zone).ok());
+        let zone = named.unwrap_or_else(TimeZone::system);
+        reset.moment(&since.to_zoned(zone))
+    };
+    Shown {
+        state: sighting.reading.state,
+        since,
+        until: sighting.reading.reset.as_ref().and_then(moment),
     }
 }

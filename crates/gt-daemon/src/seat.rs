@@ -247,6 +247,7 @@ impl Seat {
                 state,
                 rule: Some(told.name.clone()),
                 line: None,
+                reset: None,
             },
             at: now,
             is_still: true,

@@ -1,5 +1,7 @@
 //! The seat of one agent: session, holder, run.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use super::gate::{Gate, gate, is_pardoned, open_circuit};
@@ -15,7 +17,7 @@ use crate::memory::Cause;
 use crate::observed::Observed;
 use crate::plan::{Action, StopPurpose};
 use crate::policy::Run;
-use crate::screen::ScreenState;
+use crate::screen::{ScreenState, digest};
 use crate::snapshot::{AgentFacts, End, Holder, LastEnd, Owed, Pane, Snapshot};
 use crate::time::{after, age, short};
 
@@ -187,6 +189,9 @@ fn running(seen: &Seen<'_>, incarnation: IncarnationId, since: Timestamp) -> Ver
     if let Some(because) = needs_login(seen) {
         return seen.act(Action::Escalate, because);
     }
+    if let Some(until) = limited_until(seen) {
+        return seen.wait_until("its limit to end", until);
+    }
     match decide_nudge(seen, incarnation).or(decide_poke(seen, incarnation, since)) {
         Verdict::AtGoal if seen.facts.memory.circuit.is_some() => seen.wait_until(
             "its run to last before the circuit closes",
@@ -194,6 +199,18 @@ fn running(seen: &Seen<'_>, incarnation: IncarnationId, since: Timestamp) -> Ver
         ),
         verdict => verdict,
     }
+}
+
+/// When a limit that is not over ends for it. All that the limit stopped are not woken at once.
+fn limited_until(seen: &Seen<'_>) -> Option<Timestamp> {
+    const SPREAD: u64 = 60;
+    let shown = seen.facts.shown?;
+    let until = shown
+        .until
+        .filter(|_| shown.state == ScreenState::Limited)?;
+    let turn = digest(&seen.facts.id.to_string()) % SPREAD;
+    let until = after(until, Duration::from_secs(turn));
+    (until > seen.now()).then_some(until)
 }
 
 /// A refused login that no person was told of yet: the first one of an account speaks for all.

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use regex_lite::{Match, Regex, RegexBuilder};
 
 use super::draft::is_all_of;
-use super::{Capture, Reading, Screen, ScreenState};
+use super::{Capture, Reading, Reset, Screen, ScreenState};
 
 /// How many of the last non-empty lines are read. Old spinner and prompt lines further up are the
 /// classic false reading; a vendor's dialog with its choices fits within this.
@@ -288,10 +288,14 @@ fn is_dead(bottom: &str) -> bool {
 fn evidence(state: ScreenState, rule: &str, text: &str, found: Match<'_>) -> Reading {
     let begin = text[..found.start()].rfind('\n').map_or(0, |at| at + 1);
     let line = text[begin..].lines().next().unwrap_or_default();
+    // A narrow screen breaks the sentence.
+    let sentence: Vec<&str> = text[begin..].lines().take(2).map(str::trim).collect();
+    let is_limit = state == ScreenState::Limited;
     Reading {
         state,
         rule: Some(rule.to_owned()),
         line: Some(line.to_owned()),
+        reset: is_limit.then(|| Reset::find(&sentence.join(" "))).flatten(),
     }
 }
 

@@ -106,6 +106,7 @@ mod tests {
                 state,
                 rule: Some("rule".to_owned()),
                 line: Some(format!("line at {second}")),
+                reset: None,
             },
             at: Timestamp::from_second(second).unwrap(),
             is_still: false,

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::Reset;
+
 /// What a screen shows. Only what a screen can show is here: that a program ended, its process
 /// tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -88,6 +90,8 @@ pub struct Reading {
     pub rule: Option<String>,
     /// The line on which it matched.
     pub line: Option<String>,
+    /// When a limit ends, where the screen says it.
+    pub reset: Option<Reset>,
 }
 
 impl Reading {
@@ -96,6 +100,7 @@ impl Reading {
             state: ScreenState::Unknown,
             rule: None,
             line: None,
+            reset: None,
         }
     }
 }

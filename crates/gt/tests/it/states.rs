@@ -4,6 +4,7 @@ use gt_api::view::State;
 use gt_host::process::Signal;
 use gt_testkit::town::signal;
 
+use crate::nudges::times_taken;
 use crate::{prompt, town};
 
 /// Covers F67: a dialog is told of as soon as it stands there, although nobody owes anything and
@@ -85,4 +86,31 @@ fn a_refused_login_holds_its_account() {
     town.gt(&["deacon", "start"]).ok();
     town.wait_for_run("deacon", before.incarnation.as_deref());
     assert_eq!(town.gt(&["mail", "inbox"]).ok(), told, "told once");
+}
+
+/// Covers F67: a limit that says when it ends is waited for; an agent that goes on by itself is spoken to
+/// again at once.
+#[test]
+fn a_limit_is_waited_for_until_its_end() {
+    let town = town("");
+    for (key, rule) in [("states.limited", "^● limit reached"), ("turn", "^❯ ")] {
+        town.gt(&["config", "set", &format!("agents.scripted.{key}"), rule])
+            .ok();
+    }
+    town.gt(&["up"]).ok();
+    prompt(&town, "mayor");
+    town.type_line("mayor", "/say limit reached, try again in 2 hours");
+    town.wait_for_state("mayor", State::Limited);
+    town.gt(&["nudge", "mayor", "-m", "hello"]).ok();
+    let waiting = town.wait_for("the mayor to wait", || {
+        town.agent("mayor")
+            .waiting
+            .filter(|waiting| waiting.on == "its limit to end")
+    });
+    assert!(waiting.until.is_some(), "{waiting:?}");
+    assert_eq!(times_taken(&town, "mayor", "hello"), 0);
+    town.type_line("mayor", "/say on I go");
+    town.wait_for("the message", || {
+        (times_taken(&town, "mayor", "hello") == 1).then_some(())
+    });
 }

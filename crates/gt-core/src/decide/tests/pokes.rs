@@ -142,6 +142,16 @@ fn who_lacks_what_no_restart_gives_is_not_restarted() {
     );
 }
 
+/// A limit that says when it ends is waited for, and nobody types meanwhile.
+#[test]
+fn a_limit_is_waited_for() {
+    check!(
+        silent().limited_until(HOUR),
+        @"deacon: waiting on its limit to end until 2026-01-01T13:00:11Z"
+    );
+    check!(silent().limited_until(-10 * MINUTE), @"deacon: poke (it owes 1 unread message and is not fresh)");
+}
+
 /// A refused login is told of once, by the first run that meets it, without a poke; no other run of
 /// its account begins until a person asked for one.
 #[test]

@@ -131,7 +131,23 @@ impl Scene {
     /// Its screen shows this, since then.
     pub(super) fn shows(self, state: ScreenState, second: i64) -> Self {
         let since = at(second);
-        self.set(|facts| facts.shown = Some(Shown { state, since }))
+        self.set(|facts| {
+            facts.shown = Some(Shown {
+                state,
+                since,
+                until: None,
+            });
+        })
+    }
+
+    /// It showed a minute ago that a limit ends then.
+    pub(super) fn limited_until(self, second: i64) -> Self {
+        let shown = Shown {
+            state: ScreenState::Limited,
+            since: at(-60),
+            until: Some(at(second)),
+        };
+        self.set(|facts| facts.shown = Some(shown))
     }
 
     /// Another run of its account had its login refused.
