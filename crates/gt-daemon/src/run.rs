@@ -125,7 +125,9 @@ async fn supervise(town: Town, gt: PathBuf, ready: impl FnOnce()) -> Result<(), 
             source: std::io::Error::other(error),
         }
     })?;
-    let watched = [paths.root().to_owned(), paths.root().join("mayor")];
+    let mut watched = vec![paths.root().to_owned(), paths.root().join("mayor")];
+    // One that is made later is read by the next reload.
+    watched.extend(Some(paths.presets()).filter(|directory| directory.is_dir()));
     let watcher = sources::watch_files(&watched, events.clone());
     if let Err(error) = &watcher {
         daemon.note(

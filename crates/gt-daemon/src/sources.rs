@@ -1,6 +1,7 @@
 //! Where events come from: signals, datagrams, changed files. Each source is a task that ends with
 //! the loop.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 #[cfg(target_os = "linux")]
@@ -112,6 +113,10 @@ fn is_departure(kind: &EventKind) -> bool {
 }
 
 fn is_configuration(path: &Path) -> bool {
-    path.file_name()
-        .is_some_and(|name| name == "town.toml" || name == "rigs.json")
+    let is_named = |name: &OsStr| name == "town.toml" || name == "rigs.json";
+    let is_preset = path
+        .extension()
+        .is_some_and(|extension| extension == "toml")
+        && path.parent().and_then(Path::file_name) == Some(OsStr::new("presets"));
+    is_preset || path.file_name().is_some_and(is_named)
 }

@@ -6,6 +6,7 @@ pub mod duration;
 pub(crate) mod entries;
 mod key;
 mod kind;
+mod preset_files;
 mod schema;
 mod template;
 mod twice;
@@ -94,7 +95,7 @@ pub struct Effective {
 pub enum Origin {
     /// town.toml.
     File,
-    /// The preset of that name.
+    /// The preset of that name, built in or in a file of its own.
     Preset,
     /// The table of keys.
     Default,
@@ -166,12 +167,20 @@ impl PartialEq for Config {
 }
 
 impl Config {
-    /// Reads the file; the defaults without one.
+    /// Reads the file and the files of presets; the defaults without one.
     ///
     /// # Errors
-    /// [`ConfigError::Io`], or [`ConfigError::Mistakes`] with all of them.
+    /// [`ConfigError::Io`], or [`ConfigError::Mistakes`] with all of a file.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        Self::check(&text_of(path)?).map_err(|mistakes| ConfigError::Mistakes {
+        Self::of_text(&text_of(path)?, path)
+    }
+
+    /// Reads what the file at `path` would say with this text.
+    fn of_text(text: &str, path: &Path) -> Result<Self, ConfigError> {
+        let presets = preset_files::read(path)?;
+        let entries = Entries::read(text).map(|entries| entries.over(presets));
+        let built = entries.and_then(Self::build);
+        built.map_err(|mistakes| ConfigError::Mistakes {
             path: path.to_owned(),
             mistakes,
         })
@@ -291,8 +300,12 @@ pub fn set(paths: &TownPaths, key: &str, value: &str) -> Result<(), ConfigError>
     let path = path.canonicalize().unwrap_or(path);
     let before = text_of(&path)?;
     let text = change::text_with(&before, key, value).map_err(|error| error.in_file(&path))?;
-    Config::check(&text)
-        .map_err(|mistakes| refusal(&path, mistakes, Config::check(&before).is_ok()))?;
+    Config::of_text(&text, &path).map_err(|error| match error {
+        ConfigError::Mistakes { path: of, mistakes } if of == path => {
+            refusal(&path, mistakes, Config::of_text(&before, &path).is_ok())
+        }
+        error => error,
+    })?;
     let written = match is_private(&path) {
         true => crate::atomic::write_private(&path, text.as_bytes()),
         false => crate::atomic::write(&path, text.as_bytes()),
@@ -359,7 +372,7 @@ fn text_of(path: &Path) -> Result<String, ConfigError> {
 impl Entries {
     fn effective(&self, path: &str) -> Option<Effective> {
         let (value, origin) = match self.get(path) {
-            Some(value) => (value.clone(), Origin::File),
+            Some(value) => (value.clone(), self.origin(path)),
             None => match preset::builtin(path) {
                 Some(value) => (value, Origin::Preset),
                 None => (default_of(path)?, Origin::Default),

@@ -127,6 +127,11 @@ impl TownPaths {
         self.root.join("town.toml")
     }
 
+    /// Presets of the town's own.
+    pub fn presets(&self) -> PathBuf {
+        self.root.join("presets")
+    }
+
     /// The original's town file.
     pub fn town_json(&self) -> PathBuf {
         self.root.join("mayor/town.json")

@@ -6,9 +6,9 @@ use std::fmt;
 use gt_core::nearest::nearest;
 use toml_edit::{Document, Item, TableLike, TomlError};
 
-use super::key;
 use super::kind::Value;
 use super::twice::twice;
+use super::{Origin, key};
 
 /// What a text says, by path.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -19,6 +19,8 @@ pub(crate) struct Entries(pub(crate) BTreeMap<String, Entry>);
 pub(crate) struct Entry {
     pub(crate) value: Value,
     pub(crate) line: usize,
+    /// Whether the file of a preset says it, and not town.toml.
+    of_preset: bool,
 }
 
 /// Something wrong in a configuration text.
@@ -69,6 +71,28 @@ impl Entries {
         }
     }
 
+    /// The same, as the file of a preset says it.
+    pub(super) fn of_presets(mut self) -> Self {
+        self.0.values_mut().for_each(|entry| entry.of_preset = true);
+        self
+    }
+
+    /// These, and of the others what these do not say.
+    pub(super) fn over(mut self, others: Self) -> Self {
+        for (path, entry) in others.0 {
+            self.0.entry(path).or_insert(entry);
+        }
+        self
+    }
+
+    /// Who says what stands at a path.
+    pub(super) fn origin(&self, path: &str) -> Origin {
+        match self.0.get(path) {
+            Some(entry) if entry.of_preset => Origin::Preset,
+            _ => Origin::File,
+        }
+    }
+
     pub(crate) fn get(&self, path: &str) -> Option<&Value> {
         self.0.get(path).map(|entry| &entry.value)
     }
@@ -104,7 +128,12 @@ impl Reader<'_> {
             };
             match read {
                 Ok(value) => {
-                    self.entries.0.insert(path.join("."), Entry { value, line });
+                    let entry = Entry {
+                        value,
+                        line,
+                        of_preset: false,
+                    };
+                    self.entries.0.insert(path.join("."), entry);
                 }
                 Err(problem) => self.mistake(path, line, &problem),
             }

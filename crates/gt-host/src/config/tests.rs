@@ -414,3 +414,47 @@ fn a_value_is_set_inside_an_inline_table() {
     );
     assert_eq!(config.agent("y").unwrap().env["KEY"], "v");
 }
+
+/// A program of one's own, or another screen of a known one, needs a file and nothing else.
+#[test]
+fn a_preset_may_have_a_file_of_its_own() {
+    let (_directory, paths) =
+        paths("[roles.mayor]\nagent = \"mine\"\n[agents.mine]\nsettle = \"2s\"\n");
+    let file = |name: &str, text: &str| {
+        fs_err::create_dir_all(paths.presets()).unwrap();
+        fs_err::write(paths.presets().join(name), text).unwrap();
+    };
+    file(
+        "mine.toml",
+        "command = [\"./x\"]\nsettle = \"1s\"\nsubmit = \"C-j\"\n",
+    );
+    file("claude.toml", "settle = \"3s\"\n");
+    file("notes.txt", "no preset");
+    let config = Config::load(&paths.town_toml()).unwrap();
+    let mine = config.agent("mine").unwrap();
+    assert_eq!(
+        (mine.command, mine.submit),
+        (vec!["./x".to_owned()], "C-j".to_owned())
+    );
+    assert_eq!(mine.settle, Duration::from_secs(2), "town.toml counts more");
+    assert_eq!(
+        config.agent("claude").unwrap().settle,
+        Duration::from_secs(3)
+    );
+    let origin = |key| config.get(key).unwrap().unwrap().origin;
+    assert_eq!(origin("agents.mine.submit"), Origin::Preset);
+    assert_eq!(origin("agents.mine.settle"), Origin::File);
+    set(&paths, "roles.deacon.agent", "mine").unwrap();
+
+    file("claude.toml", "\nbusy = \"(\"\nsetle = \"1s\"\n");
+    let error = Config::load(&paths.town_toml()).unwrap_err().to_string();
+    assert!(
+        error.contains("claude.toml: line 2: `agents.claude.busy`"),
+        "{error}"
+    );
+    assert!(error.contains("line 3: `agents.claude.setle`"), "{error}");
+    file("claude.toml", "");
+    file("a b.toml", "");
+    let error = Config::load(&paths.town_toml()).unwrap_err().to_string();
+    assert!(error.contains("a b.toml"), "{error}");
+}

@@ -1,6 +1,5 @@
 //! `gt config`: what holds in the town, who says so, and changing it without losing a comment.
 
-use std::io::ErrorKind;
 use std::path::Path;
 
 use gt_api::request::Request;
@@ -105,26 +104,28 @@ fn set(context: &Context, key: &str, value: &str) -> CliResult {
 
 /// Names every mistake of the file, each with its place.
 fn check(path: &Path) -> CliResult {
-    let text = match fs_err::read_to_string(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == ErrorKind::NotFound => {
+    let (file, mistakes) = match config::Config::load(path) {
+        Ok(_) if !path.exists() => {
             printer::talk(format!(
                 "there is no {}: every key has its default",
                 path.display()
             ));
             return Ok(());
         }
+        Ok(_) => {
+            printer::talk(format!("{} has no mistakes", path.display()));
+            return Ok(());
+        }
+        Err(ConfigError::Mistakes { path, mistakes }) => (path, mistakes),
         Err(error) => return Err(error).doing("read the town's configuration"),
     };
-    let Err(mistakes) = config::Config::check(&text) else {
-        printer::talk(format!("{} has no mistakes", path.display()));
-        return Ok(());
-    };
+    let text = fs_err::read_to_string(&file).doing("read the mistaken file")?;
     for mistake in &mistakes {
-        printer::data(place_and_reason(path, &text, mistake));
+        printer::data(place_and_reason(&file, &text, mistake));
     }
     // The lines above are the answer; the exit code says that there are some.
-    Err(CliError::new(Kind::Answer, "town.toml has mistakes"))
+    let name = file.file_name().unwrap_or_default().display();
+    Err(CliError::new(Kind::Answer, format!("{name} has mistakes")))
 }
 
 /// `FILE:LINE:COLUMN`, which editors understand, then what is wrong.

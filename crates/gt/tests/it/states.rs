@@ -114,3 +114,30 @@ fn a_limit_is_waited_for_until_its_end() {
         (times_taken(&town, "mayor", "hello") == 1).then_some(())
     });
 }
+
+/// A preset's file that is broken while the town runs is named with its line, and nothing else changes.
+#[test]
+fn a_broken_preset_is_named_and_the_town_goes_on() {
+    let town = town("");
+    let presets = town.root().join("presets");
+    fs_err::create_dir(&presets).unwrap();
+    fs_err::write(presets.join("claude.toml"), "settle = '1s'\n").unwrap();
+    town.gt(&["up"]).ok();
+    let before = town.wait_for_run("mayor", None);
+    fs_err::write(presets.join("claude.toml"), "\nready = '('\n").unwrap();
+    let problem = town.wait_for("the problem", || {
+        let problems = town.status().problems;
+        problems
+            .into_iter()
+            .find(|problem| problem.contains("claude.toml"))
+    });
+    assert!(
+        problem.contains("line 2: `agents.claude.ready`"),
+        "{problem}"
+    );
+    assert_eq!(town.agent("mayor").incarnation, before.incarnation);
+    fs_err::write(presets.join("claude.toml"), "settle = '1s'\n").unwrap();
+    town.wait_for("it to be mended", || {
+        town.status().problems.is_empty().then_some(())
+    });
+}
