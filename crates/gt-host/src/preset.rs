@@ -31,6 +31,29 @@ const TEXTS: [(&str, &str); 9] = [
     ("generic", include_str!("presets/generic.toml")),
 ];
 
+/// What a program is started with besides its preset.
+#[derive(Debug, Clone, Copy)]
+pub struct Launch<'a> {
+    /// The town's.
+    pub paths: &'a TownPaths,
+    /// The program that its hooks call.
+    pub gt: &'a Path,
+    /// Where it runs.
+    pub work_dir: &'a Path,
+    /// The session that it goes on with.
+    pub session: Option<&'a SessionId>,
+}
+
+/// What stands for the work directory in the arguments that trust it.
+const DIRECTORY: &str = "{directory}";
+
+/// A path that may stand between quotes of any language; a program asks about others.
+fn quotable(path: &Path) -> Option<String> {
+    let text = path.to_str()?;
+    let is_plain = |c: char| !c.is_control() && !matches!(c, '"' | '\'' | '\\');
+    text.chars().all(is_plain).then(|| text.to_owned())
+}
+
 /// What stands for a session's name in the arguments that resume it.
 const SESSION: &str = "{session}";
 
@@ -47,6 +70,9 @@ pub struct Preset {
     pub pass: Vec<String>,
     /// How it is made to tell what it does.
     pub hooks: Option<HookStyle>,
+    /// The arguments with which it takes its work directory, which stands for `{directory}`, for
+    /// trusted; none for a program that asks or does not care.
+    pub trust: Vec<String>,
     /// The arguments with which it goes on with a session, whose name stands for `{session}`; none for
     /// a program that cannot.
     pub resume: Vec<String>,
@@ -90,18 +116,24 @@ pub fn check(text: &str) -> Result<(), Vec<Mistake>> {
 }
 
 impl Preset {
-    /// What is started in this town: the command, with what makes the program call this `gt` and go on
-    /// with a session.
-    pub fn argv(&self, paths: &TownPaths, gt: &Path, session: Option<&SessionId>) -> Vec<String> {
+    /// What is started: the command, with what makes the program trust its directory, call this `gt`
+    /// and go on with a session.
+    pub fn argv(&self, launch: &Launch<'_>) -> Vec<String> {
+        let Launch { paths, gt, .. } = launch;
         let style = self.hooks.into_iter();
         let hooks = style.flat_map(|style| style.arguments(paths, gt, &self.command));
-        let resume = session.into_iter().flat_map(|session| {
+        let trust = quotable(launch.work_dir).into_iter().flat_map(|directory| {
+            let filled = move |word: &String| word.replace(DIRECTORY, &directory);
+            self.trust.iter().map(filled)
+        });
+        let resume = launch.session.into_iter().flat_map(|session| {
             let filled = |word: &String| word.replace(SESSION, session.as_str());
             self.resume.iter().map(filled)
         });
         self.command
             .iter()
             .cloned()
+            .chain(trust)
             .chain(hooks)
             .chain(resume)
             .collect()
@@ -115,6 +147,7 @@ impl Preset {
             env: variables(name, entries),
             pass: entries.list(&path("pass")),
             hooks: HookStyle::from_word(&entries.text(&path("hooks"))),
+            trust: entries.list(&path("trust")),
             resume: entries.list(&path("resume")),
             keep: entries.list(&path("keep")),
             submit: entries.text(&path("submit")),

@@ -13,6 +13,7 @@ use gt_core::time::milliseconds;
 use gt_host::clock;
 use gt_host::holder::kill_set::BEYOND_GRACE;
 use gt_host::holder::protocol::{Answer, Refusal, Request, Start};
+use gt_host::preset::Launch;
 use gt_host::roster::SeatSpec;
 use gt_host::tmux::PaneId;
 use gt_store::Store;
@@ -112,7 +113,13 @@ fn program(seat: &Seat, step: &Step, cause: Cause, hands: &Hands) -> (Vec<String
         Some(id) => format!("{because}, with its session {id}"),
         None => because,
     };
-    (preset.argv(hands.town.paths(), &hands.gt, session), because)
+    let launch = Launch {
+        paths: hands.town.paths(),
+        gt: &hands.gt,
+        work_dir: &seat.spec.work_dir,
+        session,
+    };
+    (preset.argv(&launch), because)
 }
 
 /// How long the parts of a start took. The first two go side by side.

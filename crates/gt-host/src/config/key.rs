@@ -240,6 +240,12 @@ pub const KEYS: &[Key] = &[
         "How the program is made to tell what it does and to take messages by its hooks: as Claude Code takes them, by --settings (claude), as Codex does, by -c (codex), or not at all (none).",
     ),
     key(
+        "agents.NAME.trust",
+        Kind::Words,
+        "[]",
+        "The arguments with which the program takes its work directory for trusted instead of asking; {directory} stands for it.",
+    ),
+    key(
         "agents.NAME.resume",
         Kind::Words,
         "[]",

@@ -1,5 +1,7 @@
 use gt_core::screen::{Capture, Screen};
 
+use gt_core::session::SessionId;
+
 use super::*;
 use crate::config::Config;
 
@@ -302,4 +304,32 @@ fn a_presets_file_is_checked() {
     for (name, text) in TEXTS.into_iter().filter(|(name, _)| *name != "generic") {
         assert_eq!(said(text), [""; 0], "{name}");
     }
+}
+
+/// A program is not asked about the directory that a person put it into, and goes on where it was.
+#[test]
+fn a_program_is_started_with_what_its_preset_adds() {
+    let directory = tempfile::tempdir().unwrap();
+    let paths = TownPaths::new(directory.path());
+    let text = "[agents.x]\ncommand = ['x', '-a']\ntrust = ['-t', 'dir=\"{directory}\"']\nresume = ['-r', '{session}']\n";
+    let preset = Config::check(text).unwrap().agent("x").unwrap();
+    let session = SessionId::new("s1").unwrap();
+    let argv = |work_dir: &str, session| {
+        preset.argv(&Launch {
+            paths: &paths,
+            gt: Path::new("/opt/gt"),
+            work_dir: Path::new(work_dir),
+            session,
+        })
+    };
+    assert_eq!(
+        argv("/t/my rig", None),
+        ["x", "-a", "-t", "dir=\"/t/my rig\""]
+    );
+    assert_eq!(
+        argv("/t/\"", None),
+        ["x", "-a"],
+        "it asks about such a path"
+    );
+    assert_eq!(argv("/t/'", Some(&session)), ["x", "-a", "-r", "s1"]);
 }

@@ -164,10 +164,8 @@ fn codex_files(place: &Place) -> Vec<(&'static str, String)> {
          approval_policy = 'on-request'\nsandbox_mode = 'workspace-write'\n\
          [analytics]\nenabled = false\n\
          [model_providers.scripted]\nname = 'scripted'\nbase_url = '{url}/v1'\nenv_key = 'SCRIPTED_KEY'\n\
-         wire_api = 'responses'\n\
-         [projects.'{work}']\ntrust_level = 'trusted'\n",
+         wire_api = 'responses'\n",
         url = place.url,
-        work = place.work,
     );
     vec![(".codex/config.toml", config)]
 }
