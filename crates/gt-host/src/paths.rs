@@ -117,9 +117,9 @@ impl TownPaths {
         self.private().join("pastes")
     }
 
-    /// Settings that make an agent's program tell what it does, for programs of this style.
-    pub fn hook_settings(&self, style: &str) -> PathBuf {
-        self.private().join("hooks").join(format!("{style}.json"))
+    /// Files that make agents' programs tell what they do.
+    pub fn hooks(&self) -> PathBuf {
+        self.private().join("hooks")
     }
 
     /// Configuration written by people.

@@ -125,6 +125,12 @@ pub(super) fn decide_nudge(seen: &Seen<'_>, incarnation: IncarnationId) -> Verdi
     if let Some(verdict) = person_at(seen, pane) {
         return verdict;
     }
+    if nudge.typing.is_none() && is_at_work(seen) {
+        return seen.wait_until(
+            "the end of its turn, before a message is typed",
+            nudge.expires_at,
+        );
+    }
     if let Some(verdict) = nudge.tried.as_ref().and_then(|tried| not_due(seen, tried)) {
         return verdict;
     }
@@ -136,6 +142,13 @@ pub(super) fn decide_nudge(seen: &Seen<'_>, incarnation: IncarnationId) -> Verdi
         },
         "a message is queued for it",
     )
+}
+
+/// Whether it is known to work: a prompt that its screen shows before its turn is told to be over may
+/// be drawn anew, with what was typed lost.
+fn is_at_work(seen: &Seen<'_>) -> bool {
+    let shown = seen.facts.shown;
+    shown.is_some_and(|shown| shown.state == ScreenState::Working)
 }
 
 /// Whether its prompt came back after the last try.

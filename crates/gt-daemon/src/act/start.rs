@@ -61,7 +61,7 @@ fn prepare_run(
 ) -> Run {
     let boot_id = daemon.hands.boot_id.clone();
     let restart = daemon.policy.restart.clone();
-    let env = daemon.environment_of(&daemon.seats[&step.agent].spec, id);
+    let env = environment(daemon, &daemon.seats[&step.agent].spec, id);
     let seat = daemon
         .seats
         .get_mut(&step.agent)
@@ -101,6 +101,17 @@ fn prepare_run(
         last,
         grace: restart.stop_grace,
     }
+}
+
+/// Its variables, with the one by which its program finds its hooks.
+fn environment(daemon: &Daemon, spec: &SeatSpec, id: IncarnationId) -> Vec<(String, String)> {
+    let mut env = daemon.environment_of(spec, id);
+    let paths = daemon.hands.town.paths();
+    let is_set = |wanted: &str| env.iter().any(|(name, _)| name == wanted);
+    let hooks = spec.preset.hooks;
+    let variable = hooks.and_then(|style| style.variable(paths, is_set));
+    env.extend(variable);
+    env
 }
 
 /// What is started, and why: after a crash, where the program can, with the session that was cut off.

@@ -237,7 +237,7 @@ pub const KEYS: &[Key] = &[
         "agents.NAME.hooks",
         Kind::Word(HookStyle::WORDS),
         "\"none\"",
-        "How the program is made to tell what it does and to take messages by its hooks: as Claude Code takes them, by --settings (claude), as Codex does, by -c (codex), or not at all (none).",
+        "How the program is made to tell what it does and to take messages by its hooks: as Claude Code takes them, by --settings (claude), as Codex does, by -c (codex), by a plug-in of OpenCode's (opencode), or not at all (none).",
     ),
     key(
         "agents.NAME.trust",

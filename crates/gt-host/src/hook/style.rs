@@ -3,9 +3,10 @@
 
 mod claude;
 mod codex;
+mod opencode;
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use gt_core::shell::word;
 
@@ -22,17 +23,20 @@ pub enum HookStyle {
     Claude,
     /// Codex's: values for its configuration, which it adds to those of the user and the project.
     Codex,
+    /// OpenCode's: a plug-in, which it adds to those of the user and the project.
+    Opencode,
 }
 
 impl HookStyle {
     /// Every word that names a style, and one for none.
-    pub(crate) const WORDS: &'static [&'static str] = &["none", "claude", "codex"];
+    pub(crate) const WORDS: &'static [&'static str] = &["none", "claude", "codex", "opencode"];
 
     /// The style that a word of town.toml names.
     pub(crate) fn from_word(word: &str) -> Option<Self> {
         match word {
             "claude" => Some(Self::Claude),
             "codex" => Some(Self::Codex),
+            "opencode" => Some(Self::Opencode),
             _ => None,
         }
     }
@@ -43,12 +47,29 @@ impl HookStyle {
         match self {
             Self::Claude => claude::arguments(&claude_file(paths), command),
             Self::Codex => codex::arguments(gt, command),
+            Self::Opencode => Vec::new(),
+        }
+    }
+
+    /// What is to be added to a program's variables; `is_set` tells which ones it has.
+    pub fn variable(
+        self,
+        paths: &TownPaths,
+        is_set: impl Fn(&str) -> bool,
+    ) -> Option<(String, String)> {
+        match self {
+            Self::Claude | Self::Codex => None,
+            Self::Opencode => opencode::variable(&opencode_file(paths), is_set),
         }
     }
 }
 
-fn claude_file(paths: &TownPaths) -> std::path::PathBuf {
-    paths.hook_settings("claude")
+fn claude_file(paths: &TownPaths) -> PathBuf {
+    paths.hooks().join("claude.json")
+}
+
+fn opencode_file(paths: &TownPaths) -> PathBuf {
+    paths.hooks().join("opencode.js")
 }
 
 /// Writes the town's files, which call this `gt`.
@@ -56,11 +77,9 @@ fn claude_file(paths: &TownPaths) -> std::path::PathBuf {
 /// # Errors
 /// When one cannot be written.
 pub fn write_files(paths: &TownPaths, gt: &Path) -> io::Result<()> {
-    let file = claude_file(paths);
-    if let Some(directory) = file.parent() {
-        fs_err::create_dir_all(directory)?;
-    }
-    atomic::write_for_boot(&file, claude::settings(gt).as_bytes())
+    fs_err::create_dir_all(paths.hooks())?;
+    atomic::write_for_boot(&claude_file(paths), claude::settings(gt).as_bytes())?;
+    atomic::write_for_boot(&opencode_file(paths), opencode::plug_in(gt).as_bytes())
 }
 
 /// The shell line of a hook. A `gt` that is not there any more is no failure of the agent's.
@@ -78,10 +97,7 @@ mod tests {
         let named = HookStyle::WORDS
             .iter()
             .filter_map(|word| HookStyle::from_word(word));
-        assert_eq!(
-            named.collect::<Vec<_>>(),
-            [HookStyle::Claude, HookStyle::Codex]
-        );
+        assert_eq!(named.count(), HookStyle::WORDS.len() - 1);
     }
 
     #[test]

@@ -70,7 +70,7 @@ fn a_message_is_tried_as_soon_as_the_prompt_is_back() {
     );
     check!(
         dialog().shows(ScreenState::Working, 0),
-        @"deacon: waiting on a person, before a message is typed: it shows a dialog until 2026-01-01T12:00:14Z"
+        @"deacon: waiting on the end of its turn, before a message is typed until 2026-01-01T12:10:00Z"
     );
 }
 

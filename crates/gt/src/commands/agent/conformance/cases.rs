@@ -95,11 +95,7 @@ fn ready(stand: &Stand) -> CliResult<String> {
 
 fn submit(stand: &Stand) -> CliResult<String> {
     stand.fresh()?;
-    let text = (stand.subject.prompt)(&Deed::Say("hello from submit"));
-    stand.nudge(&text)?;
-    let how = stand.confirmed(&text)?;
-    taken_once(stand, &text)?;
-    Ok(how)
+    say(stand, "hello from submit")
 }
 
 fn long_text(stand: &Stand) -> CliResult<String> {
@@ -122,10 +118,7 @@ fn during_work(stand: &Stand) -> CliResult<String> {
     stand.fresh()?;
     stand.have(&Deed::Work(4))?;
     stand.wait_for(State::Working)?;
-    let text = (stand.subject.prompt)(&Deed::Say("hello after work"));
-    stand.nudge(&text)?;
-    let how = stand.confirmed(&text)?;
-    taken_once(stand, &text)?;
+    let how = say(stand, "hello after work")?;
     stand.wait_for(State::Idle)?;
     Ok(how)
 }
@@ -151,10 +144,12 @@ fn during_dialog(stand: &Stand) -> CliResult<String> {
 
 fn approve(stand: &Stand) -> CliResult<String> {
     let (file, text) = ask_and_nudge(stand, "asked-and-approved")?;
-    // Claude Code takes no key in the first moment of a dialog.
-    clock::pause(WATCH);
-    stand.press(stand.subject.approve)?;
+    // Claude Code takes no key in the first moment of a dialog, and others are slow.
     stand.stage.until("what was approved", || {
+        clock::pause(WATCH);
+        if !stand.was_approved(&file)? && is_asking(stand)? {
+            stand.press(stand.subject.approve)?;
+        }
         Ok(stand.was_approved(&file)?.then_some(()))
     })?;
     let how = stand.confirmed(&text)?;
@@ -169,13 +164,18 @@ fn ask_and_nudge(stand: &Stand, name: &str) -> CliResult<(String, String)> {
     stand.have(&Deed::Ask(&file))?;
     // A hook tells of the dialog before it is drawn, and a key before that is lost.
     stand.stage.until("a dialog on its screen", || {
-        let agent = stand.stage.agent(SEAT)?;
-        let agent = agent.filter(|agent| agent.state == asking(stand));
-        Ok(agent.filter(|agent| seen(agent).starts_with(BY_SCREEN)))
+        Ok(is_asking(stand)?.then_some(()))
     })?;
     let text = (stand.subject.prompt)(&Deed::Say(&format!("hello, {name}")));
     stand.nudge(&text)?;
     Ok((file, text))
+}
+
+/// Whether its screen shows that it asks.
+fn is_asking(stand: &Stand) -> CliResult<bool> {
+    let agent = stand.stage.agent(SEAT)?;
+    Ok(agent
+        .is_some_and(|agent| agent.state == asking(stand) && seen(&agent).starts_with(BY_SCREEN)))
 }
 
 /// What it is when it asks. The look-alike's screen tells approvals and questions not apart.
@@ -214,9 +214,7 @@ fn server_error(stand: &Stand) -> CliResult<String> {
     stand.fresh()?;
     stand.have(&Deed::ServerError)?;
     let agent = stand.wait_for(State::Idle)?;
-    let text = (stand.subject.prompt)(&Deed::Say("hello after the error"));
-    stand.nudge(&text)?;
-    stand.confirmed(&text)?;
+    say(stand, "hello after the error")?;
     Ok(seen(&agent))
 }
 
@@ -231,19 +229,14 @@ fn crash(stand: &Stand) -> CliResult<String> {
 
 fn resume(stand: &Stand) -> CliResult<String> {
     let before = stand.fresh()?;
-    stand.have(&Deed::Say("hello before the crash"))?;
-    let had = stand.stage.until("its answer", || {
-        Ok(Some(stand.conversation()?).filter(|length| *length > 0))
-    })?;
+    say(stand, "hello before the crash")?;
+    let had = stand.conversation()?;
     stand.wait_for(State::Idle)?;
     // Claude Code writes a turn down a moment after its end.
     clock::pause(WATCH);
     kill(stand, &before)?;
     stand.wait_for(State::Idle)?;
-    let text = (stand.subject.prompt)(&Deed::Say("hello after the crash"));
-    stand.nudge(&text)?;
-    stand.confirmed(&text)?;
-    taken_once(stand, &text)?;
+    say(stand, "hello after the crash")?;
     let has = stand.conversation()?;
     if has > had {
         return Ok(format!(
@@ -253,6 +246,15 @@ fn resume(stand: &Stand) -> CliResult<String> {
     Err(CliError::failed(
         "its model is not told what was said before",
     ))
+}
+
+/// Has it answer something, by a message that arrives once.
+fn say(stand: &Stand, what: &str) -> CliResult<String> {
+    let text = (stand.subject.prompt)(&Deed::Say(what));
+    stand.nudge(&text)?;
+    let how = stand.confirmed(&text)?;
+    taken_once(stand, &text)?;
+    Ok(how)
 }
 
 /// Kills its program, and waits for the next run.
