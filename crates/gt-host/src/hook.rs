@@ -208,7 +208,7 @@ mod tests {
         assert_eq!(event.state(), Some(ScreenState::Idle));
     }
 
-    /// Covers F57: nothing that a program tells makes a datagram too long, or a line of the log two.
+    /// Nothing that a program tells makes a datagram too long, or a line of the log two.
     #[test]
     fn what_is_too_large_or_strange_is_refused() {
         let large = vec![b' '; MAX_LENGTH + 1];

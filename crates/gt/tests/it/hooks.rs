@@ -120,6 +120,30 @@ fn a_turn_begins_with_what_is_due() {
     assert_eq!(times_taken(&town, "mayor", "a word"), 0);
 }
 
+/// Covers F57: a session whose memory was cut down is told its role, and how to end its work, again.
+#[test]
+fn after_a_compaction_the_role_is_told_again() {
+    let town = town_with_hooks();
+    let (script, heard) = (
+        town.beside().join("compact.sh"),
+        town.beside().join("heard"),
+    );
+    let lines = format!(
+        "echo '{{\"hook_event_name\":\"SessionStart\",\"source\":\"compact\"}}' | {} hook SessionStart > {}\n",
+        env!("CARGO_BIN_EXE_gt"),
+        heard.display()
+    );
+    fs_err::write(&script, lines).unwrap();
+    let command = format!("sh {}", script.display());
+    town.type_line("mayor", &format!("/run {command}"));
+    assert_eq!(answer(&town, "mayor", &command), 0);
+    let heard = fs_err::read_to_string(heard).unwrap();
+    assert!(
+        heard.contains("You are the mayor") && heard.contains("gt handoff"),
+        "{heard}"
+    );
+}
+
 /// What a program tells is believed at once, with the event as evidence.
 #[test]
 fn what_a_program_tells_is_its_state() {
@@ -134,7 +158,7 @@ fn what_a_program_tells_is_its_state() {
     assert!(told.contains("working, by `UserPromptSubmit`"), "{told}");
 }
 
-/// Covers F57: what no event can be is ignored, counted and told of once; a stranger's changes
+/// What no event can be is ignored, counted and told of once; a stranger's changes
 /// nothing. The agent never sees a failure.
 #[test]
 fn what_no_hook_would_tell_is_ignored() {
@@ -178,7 +202,7 @@ fn stranger(town: &TestTown) -> (i32, String) {
     (output.status.code().unwrap_or(-1), said)
 }
 
-/// Covers F57: a run that was cut off in the middle goes on with its conversation, told of by a daemon
+/// A run that was cut off in the middle goes on with its conversation, told of by a daemon
 /// that died since, too; one that was asked for begins afresh.
 #[test]
 fn a_crash_goes_on_with_the_conversation() {
