@@ -147,7 +147,7 @@ fn approve(stand: &Stand) -> CliResult<String> {
     // Claude Code takes no key in the first moment of a dialog, and others are slow.
     stand.stage.until("what was approved", || {
         clock::pause(WATCH);
-        if !stand.was_approved(&file)? && is_asking(stand)? {
+        if !stand.was_approved(&file)? && shows(stand, asking(stand))?.is_some() {
             stand.press(stand.subject.approve)?;
         }
         Ok(stand.was_approved(&file)?.then_some(()))
@@ -163,19 +163,20 @@ fn ask_and_nudge(stand: &Stand, name: &str) -> CliResult<(String, String)> {
     let file = stand.file(name).display().to_string();
     stand.have(&Deed::Ask(&file))?;
     // A hook tells of the dialog before it is drawn, and a key before that is lost.
-    stand.stage.until("a dialog on its screen", || {
-        Ok(is_asking(stand)?.then_some(()))
-    })?;
+    stand
+        .stage
+        .until("a dialog on its screen", || shows(stand, asking(stand)))?;
     let text = (stand.subject.prompt)(&Deed::Say(&format!("hello, {name}")));
     stand.nudge(&text)?;
     Ok((file, text))
 }
 
-/// Whether its screen shows that it asks.
-fn is_asking(stand: &Stand) -> CliResult<bool> {
+/// Something if its screen, and not only a hook, shows this state.
+fn shows(stand: &Stand, state: State) -> CliResult<Option<()>> {
     let agent = stand.stage.agent(SEAT)?;
-    Ok(agent
-        .is_some_and(|agent| agent.state == asking(stand) && seen(&agent).starts_with(BY_SCREEN)))
+    let is_shown =
+        agent.is_some_and(|agent| agent.state == state && seen(&agent).starts_with(BY_SCREEN));
+    Ok(is_shown.then_some(()))
 }
 
 /// What it is when it asks. The look-alike's screen tells approvals and questions not apart.
@@ -189,8 +190,15 @@ fn asking(stand: &Stand) -> State {
 fn interrupt(stand: &Stand) -> CliResult<String> {
     stand.fresh()?;
     stand.have(&Deed::Work(60))?;
-    stand.wait_for(State::Working)?;
-    stand.press(stand.subject.interrupt)?;
+    // A hook tells of the work before the program can be interrupted.
+    stand
+        .stage
+        .until("work on its screen", || shows(stand, State::Working))?;
+    // Two keys in one write are another one: Escape with Alt.
+    for key in stand.subject.interrupt {
+        stand.press(&[key])?;
+        clock::pause(Duration::from_millis(300));
+    }
     let agent = stand.wait_for(State::Idle)?;
     Ok(seen(&agent))
 }

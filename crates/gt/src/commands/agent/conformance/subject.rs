@@ -106,7 +106,7 @@ pub(super) const SUBJECTS: [Subject; 5] = [
 fn simulated_tables(place: &Place) -> String {
     format!(
         "[agents.simulated]\ncommand = ['{gt}', 'simulate-agent', '--gt', '{gt}']\n\
-         ready = '{ready}'\nblocked = '{blocked}'\npasted = '{pasted}'\nturn = '^❯ '\nhooks = 'claude'\nresume = ['--resume', '{{session}}']\n\
+         ready = '{ready}'\nblocked = '{blocked}'\npasted = '{pasted}'\nturn = '^❯ '\nbusy = 'esc to interrupt'\nhooks = 'claude'\nresume = ['--resume', '{{session}}']\n\
          env = {{ {variable} = '{journal}' }}\n\
          [agents.simulated.states]\nlimited = '^● limit reached'\nauth-dead = '^● key refused'\n",
         gt = place.gt,
