@@ -19,7 +19,8 @@ use crate::lifecycle::Request;
 use crate::observed::Observed;
 use crate::plan::{Action, Plan, Step, Waiting};
 use crate::policy::Policy;
-use crate::snapshot::{AgentFacts, Begun, Failure, InFlight, RequestFacts, Snapshot};
+use crate::screen::ScreenState;
+use crate::snapshot::{AgentFacts, Begun, Failure, InFlight, RequestFacts, Shown, Snapshot};
 use crate::time::{after, age};
 
 pub use poke::poke_text;
@@ -116,6 +117,17 @@ impl Seen<'_> {
 
     fn is_later(&self, stamp: Timestamp, other: Timestamp) -> bool {
         self.snapshot.is_later(stamp, other)
+    }
+
+    /// What its screen shows, if it is this.
+    fn shows(&self, state: ScreenState) -> Option<Shown> {
+        self.facts.shown.filter(|shown| shown.state == state)
+    }
+
+    /// Whether it came back to its prompt since then.
+    fn is_back_at_prompt_since(&self, stamp: Timestamp) -> bool {
+        self.shows(ScreenState::Idle)
+            .is_some_and(|shown| self.is_later(shown.since, stamp))
     }
 
     fn act(&self, action: Action, because: impl Into<String>) -> Verdict {

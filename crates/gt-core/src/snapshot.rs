@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::agent_id::AgentId;
 use crate::incarnation::{Exit, IncarnationId, ProcessId};
-use crate::intent::Intent;
+use crate::intent::{Desire, Intent};
 use crate::lifecycle::Request;
 use crate::memory::{AgentMemory, PokeResult};
 use crate::observed::{Observed, Reason};
@@ -93,6 +93,12 @@ impl AgentFacts {
     /// The stored wish, if there is known to be one.
     pub fn wish(&self) -> Option<&Intent> {
         self.intent.known()?.as_ref()
+    }
+
+    /// A person's stored wish that it shall run, if that is the wish.
+    pub fn wish_of_person_to_run(&self) -> Option<&Intent> {
+        self.wish()
+            .filter(|wish| wish.desire == Desire::Up && wish.actor.is_person())
     }
 }
 

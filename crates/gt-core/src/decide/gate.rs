@@ -5,7 +5,6 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::{Seen, Verdict};
-use crate::intent::Desire;
 use crate::memory::{Attempt, Cause, Circuit};
 use crate::plan::Action;
 use crate::policy::RestartPolicy;
@@ -84,10 +83,11 @@ pub(super) fn open_circuit(seen: &Seen<'_>, because: String) -> Verdict {
 /// Whether a person asked for the agent since the circuit opened, and so has seen it: that wish
 /// gives a new budget, and no more than that.
 pub(super) fn is_pardoned(seen: &Seen<'_>) -> bool {
-    let (Some(circuit), Some(intent)) = (&seen.facts.memory.circuit, seen.facts.wish()) else {
-        return false;
-    };
-    intent.desire == Desire::Up && intent.actor.is_person() && circuit.wish_at != Some(intent.at)
+    let circuit = seen.facts.memory.circuit.as_ref();
+    let wish = seen.facts.wish_of_person_to_run();
+    circuit
+        .zip(wish)
+        .is_some_and(|(circuit, wish)| circuit.wish_at != Some(wish.at))
 }
 
 fn half_open(seen: &Seen<'_>, circuit: &Circuit) -> Gate {

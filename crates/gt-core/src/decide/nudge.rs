@@ -125,7 +125,9 @@ pub(super) fn decide_nudge(seen: &Seen<'_>, incarnation: IncarnationId) -> Verdi
     if let Some(verdict) = person_at(seen, pane) {
         return verdict;
     }
-    if nudge.typing.is_none() && is_at_work(seen) {
+    // A prompt that its screen shows before its turn is told to be over may be drawn anew, with what
+    // was typed lost.
+    if nudge.typing.is_none() && seen.shows(ScreenState::Working).is_some() {
         return seen.wait_until(
             "the end of its turn, before a message is typed",
             nudge.expires_at,
@@ -144,23 +146,9 @@ pub(super) fn decide_nudge(seen: &Seen<'_>, incarnation: IncarnationId) -> Verdi
     )
 }
 
-/// Whether it is known to work: a prompt that its screen shows before its turn is told to be over may
-/// be drawn anew, with what was typed lost.
-fn is_at_work(seen: &Seen<'_>) -> bool {
-    let shown = seen.facts.shown;
-    shown.is_some_and(|shown| shown.state == ScreenState::Working)
-}
-
-/// Whether its prompt came back after the last try.
-fn is_back_at_prompt(seen: &Seen<'_>, tried: &NudgeTry) -> bool {
-    seen.facts.shown.is_some_and(|shown| {
-        shown.state == ScreenState::Idle && seen.is_later(shown.since, tried.at)
-    })
-}
-
 /// The wait for the next try, unless it is due.
 fn not_due(seen: &Seen<'_>, tried: &NudgeTry) -> Option<Verdict> {
-    if is_back_at_prompt(seen, tried) {
+    if seen.is_back_at_prompt_since(tried.at) {
         return None;
     }
     let doublings = tried.times.saturating_sub(1).min(8);

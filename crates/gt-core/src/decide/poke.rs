@@ -104,9 +104,8 @@ fn lack(seen: &Seen<'_>) -> Option<&'static str> {
 /// What shows that it lives although it did nothing of what it was told: it went to work after the
 /// last poke and is back at its prompt.
 fn heard(seen: &Seen<'_>, last: Option<&LastPoke>) -> Option<&'static str> {
-    let shown = seen.facts.shown?;
-    let is_back = shown.state == ScreenState::Idle && seen.is_later(shown.since, last?.at);
-    is_back.then_some("it took the last one, and did not report")
+    seen.is_back_at_prompt_since(last?.at)
+        .then_some("it took the last one, and did not report")
 }
 
 /// How long the run has shown nothing. Its start counts as activity; the nearer of both is taken

@@ -204,23 +204,19 @@ fn running(seen: &Seen<'_>, incarnation: IncarnationId, since: Timestamp) -> Ver
 /// When a limit that is not over ends for it. All that the limit stopped are not woken at once.
 fn limited_until(seen: &Seen<'_>) -> Option<Timestamp> {
     const SPREAD: u64 = 60;
-    let shown = seen.facts.shown?;
-    let until = shown
-        .until
-        .filter(|_| shown.state == ScreenState::Limited)?;
+    let until = seen.shows(ScreenState::Limited)?.until?;
     let turn = digest(&seen.facts.id.to_string()) % SPREAD;
     let until = after(until, Duration::from_secs(turn));
     (until > seen.now()).then_some(until)
 }
 
 /// A refused login that no person was told of yet: the first one of an account speaks for all.
-fn needs_login(seen: &Seen<'_>) -> Option<String> {
-    let shown = seen.facts.shown?;
-    let is_first = shown.state == ScreenState::AuthDead && seen.facts.login_refused.is_none();
+fn needs_login(seen: &Seen<'_>) -> Option<&'static str> {
+    seen.shows(ScreenState::AuthDead)?;
+    let is_first = seen.facts.login_refused.is_none();
     let is_told = seen.facts.memory.escalated_at.is_some();
-    (is_first && !is_told).then(|| {
-        "its login is refused: log in at its terminal, or give it a key and restart it".to_owned()
-    })
+    (is_first && !is_told)
+        .then_some("its login is refused: log in at its terminal, or give it a key and restart it")
 }
 
 fn start(seen: &Seen<'_>, why: &str) -> Verdict {
@@ -318,12 +314,9 @@ fn asked_by_person(seen: &Seen<'_>, end: &LastEnd) -> bool {
     let restarted =
         end.how == End::Requested && request.is_some_and(|asked| asked.actor.is_person());
     let last = seen.facts.memory.attempts.last();
-    let wished = seen.facts.wish().is_some_and(|wish| {
+    let wished = seen.facts.wish_of_person_to_run().is_some_and(|wish| {
         let is_new = |stamp| seen.is_later(wish.at, stamp);
-        wish.desire == Desire::Up
-            && wish.actor.is_person()
-            && is_new(end.at)
-            && last.is_none_or(|attempt| is_new(attempt.at))
+        is_new(end.at) && last.is_none_or(|attempt| is_new(attempt.at))
     });
     restarted || wished
 }
@@ -331,11 +324,9 @@ fn asked_by_person(seen: &Seen<'_>, end: &LastEnd) -> bool {
 /// Whether a person asked for it since then.
 fn asked_since(seen: &Seen<'_>, stamp: Timestamp) -> bool {
     let request = successor_owed(seen.snapshot, seen.facts);
-    let wish = seen.facts.wish();
+    let wish = seen.facts.wish_of_person_to_run();
     request.is_some_and(|request| request.actor.is_person())
-        || wish.is_some_and(|wish| {
-            wish.desire == Desire::Up && wish.actor.is_person() && seen.is_later(wish.at, stamp)
-        })
+        || wish.is_some_and(|wish| seen.is_later(wish.at, stamp))
 }
 
 /// The way down, by somebody's wish. A person's is never frozen.
