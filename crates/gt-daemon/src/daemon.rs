@@ -27,10 +27,11 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::clockwork::Clockwork;
 use crate::event::Event;
+use crate::ignored::Ignored;
 use crate::log::Log;
 use crate::refresh::Refresh;
 use crate::remembered::{FirstReading, Remembered};
-use crate::seat::{Ignored, Seat};
+use crate::seat::Seat;
 use crate::store_thread::StoreThread;
 use crate::terminal::{Listing, Terminal};
 
@@ -167,6 +168,12 @@ impl Daemon {
             .iter()
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect()
+    }
+
+    /// The seat of a run that goes on.
+    pub(crate) fn seat_of_run(&mut self, run: IncarnationId) -> Option<&mut Seat> {
+        let is_it = |seat: &&mut Seat| seat.running().is_some_and(|(now, ..)| now == run);
+        self.seats.values_mut().find(is_it)
     }
 
     /// Whether the town was told to be down, or is no more.

@@ -45,9 +45,7 @@ impl Daemon {
             Event::Seen(incarnation, look) => {
                 self.take_state(incarnation, |seat| seat.see(*look));
             }
-            Event::Told(incarnation, told) => {
-                self.hear(incarnation, &told);
-            }
+            Event::Told(incarnation, told) => self.hear(incarnation, &told),
             Event::ToldStrangely(incarnation, problem) => self.ignore_hook(incarnation, problem),
             Event::HolderReady(agent) => self.connect(&agent),
             Event::HolderLate(agent) => self.miss_holder(&agent),
@@ -210,13 +208,8 @@ impl Daemon {
     }
 
     fn take_keepalive(&mut self, incarnation: IncarnationId) {
-        let now = clock::now();
-        let seat = self.seats.values_mut().find(|seat| {
-            seat.running()
-                .is_some_and(|(running, ..)| running == incarnation)
-        });
-        if let Some(seat) = seat {
-            seat.activity = Some(now);
+        if let Some(seat) = self.seat_of_run(incarnation) {
+            seat.activity = Some(clock::now());
         }
     }
 

@@ -11,6 +11,7 @@ mod clockwork;
 mod daemon;
 mod event;
 mod handle;
+mod ignored;
 mod lifecycle_mail;
 mod link;
 mod log;

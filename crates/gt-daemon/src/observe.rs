@@ -1,5 +1,7 @@
 //! The snapshot of a beat, from what is known now.
 
+use std::collections::BTreeMap;
+
 use gt_core::AgentId;
 use gt_core::address::Address;
 use gt_core::incarnation::IncarnationId;
@@ -15,11 +17,15 @@ use jiff::tz::TimeZone;
 use crate::daemon::Daemon;
 use crate::seat::Seat;
 
+/// By the preset's name: since when, and whose.
+type RefusedLogins<'a> = BTreeMap<&'a str, (Timestamp, &'a AgentId)>;
+
 impl Daemon {
     /// Puts together what is known. Looks at nothing but the roster's directories and programs of
     /// seats that may have to be started.
     pub(crate) fn observe(&self) -> Snapshot {
         let down = self.is_down();
+        let refused = self.refused_logins();
         Snapshot {
             now: gt_host::clock::now(),
             epoch: self.clockwork.epoch(),
@@ -28,14 +34,17 @@ impl Daemon {
             agents: self
                 .seats
                 .values()
-                .map(|seat| self.facts(seat, down))
+                .map(|seat| self.facts(seat, down, &refused))
                 .collect(),
             requests: self.request_facts(),
         }
     }
 
-    fn facts(&self, seat: &Seat, down: bool) -> AgentFacts {
+    fn facts(&self, seat: &Seat, down: bool, refused: &RefusedLogins<'_>) -> AgentFacts {
         let spec = &seat.spec;
+        let refused = refused.get(spec.preset.name.as_str());
+        // A run whose own login is refused minds only those before it.
+        let other = refused.filter(|(_, agent)| **agent != spec.agent);
         AgentFacts {
             id: spec.agent.clone(),
             run: spec.run,
@@ -49,7 +58,7 @@ impl Daemon {
             last_end: seat.last_end,
             activity: seat.activity,
             shown: seat.sighting.as_ref().map(shown),
-            login_refused: self.login_refused(seat),
+            login_refused: other.map(|(since, agent)| ((*agent).clone(), *since)),
             owed: self.owed(&spec.agent),
             nudge: self.nudge(seat),
             memory: seat.memory.clone(),
@@ -59,23 +68,22 @@ impl Daemon {
         }
     }
 
-    /// The earliest other run of its account, which is its preset, whose login is refused. A run whose
-    /// own is refused minds only those before it.
-    fn login_refused(&self, seat: &Seat) -> Option<(AgentId, Timestamp)> {
-        let refused_since = |seat: &Seat| {
-            let sighting = seat.sighting.as_ref()?;
-            let is_refused = sighting.reading.state == ScreenState::AuthDead;
-            (is_refused && seat.running().is_some()).then_some(sighting.since)
-        };
-        let account = &seat.spec.preset.name;
-        let of_account = self
-            .seats
-            .values()
-            .filter(|other| other.spec.preset.name == *account);
-        let (since, first) = of_account
-            .filter_map(|other| Some((refused_since(other)?, &other.spec.agent)))
-            .min()?;
-        (*first != seat.spec.agent).then(|| (first.clone(), since))
+    /// The earliest run of each account, which is its preset, whose login is refused.
+    fn refused_logins(&self) -> RefusedLogins<'_> {
+        let mut refused = RefusedLogins::new();
+        for seat in self.seats.values().filter(|seat| seat.running().is_some()) {
+            let shown = seat.sighting.as_ref();
+            let Some(sighting) = shown.filter(|it| it.reading.state == ScreenState::AuthDead)
+            else {
+                continue;
+            };
+            let this = (sighting.since, &seat.spec.agent);
+            let first = refused
+                .entry(seat.spec.preset.name.as_str())
+                .or_insert(this);
+            *first = this.min(*first);
+        }
+        refused
     }
 
     /// Whether a successor could be started; not looked at where none can be wanted.

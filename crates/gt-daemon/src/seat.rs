@@ -16,6 +16,7 @@ use gt_host::tmux::PaneId;
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use crate::ignored::Ignored;
 use crate::link::Link;
 use crate::terminal::{Owner, pane_id};
 
@@ -347,30 +348,6 @@ impl Seat {
             how,
         });
         self.last_end
-    }
-}
-
-/// What hooks told and nobody could use.
-#[derive(Debug, Default)]
-pub(crate) struct Ignored {
-    times: u32,
-    first: String,
-}
-
-impl Ignored {
-    /// Takes in one more; true for the first.
-    pub(crate) fn count(&mut self, problem: &str) -> bool {
-        self.times = self.times.saturating_add(1);
-        if self.times == 1 {
-            self.first = problem.to_owned();
-        }
-        self.times == 1
-    }
-
-    /// How often it was, and what was wrong with the first; none when there was none.
-    pub(crate) fn shown(&self) -> Option<String> {
-        (self.times > 0)
-            .then(|| format!("hooks ignored: {}; the first: {}", self.times, self.first))
     }
 }
 

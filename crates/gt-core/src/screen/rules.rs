@@ -288,14 +288,17 @@ fn is_dead(bottom: &str) -> bool {
 fn evidence(state: ScreenState, rule: &str, text: &str, found: Match<'_>) -> Reading {
     let begin = text[..found.start()].rfind('\n').map_or(0, |at| at + 1);
     let line = text[begin..].lines().next().unwrap_or_default();
-    // A narrow screen breaks the sentence.
-    let sentence: Vec<&str> = text[begin..].lines().take(2).map(str::trim).collect();
+    let reset = || {
+        // A narrow screen breaks the sentence.
+        let sentence: Vec<&str> = text[begin..].lines().take(2).map(str::trim).collect();
+        Reset::find(&sentence.join(" "))
+    };
     let is_limit = state == ScreenState::Limited;
     Reading {
         state,
         rule: Some(rule.to_owned()),
         line: Some(line.to_owned()),
-        reset: is_limit.then(|| Reset::find(&sentence.join(" "))).flatten(),
+        reset: is_limit.then(reset).flatten(),
     }
 }
 

@@ -28,21 +28,20 @@ impl Daemon {
     /// Takes in what a run is seen or said to do, and tells of another state than before. Never the
     /// line of the screen that says so: it may be what a person has not sent.
     pub(super) fn take_state(&mut self, run: IncarnationId, take: impl FnOnce(&mut Seat) -> bool) {
-        let of_run = |seat: &&mut Seat| seat.running().is_some_and(|(now, ..)| now == run);
-        let Some(seat) = self.seats.values_mut().find(of_run) else {
+        let Some(seat) = self.seat_of_run(run) else {
             return;
         };
         let before = seat.state_shown();
         if !take(seat) {
             return;
         }
-        self.stirred = true;
         let rule = seat
             .sighting
             .as_ref()
             .and_then(|sighting| sighting.reading.rule.clone());
         let by = rule.map_or_else(String::new, |rule| format!(", by `{rule}`"));
         let (agent, now) = (seat.spec.agent.clone(), seat.state_shown());
+        self.stirred = true;
         self.note(
             EventKind::StateChanged,
             Some(&agent),
@@ -50,21 +49,20 @@ impl Daemon {
         );
     }
 
-    fn session_of(&self, run: IncarnationId) -> Option<Session> {
-        let of_run = |seat: &&Seat| seat.running().is_some_and(|(now, ..)| now == run);
-        self.seats.values().find(of_run)?.session.clone()
+    fn session_of(&mut self, run: IncarnationId) -> Option<Session> {
+        self.seat_of_run(run)?.session.clone()
     }
 
     /// Counts what a hook told in vain, and tells of the first of a run.
     pub(super) fn ignore_hook(&mut self, run: Option<IncarnationId>, problem: String) {
-        let of_run = |seat: &&mut Seat| seat.running().is_some_and(|(now, ..)| Some(now) == run);
-        let seat = self.seats.values_mut().find(of_run);
-        let agent = seat.as_ref().map(|seat| seat.spec.agent.clone());
-        let ignored = match seat {
-            Some(seat) => &mut seat.hooks_ignored,
-            None => &mut self.hooks_ignored,
+        let (agent, is_first) = match run.and_then(|run| self.seat_of_run(run)) {
+            Some(seat) => (
+                Some(seat.spec.agent.clone()),
+                seat.hooks_ignored.count(&problem),
+            ),
+            None => (None, self.hooks_ignored.count(&problem)),
         };
-        if ignored.count(&problem) {
+        if is_first {
             self.note(EventKind::HookIgnored, agent.as_ref(), problem);
         }
     }
