@@ -296,13 +296,14 @@ pub fn set(paths: &TownPaths, key: &str, value: &str) -> Result<(), ConfigError>
     let lock = paths.private().join("config.lock");
     let _lock = Lock::acquire(&lock, PATIENCE).map_err(ConfigError::Locked)?;
     // Through a symlink, such as into a person's collection of dotfiles.
-    let path = paths.town_toml();
-    let path = path.canonicalize().unwrap_or(path);
+    let given = paths.town_toml();
+    let path = given.canonicalize().unwrap_or_else(|_| given.clone());
     let before = text_of(&path)?;
     let text = change::text_with(&before, key, value).map_err(|error| error.in_file(&path))?;
-    Config::of_text(&text, &path).map_err(|error| match error {
-        ConfigError::Mistakes { path: of, mistakes } if of == path => {
-            refusal(&path, mistakes, Config::of_text(&before, &path).is_ok())
+    // The town's presets lie beside the link, not beside what it leads to.
+    Config::of_text(&text, &given).map_err(|error| match error {
+        ConfigError::Mistakes { path: of, mistakes } if of == given => {
+            refusal(&path, mistakes, Config::of_text(&before, &given).is_ok())
         }
         error => error,
     })?;

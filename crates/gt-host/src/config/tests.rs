@@ -458,3 +458,18 @@ fn a_preset_may_have_a_file_of_its_own() {
     let error = Config::load(&paths.town_toml()).unwrap_err().to_string();
     assert!(error.contains("a b.toml"), "{error}");
 }
+
+/// A town.toml that is a link into a collection of dotfiles leaves the presets in the town.
+#[test]
+fn a_linked_file_is_changed_with_the_towns_presets() {
+    let (directory, paths) = paths("");
+    let elsewhere = directory.path().join("dotfiles");
+    fs_err::create_dir_all(&elsewhere).unwrap();
+    fs_err::rename(paths.town_toml(), elsewhere.join("town.toml")).unwrap();
+    fs_err::os::unix::fs::symlink(elsewhere.join("town.toml"), paths.town_toml()).unwrap();
+    fs_err::create_dir_all(paths.presets()).unwrap();
+    fs_err::write(paths.presets().join("mine.toml"), "command = [\"./x\"]\n").unwrap();
+    set(&paths, "roles.mayor.agent", "mine").unwrap();
+    let text = fs_err::read_to_string(elsewhere.join("town.toml")).unwrap();
+    assert!(text.contains("mine"), "{text}");
+}
