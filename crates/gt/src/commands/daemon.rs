@@ -29,9 +29,6 @@ const LOOK: Duration = Duration::from_millis(200);
 /// How long it may take to end after it said that it would.
 const END: Duration = Duration::from_secs(10);
 
-/// The lock of a daemon that died is free a moment after its connections are.
-const MOMENT: Duration = Duration::from_millis(500);
-
 /// Runs the verb.
 pub(crate) fn daemon(context: &Context, verb: Daemon) -> CliResult {
     match verb {
@@ -136,10 +133,9 @@ pub(crate) fn stop(context: &Context) -> CliResult {
         Ok(()) if is_free_within(&lock, END) => return Ok(()),
         // One that hung up may have died over it.
         Err(error) if error.kind != Kind::DaemonSilent => {
-            return if is_free_within(&lock, MOMENT) {
-                Ok(())
-            } else {
-                Err(error)
+            return match status::is_gone(context) {
+                true => Ok(()),
+                false => Err(error),
             };
         }
         Ok(()) | Err(_) => {}

@@ -16,6 +16,7 @@ use gt_host::hook::{HookEvent, HookKind, MAX_LENGTH};
 use gt_host::identity::Caller;
 use gt_host::wake::{self, Wake};
 use gt_host::{clock, environment};
+use gt_store::Store;
 use serde_json::{Value, json};
 
 use super::{mail, prime};
@@ -169,10 +170,11 @@ impl Session<'_> {
 
     /// Adds the news of mail and the messages that fit to the turn that begins.
     fn add_messages(&self, event: &str) -> CliResult {
+        let mut store = self.context.store()?;
         let address = self.caller().address();
-        let mail = mail::text::news(&mail::unread(self.context, &address.to_string())?);
+        let mail = mail::text::news(&mail::unread(&store, &address.to_string())?);
         let mut room = ADDED;
-        let nudges = self.claim(|nudge| {
+        let nudges = self.claim(&mut store, |nudge| {
             let length = nudge.text.as_str().len();
             let fits = !nudge.text.is_command() && length <= room;
             room -= if fits { length } else { 0 };
@@ -182,15 +184,16 @@ impl Session<'_> {
             .chain(nudges.iter().map(message))
             .collect();
         if !text.is_empty() && print(&added(event, &text)) {
-            self.end(&nudges, event)?;
+            self.end(&mut store, &nudges, event)?;
         }
         Ok(())
     }
 
     /// Lets the turn go on with the next message; true when there is one.
     fn give_next(&self, event: &str) -> CliResult<bool> {
+        let mut store = self.context.store()?;
         let mut is_first = true;
-        let nudges = self.claim(|nudge| {
+        let nudges = self.claim(&mut store, |nudge| {
             std::mem::take(&mut is_first)
                 && !nudge.text.is_command()
                 && nudge.text.as_str().len() <= ADDED
@@ -200,25 +203,23 @@ impl Session<'_> {
         };
         let goes_on = json!({ "decision": "block", "reason": next.text.as_str() });
         if print(&goes_on) {
-            self.end(&nudges, event)?;
+            self.end(&mut store, &nudges, event)?;
         }
         Ok(true)
     }
 
-    fn claim(&self, take: impl FnMut(&Nudge) -> bool) -> CliResult<Vec<Nudge>> {
-        self.context
-            .store()?
+    fn claim(&self, store: &mut Store, take: impl FnMut(&Nudge) -> bool) -> CliResult<Vec<Nudge>> {
+        store
             .claim_nudges(&self.agent, self.run, clock::now(), take)
             .doing("claim the agent's messages")
     }
 
     /// They were handed over. One that is not put down as such stays on its way to this run, and the
     /// daemon finds out what became of it.
-    fn end(&self, nudges: &[Nudge], event: &str) -> CliResult {
+    fn end(&self, store: &mut Store, nudges: &[Nudge], event: &str) -> CliResult {
         if nudges.is_empty() {
             return Ok(());
         }
-        let mut store = self.context.store()?;
         let reason = format!("handed over by its hook `{event}`");
         for nudge in nudges {
             store

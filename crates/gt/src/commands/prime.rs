@@ -33,7 +33,7 @@ pub(super) fn context_of(context: &Context, caller: &Caller) -> String {
 
 /// The hand-off and the news of unread mail, each after an empty line.
 fn news(context: &Context, address: &str) -> CliResult<String> {
-    let unread = mail::unread(context, address)?;
+    let unread = mail::unread(&context.store()?, address)?;
     let handoff = left_for_successor(&unread, address).map(render);
     let mail = mail::text::news(&unread);
     Ok(handoff

@@ -83,7 +83,7 @@ fn ask(context: &Context, request: Request) -> CliResult<Option<Response>> {
 }
 
 /// Whether the daemon that hung up has ended. Its lock is free a moment after its connections are.
-fn is_gone(context: &Context) -> bool {
+pub(crate) fn is_gone(context: &Context) -> bool {
     const MOMENT: Duration = Duration::from_millis(500);
     let lock = context.paths().daemon_lock();
     wait::until(MOMENT, || {

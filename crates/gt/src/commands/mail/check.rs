@@ -2,6 +2,7 @@
 
 use gt_api::view::MailCheck;
 use gt_core::mail::Message;
+use gt_store::Store;
 
 use super::{mailbox, text};
 use crate::cli::Json;
@@ -34,7 +35,7 @@ pub(super) fn check(context: &Context, identity: Option<&str>, json: Json) -> Cl
 
 /// Prints the reminder. It never fails: an agent's turn must not depend on its mail.
 pub(super) fn inject(context: &Context, identity: Option<&str>) {
-    let unread = mailbox(context, identity).and_then(|address| unread(context, &address));
+    let unread = mailbox(context, identity).and_then(|address| unread(&context.store()?, &address));
     match unread {
         Ok(unread) => printer::text(&text::reminder(&unread)),
         Err(error) => printer::talk(error),
@@ -42,9 +43,8 @@ pub(super) fn inject(context: &Context, identity: Option<&str>) {
 }
 
 /// The unread mail of an address.
-pub(in crate::commands) fn unread(context: &Context, address: &str) -> CliResult<Vec<Message>> {
-    context
-        .store()?
+pub(in crate::commands) fn unread(store: &Store, address: &str) -> CliResult<Vec<Message>> {
+    store
         .inbox(address, true)
         .doing(format!("read the inbox of {address}"))
 }
