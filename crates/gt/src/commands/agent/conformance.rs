@@ -6,6 +6,7 @@ mod nudges;
 mod results;
 mod stand;
 mod subject;
+mod witness;
 
 use gt_host::clock;
 

@@ -127,12 +127,12 @@ fn during_dialog(stand: &Stand) -> CliResult<String> {
     let (file, text) = ask_and_nudge(stand, "asked-and-left")?;
     let until = clock::monotonic() + WATCH;
     while clock::monotonic() < until {
-        if stand.was_approved(&file)? {
+        if stand.witness.was_approved(&file)? {
             return Err(CliError::failed("the message approved what was asked"));
         }
         clock::pause(Duration::from_millis(100));
     }
-    let agent = stand.wait_for(asking(stand))?;
+    let agent = stand.wait_for(stand.subject.asking)?;
     let line = stand.listed(&text)?.unwrap_or_default();
     if !line.contains(" queued ") {
         return Err(CliError::failed(format!(
@@ -147,10 +147,10 @@ fn approve(stand: &Stand) -> CliResult<String> {
     // Claude Code takes no key in the first moment of a dialog, and others are slow.
     stand.stage.until("what was approved", || {
         clock::pause(WATCH);
-        if !stand.was_approved(&file)? && shows(stand, asking(stand))?.is_some() {
+        if !stand.witness.was_approved(&file)? && shows(stand, stand.subject.asking)?.is_some() {
             stand.press(stand.subject.approve)?;
         }
-        Ok(stand.was_approved(&file)?.then_some(()))
+        Ok(stand.witness.was_approved(&file)?.then_some(()))
     })?;
     let how = stand.confirmed(&text)?;
     taken_once(stand, &text)?;
@@ -163,9 +163,9 @@ fn ask_and_nudge(stand: &Stand, name: &str) -> CliResult<(String, String)> {
     let file = stand.file(name).display().to_string();
     stand.have(&Deed::Ask(&file))?;
     // A hook tells of the dialog before it is drawn, and a key before that is lost.
-    stand
-        .stage
-        .until("a dialog on its screen", || shows(stand, asking(stand)))?;
+    stand.stage.until("a dialog on its screen", || {
+        shows(stand, stand.subject.asking)
+    })?;
     let text = (stand.subject.prompt)(&Deed::Say(&format!("hello, {name}")));
     stand.nudge(&text)?;
     Ok((file, text))
@@ -177,14 +177,6 @@ fn shows(stand: &Stand, state: State) -> CliResult<Option<()>> {
     let is_shown =
         agent.is_some_and(|agent| agent.state == state && seen(&agent).starts_with(BY_SCREEN));
     Ok(is_shown.then_some(()))
-}
-
-/// What it is when it asks. The look-alike's screen tells approvals and questions not apart.
-fn asking(stand: &Stand) -> State {
-    match stand.subject.name {
-        "simulated" => State::NeedsAnswer,
-        _ => State::NeedsApproval,
-    }
 }
 
 fn interrupt(stand: &Stand) -> CliResult<String> {
@@ -238,14 +230,14 @@ fn crash(stand: &Stand) -> CliResult<String> {
 fn resume(stand: &Stand) -> CliResult<String> {
     let before = stand.fresh()?;
     say(stand, "hello before the crash")?;
-    let had = stand.conversation()?;
+    let had = stand.witness.conversation()?;
     stand.wait_for(State::Idle)?;
     // Claude Code writes a turn down a moment after its end.
     clock::pause(WATCH);
     kill(stand, &before)?;
     stand.wait_for(State::Idle)?;
     say(stand, "hello after the crash")?;
-    let has = stand.conversation()?;
+    let has = stand.witness.conversation()?;
     if has > had {
         return Ok(format!(
             "its model is told {has} messages, after {had} before the crash"

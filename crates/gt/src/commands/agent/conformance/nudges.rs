@@ -202,7 +202,7 @@ impl Trial<'_> {
             )));
         }
         for (file, _) in self.asked.iter().filter(|(_, approved)| !approved) {
-            if self.stand.was_approved(file)? {
+            if self.stand.witness.was_approved(file)? {
                 let what = format!("nobody approved `{file}`, and it was done");
                 return Err(CliError::failed(what));
             }
@@ -227,7 +227,7 @@ impl Trial<'_> {
 
     /// The messages of which is said what was not so, a line each.
     fn wrong(&self) -> CliResult<Vec<String>> {
-        let (prompts, added) = (self.stand.prompts()?, self.stand.added()?);
+        let (prompts, added) = (self.stand.witness.prompts()?, self.stand.witness.added()?);
         let mut wrong = Vec::new();
         for (number, id) in self.sent.iter().enumerate() {
             let Some((how, at)) = self.over.get(id) else {

@@ -7,9 +7,9 @@ use gt_api::view::{Agent, State};
 use gt_core::AgentId;
 use gt_host::command::Program;
 use gt_testkit::scripted_llm::Server;
-use serde_json::Value;
 
 use super::subject::{Deed, Place, Subject};
+use super::witness::Witness;
 use crate::commands::stage::Stage;
 use crate::commands::status::word;
 use crate::error::{CliError, CliResult, Doing as _};
@@ -23,6 +23,7 @@ const VERSION: Duration = Duration::from_secs(20);
 pub(super) struct Stand {
     pub(super) subject: &'static Subject,
     pub(super) stage: Stage,
+    pub(super) witness: Witness,
     /// Serves until it is dropped.
     _model: Server,
     place: Place,
@@ -44,6 +45,10 @@ impl Stand {
             url: model.base_url(),
             journal: stage.path("journal"),
         };
+        let witness = match subject.is_look_alike {
+            true => Witness::Journal(PathBuf::from(&place.journal).join(format!("{SEAT}.journal"))),
+            false => Witness::Model(requests),
+        };
         stage.write_config(&format!(
             "[roles.mayor]\nagent = \"{}\"\npoke = \"never\"\n[roles.deacon]\nrun = \"never\"\n\
              [restart]\nbase = \"100ms\"\nbudget = 100\n\n{}",
@@ -60,6 +65,7 @@ impl Stand {
         Ok(Self {
             subject,
             stage,
+            witness,
             _model: model,
             place,
         })
@@ -171,100 +177,15 @@ impl Stand {
 
     /// How often its model was asked with this text, whole, as the person's last words.
     pub(super) fn times_taken(&self, text: &str) -> CliResult<usize> {
-        let prompts = self.prompts()?;
+        let prompts = self.witness.prompts()?;
         Ok(prompts
             .iter()
             .filter(|prompt| prompt.contains(text))
             .count())
     }
 
-    /// What hooks added to its model's context, in any request; the look-alike's journal has it apart.
-    pub(super) fn added(&self) -> CliResult<String> {
-        if self.subject.name == "simulated" {
-            let journal = self.simulated_journal()?;
-            let added = journal.lines().filter(|line| line.contains(" context "));
-            return Ok(added.collect());
-        }
-        let requests = self.requests()?;
-        let system = requests
-            .iter()
-            .filter_map(|request| request["system"].as_array());
-        let texts = system.flatten().filter_map(Value::as_str);
-        // Claude Code has what a turn goes on with in the user's words, too.
-        Ok(texts
-            .filter(|text| !text.starts_with("Stop hook"))
-            .collect())
-    }
-
-    /// The person's last words of each request to its model, or all that the look-alike took.
-    pub(super) fn prompts(&self) -> CliResult<Vec<String>> {
-        if self.subject.name == "simulated" {
-            let journal = self.simulated_journal()?;
-            let prompts = journal
-                .lines()
-                .filter_map(|line| line.split_once(" prompt "));
-            return Ok(prompts.map(|(_, prompt)| unescaped(prompt)).collect());
-        }
-        let requests = self.requests()?;
-        let words = requests
-            .iter()
-            .filter_map(|request| request["user"].as_str());
-        Ok(words.map(str::to_owned).collect())
-    }
-
-    /// How many messages its model was told last, of its conversation so far.
-    pub(super) fn conversation(&self) -> CliResult<u64> {
-        if self.subject.name == "simulated" {
-            let journal = self.simulated_journal()?;
-            let what = |line: &&str| line.split(' ').nth(3).unwrap_or_default().to_owned();
-            let run = journal
-                .lines()
-                .rev()
-                .take_while(|line| what(line) != "start");
-            // Its model remembers what it was told in the session that it resumes.
-            let resumes = run.map(|line| what(&line)).any(|what| what == "resume");
-            return Ok(if resumes { 2 } else { 1 });
-        }
-        let last = self.requests()?.pop();
-        Ok(last
-            .and_then(|request| request["messages"].as_u64())
-            .unwrap_or(0))
-    }
-
-    /// The requests to its model; errands such as titles are offered no tools and left out.
-    fn requests(&self) -> CliResult<Vec<Value>> {
-        let requests = fs_err::read_to_string(self.stage.path("requests.jsonl"));
-        let requests = requests.doing("read the requests to the model")?;
-        let requests = requests
-            .lines()
-            .filter_map(|line| serde_json::from_str(line).ok())
-            .filter(|request: &Value| request["tools"].as_u64().is_some_and(|tools| tools > 0));
-        Ok(requests.collect())
-    }
-
-    fn simulated_journal(&self) -> CliResult<String> {
-        let journal = PathBuf::from(&self.place.journal).join(format!("{SEAT}.journal"));
-        fs_err::read_to_string(journal).doing("read the journal")
-    }
-
     /// A file that is not there yet.
     pub(super) fn file(&self, name: &str) -> PathBuf {
         PathBuf::from(&self.place.home).join(name)
     }
-
-    /// Whether what was asked was approved: the file is there, or the look-alike says so.
-    pub(super) fn was_approved(&self, file: &str) -> CliResult<bool> {
-        if self.subject.name != "simulated" {
-            return Ok(PathBuf::from(file).exists());
-        }
-        let journal = self.simulated_journal()?;
-        Ok(journal.contains(&format!(" approved {file}")))
-    }
-}
-
-/// A text as the look-alike took it, whose journal has a line for each.
-fn unescaped(line: &str) -> String {
-    line.replace("\\\\", "\u{0}")
-        .replace("\\n", "\n")
-        .replace('\u{0}', "\\")
 }

@@ -1,6 +1,7 @@
 //! The programs that can be tried: how each is brought up without its maker, and how its model is
 //! told what to do.
 
+use gt_api::view::State;
 use gt_testkit::scripted_agent;
 use serde_json::json;
 
@@ -8,6 +9,10 @@ use serde_json::json;
 pub(super) struct Subject {
     /// The preset's name, or that of the look-alike.
     pub(super) name: &'static str,
+    /// Whether it is the look-alike, which asks no model.
+    pub(super) is_look_alike: bool,
+    /// What it is when it asks for an approval. The look-alike's screen does not tell that from a question.
+    pub(super) asking: State,
     /// What prints its version.
     pub(super) version: &'static [&'static str],
     /// Its tables for town.toml.
@@ -58,6 +63,8 @@ const KEY: &str = "dummy-key";
 pub(super) const SUBJECTS: [Subject; 5] = [
     Subject {
         name: "simulated",
+        is_look_alike: true,
+        asking: State::NeedsAnswer,
         version: &["gt", "--version"],
         tables: simulated_tables,
         files: |_| Vec::new(),
@@ -67,6 +74,8 @@ pub(super) const SUBJECTS: [Subject; 5] = [
     },
     Subject {
         name: "claude",
+        is_look_alike: false,
+        asking: State::NeedsApproval,
         version: &["claude", "--version"],
         tables: claude_tables,
         files: claude_files,
@@ -76,6 +85,8 @@ pub(super) const SUBJECTS: [Subject; 5] = [
     },
     Subject {
         name: "codex",
+        is_look_alike: false,
+        asking: State::NeedsApproval,
         version: &["codex", "--version"],
         tables: codex_tables,
         files: codex_files,
@@ -85,6 +96,8 @@ pub(super) const SUBJECTS: [Subject; 5] = [
     },
     Subject {
         name: "gemini",
+        is_look_alike: false,
+        asking: State::NeedsApproval,
         version: &["gemini", "--version"],
         tables: gemini_tables,
         files: gemini_files,
@@ -94,6 +107,8 @@ pub(super) const SUBJECTS: [Subject; 5] = [
     },
     Subject {
         name: "opencode",
+        is_look_alike: false,
+        asking: State::NeedsApproval,
         version: &["opencode", "--version"],
         tables: opencode_tables,
         files: opencode_files,

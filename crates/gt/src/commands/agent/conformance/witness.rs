@@ -1,0 +1,115 @@
+//! What tells what reached a program's model, besides the town that is tried.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::error::{CliResult, Doing as _};
+
+/// Who tells it.
+pub(super) enum Witness {
+    /// The scripted model, by the file of its requests.
+    Model(PathBuf),
+    /// The look-alike, which has no model, by its journal.
+    Journal(PathBuf),
+}
+
+impl Witness {
+    /// The person's last words of each request, or all that the look-alike took.
+    pub(super) fn prompts(&self) -> CliResult<Vec<String>> {
+        match self {
+            Self::Model(file) => {
+                let requests = requests(file)?;
+                let words = requests
+                    .iter()
+                    .filter_map(|request| request["user"].as_str());
+                Ok(words.map(str::to_owned).collect())
+            }
+            Self::Journal(file) => texts(file, "prompt"),
+        }
+    }
+
+    /// What hooks added to the model's context.
+    pub(super) fn added(&self) -> CliResult<String> {
+        match self {
+            Self::Model(file) => {
+                let requests = requests(file)?;
+                let system = requests
+                    .iter()
+                    .filter_map(|request| request["system"].as_array());
+                let texts = system.flatten().filter_map(Value::as_str);
+                // Claude Code has what a turn goes on with in the user's words, too.
+                Ok(texts
+                    .filter(|text| !text.starts_with("Stop hook"))
+                    .collect())
+            }
+            Self::Journal(file) => Ok(texts(file, "context")?.concat()),
+        }
+    }
+
+    /// How many messages the model was told last, of its conversation so far.
+    pub(super) fn conversation(&self) -> CliResult<u64> {
+        match self {
+            Self::Model(file) => {
+                let last = requests(file)?.pop();
+                Ok(last
+                    .and_then(|request| request["messages"].as_u64())
+                    .unwrap_or(0))
+            }
+            Self::Journal(file) => {
+                let happened = happenings(file)?;
+                let run = happened
+                    .iter()
+                    .rev()
+                    .take_while(|(what, _)| what != "start");
+                // It remembers what it was told in the session that it resumes.
+                Ok(1 + u64::from(run.into_iter().any(|(what, _)| what == "resume")))
+            }
+        }
+    }
+
+    /// Whether what was asked was approved: the file is there, or the look-alike says so.
+    pub(super) fn was_approved(&self, asked: &str) -> CliResult<bool> {
+        match self {
+            Self::Model(_) => Ok(Path::new(asked).exists()),
+            Self::Journal(file) => Ok(texts(file, "approved")?
+                .iter()
+                .any(|text| text.starts_with(asked))),
+        }
+    }
+}
+
+/// The requests; errands such as titles are offered no tools and left out.
+fn requests(file: &Path) -> CliResult<Vec<Value>> {
+    let requests = fs_err::read_to_string(file).doing("read the requests to the model")?;
+    let requests = requests
+        .lines()
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .filter(|request: &Value| request["tools"].as_u64().is_some_and(|tools| tools > 0));
+    Ok(requests.collect())
+}
+
+/// The texts of what happened so.
+fn texts(journal: &Path, what: &str) -> CliResult<Vec<String>> {
+    let happened = happenings(journal)?.into_iter();
+    let of_kind = happened.filter(|(kind, _)| kind == what);
+    Ok(of_kind.map(|(_, text)| text).collect())
+}
+
+/// What happened, with its text.
+fn happenings(journal: &Path) -> CliResult<Vec<(String, String)>> {
+    let journal = fs_err::read_to_string(journal).doing("read the journal")?;
+    let happening = |line: &str| {
+        let mut words = line.splitn(5, ' ').skip(3);
+        let what = words.next()?.to_owned();
+        Some((what, unescaped(words.next().unwrap_or_default())))
+    };
+    Ok(journal.lines().filter_map(happening).collect())
+}
+
+/// A text as it was, whose journal has a line for each.
+fn unescaped(line: &str) -> String {
+    line.replace("\\\\", "\u{0}")
+        .replace("\\n", "\n")
+        .replace('\u{0}', "\\")
+}
