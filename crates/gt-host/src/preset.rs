@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::OnceLock;
+use std::sync::{LazyLock, OnceLock};
 use std::time::Duration;
 
 use gt_core::screen::{RuleTexts, ScreenRules, ScreenState};
@@ -58,7 +58,7 @@ fn quotable(path: &Path) -> Option<String> {
 const SESSION: &str = "{session}";
 
 /// A preset, as town.toml changes it.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Preset {
     /// Its name.
     pub name: String,
@@ -82,9 +82,12 @@ pub struct Preset {
     pub submit: String,
     /// The pause between the text and that key.
     pub settle: Duration,
-    /// What its screen says.
-    pub screen: ScreenRules,
+    /// What its screen says; a hundred patterns, compiled when the first screen is read.
+    pub screen: LazyRules,
 }
+
+/// The rules of a screen that may never be looked at.
+pub type LazyRules = LazyLock<ScreenRules, Box<dyn FnOnce() -> ScreenRules + Send>>;
 
 /// Checks the file of one preset: the keys of `[agents.NAME]`.
 ///
@@ -157,8 +160,7 @@ impl Preset {
     }
 }
 
-/// The patterns were checked when they were read.
-fn screen_rules(name: &str, entries: &Entries) -> ScreenRules {
+fn screen_rules(name: &str, entries: &Entries) -> LazyRules {
     let text = |field: &str| {
         let value = entries.value(&format!("agents.{name}.{field}"));
         value.map(|value| value.to_string())
@@ -176,7 +178,9 @@ fn screen_rules(name: &str, entries: &Entries) -> ScreenRules {
         states: by_state("states"),
         titles: by_state("titles"),
     };
-    ScreenRules::new(&texts).expect("a pattern is compiled when the key is read")
+    LazyLock::new(Box::new(move || {
+        ScreenRules::new(&texts).expect("a pattern is checked when the key is read")
+    }))
 }
 
 /// The variables of the preset, then those of the file over them.
@@ -208,7 +212,7 @@ fn builtins_of(name: &str) -> Option<&'static Entries> {
     let place = TEXTS.iter().position(|(preset, _)| *preset == name)?;
     let read = || {
         let (name, text) = TEXTS[place];
-        Entries::read_in(text, &["agents", name]).expect("the presets are read by a test")
+        Entries::read_tested(text, &["agents", name]).expect("the presets are read by a test")
     };
     Some(READ[place].get_or_init(read))
 }

@@ -6,7 +6,7 @@ use std::fmt;
 use gt_core::nearest::nearest;
 use toml_edit::{Document, Item, TableLike, TomlError};
 
-use super::kind::Value;
+use super::kind::{Kind, Value};
 use super::twice::twice;
 use super::{Origin, key};
 
@@ -58,8 +58,19 @@ impl Entries {
 
     /// Reads a text whose keys lie in the table `inside`, as a preset's do.
     pub(crate) fn read_in(text: &str, inside: &[&str]) -> Result<Self, Vec<Mistake>> {
+        Self::read_by(Kind::read, text, inside)
+    }
+
+    /// The same for a text of which a test checks that its patterns can be compiled, which takes
+    /// longer than all else.
+    pub(crate) fn read_tested(text: &str, inside: &[&str]) -> Result<Self, Vec<Mistake>> {
+        Self::read_by(Kind::read_tested, text, inside)
+    }
+
+    fn read_by(read: Read, text: &str, inside: &[&str]) -> Result<Self, Vec<Mistake>> {
         let document = Document::parse(text).map_err(|error| vec![no_toml(text, &error)])?;
         let mut reader = Reader {
+            read,
             text,
             entries: Self::default(),
             mistakes: Vec::new(),
@@ -103,7 +114,11 @@ impl Entries {
     }
 }
 
+/// How the value of a kind of key is read.
+type Read = fn(Kind, &toml_edit::Value) -> Result<Value, String>;
+
 struct Reader<'a> {
+    read: Read,
     text: &'a str,
     entries: Entries,
     mistakes: Vec<Mistake>,
@@ -123,7 +138,7 @@ impl Reader<'_> {
     fn item(&mut self, item: &Item, path: &[&str], line: usize) {
         if let Some(key) = key::find(path) {
             let read = match item.as_value() {
-                Some(value) => key.kind.read(value),
+                Some(value) => (self.read)(key.kind, value),
                 None => Err("is a value, not a table".to_owned()),
             };
             match read {

@@ -63,6 +63,15 @@ pub enum Value {
 impl Kind {
     /// Reads a value of the file; the error says what was expected.
     pub fn read(self, value: &toml_edit::Value) -> Result<Value, String> {
+        let read = self.read_tested(value)?;
+        if let (Self::Pattern, Value::Text(whole)) = (self, &read) {
+            check_patterns(value, whole)?;
+        }
+        Ok(read)
+    }
+
+    /// Reads a value whose patterns are known to compile.
+    pub(crate) fn read_tested(self, value: &toml_edit::Value) -> Result<Value, String> {
         match self {
             Self::Factor => number(value)
                 .filter(|number| *number >= 1.0 && number.is_finite())
@@ -77,7 +86,7 @@ impl Kind {
             Self::Words | Self::Command | Self::Variables => {
                 self.read_list(list(value)?).map(Value::List)
             }
-            Self::Pattern if value.is_array() => pattern_of(&list(value)?),
+            Self::Pattern if value.is_array() => Ok(Value::Text(any_of(&list(value)?))),
             _ => self.read_text(value.as_str().ok_or_else(|| self.wanted())?),
         }
     }
@@ -86,7 +95,7 @@ impl Kind {
         let good = match self {
             Self::Duration(least) => return self.read_duration(text, least),
             Self::Size => return size(text).map(Value::Size).ok_or_else(|| self.wanted()),
-            Self::Pattern => return pattern(text),
+            Self::Pattern => true,
             Self::Word(words) => words.contains(&text),
             Self::KeyName => {
                 !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
@@ -243,21 +252,23 @@ fn list(value: &toml_edit::Value) -> Result<Vec<String>, String> {
     words.flatten().ok_or_else(|| Kind::Words.wanted())
 }
 
-fn pattern(text: &str) -> Result<Value, String> {
-    match check_pattern(text) {
-        Ok(()) => Ok(Value::Text(text.to_owned())),
-        Err(error) => Err(format!("is not a regular expression: {}", error.message)),
-    }
+/// One pattern that matches where any of these does.
+fn any_of(patterns: &[String]) -> String {
+    let grouped: Vec<String> = patterns.iter().map(|one| format!("(?:{one})")).collect();
+    grouped.join("|")
 }
 
-/// One pattern that matches where any of these does; each is compiled by itself first, so that the
-/// message names the bad one.
-fn pattern_of(patterns: &[String]) -> Result<Value, String> {
-    for one in patterns {
-        pattern(one).map_err(|problem| format!("{problem} (`{}`)", one.escape_debug()))?;
+/// Compiles what was read as `whole`; first each pattern of a list by itself, so that the message
+/// names the bad one.
+fn check_patterns(value: &toml_edit::Value, whole: &str) -> Result<(), String> {
+    let check = |text: &str| {
+        let checked = check_pattern(text);
+        checked.map_err(|error| format!("is not a regular expression: {}", error.message))
+    };
+    for one in list(value).unwrap_or_default() {
+        check(&one).map_err(|problem| format!("{problem} (`{}`)", one.escape_debug()))?;
     }
-    let grouped: Vec<String> = patterns.iter().map(|one| format!("(?:{one})")).collect();
-    pattern(&grouped.join("|"))
+    check(whole)
 }
 
 /// Bytes by unit, largest first, so that a size is written in the largest that it is a multiple of.
