@@ -72,17 +72,14 @@ impl Daemon {
         );
         self.roster_problems = roster.problems;
         self.discovery = Some(roster.discovery);
-        let listed: Vec<AgentId> = roster.seats.iter().map(|spec| spec.agent.clone()).collect();
+        for seat in self.seats.values_mut() {
+            seat.spec.is_listed = false;
+            seat.spec.run = Run::Never;
+        }
         for spec in roster.seats {
             match self.seats.get_mut(&spec.agent) {
                 Some(seat) => seat.spec = spec,
                 None => self.add_seat(spec),
-            }
-        }
-        for (agent, seat) in &mut self.seats {
-            if !listed.contains(agent) {
-                seat.spec.is_listed = false;
-                seat.spec.run = Run::Never;
             }
         }
         self.clear_seats();

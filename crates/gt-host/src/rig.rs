@@ -6,6 +6,7 @@ mod prefix;
 
 use std::path::{Path, PathBuf};
 
+use gt_core::theme::{Theme, theme_of};
 use gt_core::{AgentId, RigName, WorkerName};
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -146,9 +147,14 @@ pub fn remove(paths: &TownPaths, name: &RigName) -> Result<(), RigError> {
     })
 }
 
-/// The theme that `gt theme` set for a rig; none when it set none, or its file cannot be read: a
-/// colour is no reason to stop.
-pub fn theme(paths: &TownPaths, rig: &RigName) -> Option<String> {
+/// The colours of an agent's status line: those that `gt theme` set for its rig, else its own.
+pub fn theme(paths: &TownPaths, agent: &AgentId) -> Theme {
+    let set = agent.rig().and_then(|rig| set_theme(paths, rig));
+    theme_of(agent, set.as_deref())
+}
+
+/// None when none was set, or its file cannot be read: a colour is no reason to stop.
+fn set_theme(paths: &TownPaths, rig: &RigName) -> Option<String> {
     #[derive(Deserialize)]
     struct Settings {
         theme: Option<ThemeSetting>,

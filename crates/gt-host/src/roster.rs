@@ -1,6 +1,5 @@
 //! The seats of a town: each agent on the roll with what its role's configuration says.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -8,14 +7,12 @@ use std::sync::Arc;
 
 use gt_core::Intent;
 use gt_core::policy::{Poke, Run};
-use gt_core::theme::{Theme, theme_of};
-use gt_core::{AgentId, Observed, RigName, Roll};
+use gt_core::{AgentId, Observed, Roll};
 
 use crate::config::Config;
 use crate::paths::TownPaths;
 use crate::preset::Preset;
 use crate::registry::{self, Discovery};
-use crate::rig;
 
 /// One seat: who, what it runs, where, and when.
 #[derive(Debug, Clone)]
@@ -35,8 +32,6 @@ pub struct SeatSpec {
     pub work_dir: PathBuf,
     /// The name of its tmux session: display only.
     pub session_name: String,
-    /// The colours of its status line.
-    pub theme: Theme,
 }
 
 impl SeatSpec {
@@ -79,15 +74,12 @@ pub struct TownRoster {
 /// Reads who is in the town, and gives each a seat. Names that cannot be read any more are taken
 /// from `previous`.
 pub fn read(paths: &TownPaths, config: &Config, previous: Option<&Discovery>) -> TownRoster {
-    let discovery = registry::discover(paths, previous);
-    let themes: BTreeMap<&RigName, Option<String>> = discovery
-        .roll
-        .rigs()
-        .iter()
-        .map(|rig| (rig, rig::theme(paths, rig)))
-        .collect();
-    let theme = |rig: &RigName| themes.get(rig).cloned().flatten();
-    let roster = roster(config, &discovery.roll, paths, theme);
+    of(paths, config, registry::discover(paths, previous))
+}
+
+/// A seat for each of those who were found in the town.
+pub fn of(paths: &TownPaths, config: &Config, discovery: Discovery) -> TownRoster {
+    let roster = roster(config, &discovery.roll, paths);
     let mut problems: Vec<String> = discovery.problems.iter().map(ToString::to_string).collect();
     problems.extend(roster.collisions.iter().map(|one| {
         format!(
@@ -108,17 +100,12 @@ pub fn unlisted(paths: &TownPaths, config: &Config, agent: &AgentId) -> SeatSpec
     SeatSpec {
         is_listed: false,
         run: Run::Never,
-        ..seat(config, agent, paths, None)
+        ..seat(config, agent, paths)
     }
 }
 
-/// The roster of a town. `theme_name` gives the theme that was set for a rig.
-pub fn roster(
-    config: &Config,
-    roll: &Roll,
-    paths: &TownPaths,
-    theme_name: impl Fn(&RigName) -> Option<String>,
-) -> Roster {
+/// The roster of a town.
+pub fn roster(config: &Config, roll: &Roll, paths: &TownPaths) -> Roster {
     let collisions: Vec<Collision> = roll
         .session_collisions()
         .into_iter()
@@ -129,19 +116,12 @@ pub fn roster(
         .agents()
         .iter()
         .filter(may_start)
-        .map(|agent| {
-            seat(
-                config,
-                agent,
-                paths,
-                agent.rig().and_then(&theme_name).as_deref(),
-            )
-        })
+        .map(|agent| seat(config, agent, paths))
         .collect();
     Roster { seats, collisions }
 }
 
-fn seat(config: &Config, agent: &AgentId, paths: &TownPaths, theme: Option<&str>) -> SeatSpec {
+fn seat(config: &Config, agent: &AgentId, paths: &TownPaths) -> SeatSpec {
     let role = config.role(agent.role());
     SeatSpec {
         agent: agent.clone(),
@@ -151,7 +131,6 @@ fn seat(config: &Config, agent: &AgentId, paths: &TownPaths, theme: Option<&str>
         preset: Arc::clone(&role.agent),
         work_dir: paths.root().join(agent.work_dir()),
         session_name: agent.session_name(),
-        theme: theme_of(agent, theme),
     }
 }
 

@@ -7,8 +7,10 @@ use std::time::Duration;
 use gt_core::AgentId;
 use gt_core::plan::Step;
 use gt_core::snapshot::Pane;
+use gt_core::theme::Theme;
 use gt_host::holder::kill_set::BEYOND_GRACE;
 use gt_host::holder::protocol::{Answer, Request};
+use gt_host::rig;
 use gt_host::roster::SeatSpec;
 use gt_host::tmux::{NewSession, config, request};
 
@@ -20,8 +22,9 @@ use crate::terminal::{Owner, pane_id};
 
 pub(super) fn create(daemon: &Daemon, step: &Step) {
     let spec = daemon.seats[&step.agent].spec.clone();
-    spawn(daemon, &step.agent, step.action.kind(), |hands| {
-        create_session(hands, spec)
+    let theme = rig::theme(daemon.hands.town.paths(), &spec.agent);
+    spawn(daemon, &step.agent, step.action.kind(), move |hands| {
+        create_session(hands, spec, theme)
     });
 }
 
@@ -41,7 +44,11 @@ pub(super) fn remove(daemon: &Daemon, step: &Step, pane: Pane) {
     );
 }
 
-async fn create_session(hands: Rc<Hands>, spec: SeatSpec) -> Result<Outcome, Failure> {
+async fn create_session(
+    hands: Rc<Hands>,
+    spec: SeatSpec,
+    theme: Theme,
+) -> Result<Outcome, Failure> {
     let session = NewSession {
         name: spec.session_name.clone(),
         directory: hands.town.paths().root().to_owned(),
@@ -60,7 +67,7 @@ async fn create_session(hands: Rc<Hands>, spec: SeatSpec) -> Result<Outcome, Fai
         .ask(config::dress(
             &made.session_id,
             &spec.agent,
-            spec.theme,
+            theme,
             &hands.gt,
         ))
         .await;

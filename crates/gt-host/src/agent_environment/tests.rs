@@ -45,7 +45,7 @@ fn agents() -> Vec<AgentId> {
 
 fn of_agent(config: &Config, agent: &str) -> Variables {
     let roll = Roll::new([RigName::new("gas").unwrap()], agents());
-    let seats = roster(config, &roll, &paths(), |_| None).seats;
+    let seats = roster(config, &roll, &paths()).seats;
     let seat = seats
         .iter()
         .find(|seat| seat.agent.to_string() == agent)

@@ -256,7 +256,12 @@ fn a_theme_is_read_from_the_rigs_settings() {
     let world = world();
     let settings = world.paths.root().join("gas/.gastown");
     fs_err::create_dir_all(&settings).unwrap();
-    assert_eq!(theme(&world.paths, &name("gas")), None);
+    let theme = |agent: AgentId| super::theme(&world.paths, &agent).name;
+    let witness = AgentId::Witness(name("gas"));
+    let unset = theme_of(&witness, None).name;
+    assert_eq!(theme(witness.clone()), unset);
     fs_err::write(settings.join("config.json"), r#"{"theme":{"name":"wine"}}"#).unwrap();
-    assert_eq!(theme(&world.paths, &name("gas")).as_deref(), Some("wine"));
+    assert_ne!(unset, "wine");
+    assert_eq!(theme(witness), "wine");
+    assert_eq!(theme(AgentId::Mayor), "mayor");
 }

@@ -1,5 +1,5 @@
 use super::*;
-use gt_core::WorkerName;
+use gt_core::{RigName, WorkerName};
 
 struct World {
     _directory: tempfile::TempDir,
@@ -30,8 +30,7 @@ impl World {
             .filter_map(|worker| worker.rig().cloned())
             .collect();
         let config = Config::check(config).unwrap();
-        let theme = |rig: &RigName| (rig.as_str() == "gas").then(|| "wine".to_owned());
-        roster(&config, &Roll::new(rigs, workers), &self.paths, theme)
+        roster(&config, &Roll::new(rigs, workers), &self.paths)
     }
 
     fn seat(&self, config: &str) -> SeatSpec {
@@ -58,22 +57,21 @@ fn a_seat_has_what_its_role_says() {
         .map(|seat| {
             let place = seat.work_dir.strip_prefix(world.paths.root()).unwrap();
             format!(
-                "{} {} {:?} {:?} {} {}",
+                "{} {} {:?} {:?} {}",
                 seat.session_name,
                 seat.preset.name,
                 seat.run,
                 seat.poke,
-                place.display(),
-                seat.theme.name
+                place.display()
             )
         })
         .collect();
     let expect = [
-        "gt-mayor claude Always Owed mayor mayor",
-        "gt-deacon claude Always Owed deacon deacon",
-        "gt-gas-witness codex Always Always gas/witness wine",
-        "gt-gas-refinery claude OnDemand Owed gas/refinery/rig wine",
-        "gt-gas-crew-max claude Never Owed gas/crew/max wine",
+        "gt-mayor claude Always Owed mayor",
+        "gt-deacon claude Always Owed deacon",
+        "gt-gas-witness codex Always Always gas/witness",
+        "gt-gas-refinery claude OnDemand Owed gas/refinery/rig",
+        "gt-gas-crew-max claude Never Owed gas/crew/max",
     ];
     assert_eq!(lines, expect);
 }
