@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
-pub use discover::{Discovery, Problem, Source, discover, workers_of};
+pub use discover::{Discovery, Problem, Source, discover, discover_only, workers_of};
 
 use crate::json_file::{self, JsonFileError};
 use crate::lock::{Lock, LockError};

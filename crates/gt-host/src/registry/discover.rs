@@ -1,6 +1,7 @@
 //! Who is in the town: the rigs of the registry, or of the disk when there is no registry, and the
 //! workers found in their directories.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -88,16 +89,32 @@ impl fmt::Display for Problem {
 /// Reads who is in the town, anew each time (F75). What cannot be read now stays as it was in
 /// `last_good`: unknown is not absent.
 pub fn discover(paths: &TownPaths, last_good: Option<&Discovery>) -> Discovery {
+    let last_roll = last_good.map(|last| &last.roll);
+    discover_with(paths, last_good, |rig, problems| {
+        workers_of(paths, rig, last_roll, problems)
+    })
+}
+
+/// The same without a look for workers: of `workers`, those whose rig and directory are there.
+pub fn discover_only(paths: &TownPaths, workers: &BTreeSet<&AgentId>) -> Discovery {
+    discover_with(paths, None, |rig, _| {
+        let of_rig = |worker: &&&AgentId| worker.rig() == Some(rig);
+        let is_there = |worker: &&&AgentId| paths.root().join(worker.work_dir()).is_dir();
+        let there = workers.iter().filter(of_rig).filter(is_there);
+        there.map(|worker| (*worker).clone()).collect()
+    })
+}
+
+fn discover_with(
+    paths: &TownPaths,
+    last_good: Option<&Discovery>,
+    workers_of: impl Fn(&RigName, &mut Vec<Problem>) -> Vec<AgentId>,
+) -> Discovery {
     let mut problems = Vec::new();
     let (rigs, source) = rigs(paths, last_good, &mut problems);
     let mut workers = Vec::new();
     for rig in &rigs {
-        workers.extend(workers_of(
-            paths,
-            rig,
-            last_good.map(|last| &last.roll),
-            &mut problems,
-        ));
+        workers.extend(workers_of(rig, &mut problems));
     }
     Discovery {
         roll: Roll::new(rigs, workers),

@@ -35,8 +35,8 @@ pub(crate) fn status(context: &Context, json: Json) -> CliResult {
 /// The town without the seats that rest, for people: in a large town most do.
 struct Glance {
     status: Status,
-    /// How many rest.
-    resting: usize,
+    /// How many rest, which the daemon knows.
+    resting: Option<usize>,
 }
 
 /// The town as the daemon sees it, or as far as it can be seen without one.
@@ -52,10 +52,13 @@ fn glance(context: &Context) -> CliResult<Glance> {
     match ask(context, Request::Glance)? {
         Some(Response::Glance { status, resting }) => Ok(Glance {
             status: told_once(*status),
-            resting,
+            resting: Some(resting),
         }),
         Some(other) => Err(unexpected(&other)),
-        None => Ok(offline::glance(context)),
+        None => Ok(Glance {
+            status: offline::glance(context),
+            resting: None,
+        }),
     }
 }
 
@@ -98,13 +101,14 @@ fn render(Glance { status, resting }: &Glance) -> String {
         text.push_str(&table(&status.agents));
         text.push('\n');
     }
-    if *resting > 0 {
-        let seats = if *resting == 1 {
-            "seat rests"
-        } else {
-            "seats rest"
-        };
-        text.push_str(&format!("{resting} {seats}; `gt agents` lists all\n"));
+    let rest = match resting {
+        None => "shown is who is wanted or runs",
+        Some(0) => "",
+        Some(1) => "1 seat rests",
+        Some(many) => &format!("{many} seats rest"),
+    };
+    if !rest.is_empty() {
+        text.push_str(&format!("{rest}; `gt agents` lists all\n"));
     }
     for problem in &status.problems {
         text.push_str(&format!("problem: {problem}\n"));

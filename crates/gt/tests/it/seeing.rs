@@ -127,22 +127,35 @@ fn keys(value: &Value) -> String {
 #[test]
 fn seats_that_rest_are_counted_and_not_listed() {
     let town = town("");
-    town.rigs(&["one", "two"], &[]);
+    town.rigs(&["one", "two"], &["max", "tom"]);
     town.gt(&["up"]).ok();
     town.wait_for_run("mayor", None);
+    town.gt(&["crew", "start", "one/crew/max"]).ok();
+    town.gt(&["crew", "start", "two/crew/tom"]).ok();
+    town.gt(&["crew", "stop", "two/crew/tom"]).ok();
     let check = |resting: &str| {
         let text = town.gt(&["status"]).ok();
-        assert!(text.contains(" mayor "), "{text}");
-        assert!(!text.contains("one/witness"), "{text}");
+        for shown in [" mayor ", " one/crew/max ", " two/crew/tom "] {
+            assert!(text.contains(shown), "{text}");
+        }
+        for resting in ["one/witness", "one/crew/tom", "two/crew/max"] {
+            assert!(!text.contains(resting), "{text}");
+        }
         assert!(text.contains(resting), "{text}");
         let all = town.gt(&["agents"]).ok();
         assert!(all.contains("one/witness"), "{all}");
         let ids: Vec<String> = town.status().agents.into_iter().map(|one| one.id).collect();
-        assert!(ids.contains(&"one/witness".to_owned()), "{ids:?}");
+        for resting in ["one/witness", "one/crew/tom"] {
+            assert!(ids.contains(&resting.to_owned()), "{ids:?}");
+        }
     };
-    check("4 seats rest; `gt agents` lists all");
+    check("6 seats rest; `gt agents` lists all");
     town.gt(&["daemon", "stop"]).ok();
-    check("4 seats rest; `gt agents` lists all");
+    check("shown is who is wanted or runs; `gt agents` lists all");
+    // Its workspace goes, and its run does not.
+    fs_err::remove_dir_all(town.root().join("one/crew/max")).unwrap();
+    let text = town.gt(&["status"]).ok();
+    assert!(text.contains(" one/crew/max "), "{text}");
 }
 
 fn check_status(status: &Value) {

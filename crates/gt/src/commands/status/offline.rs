@@ -1,87 +1,117 @@
 //! The town without its daemon: what the holders' files and processes, the store and the roster
 //! say. What only a daemon knows is unknown, not absent.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use gt_api::view::{Agent, Daemon, State, Status, Town};
-use gt_core::AgentId;
 use gt_core::observed::{Observed, chain};
+use gt_core::policy::Run;
 use gt_core::time::stamp;
+use gt_core::{AgentId, Intent, Role};
+use gt_host::config::Config;
 use gt_host::daemon_state::DaemonState;
 use gt_host::holder::StateError;
 use gt_host::holder::protocol::{Phase, Report};
 use gt_host::paths::TownPaths;
-use gt_host::roster::SeatSpec;
+use gt_host::registry::{self, Discovery};
+use gt_host::roster::{self, SeatSpec};
 use gt_host::{holder, lock, process};
-use gt_store::TownRows;
 
-use super::Glance;
 use crate::context::Context;
+use crate::error::{CliError, Doing as _};
 
 /// Looks at the whole town.
 pub(super) fn look(context: &Context) -> Status {
-    Sight::of(context).into_status(context)
+    let sight = Sight::of(context, |_, _| registry::discover(context.paths(), None));
+    sight.into_status(context)
 }
 
 /// Looks at the town and leaves the seats out that rest.
-pub(super) fn glance(context: &Context) -> Glance {
-    let mut sight = Sight::of(context);
-    let all = sight.seats.len();
+pub(super) fn glance(context: &Context) -> Status {
+    let mut sight = Sight::of(context, |sight, config| sight.discover(context, config));
     sight.leave_out_resting();
-    Glance {
-        resting: all - sight.seats.len(),
-        status: sight.into_status(context),
-    }
+    sight.into_status(context)
 }
+
+/// What is wanted of each agent.
+type Intents = BTreeMap<AgentId, Intent>;
 
 /// What can be read without a daemon.
 struct Sight {
     /// In the order in which the daemon lists them.
     seats: Vec<SeatSpec>,
-    rows: Option<TownRows>,
+    intents: Option<Intents>,
     reports: Reports,
     problems: Vec<String>,
 }
 
 impl Sight {
-    fn of(context: &Context) -> Self {
-        let mut problems = Vec::new();
-        let mut seats = match context.roster() {
-            Ok(roster) => {
-                problems.extend(roster.problems);
-                roster.seats
-            }
-            Err(error) => {
-                problems.push(format!("{}; `gt doctor` says what to do", error.sentence()));
-                Vec::new()
-            }
-        };
-        seats.sort_by(|one, other| one.agent.cmp(&other.agent));
-        let rows = match context.store().map(|store| store.read_town()) {
-            Ok(Ok(rows)) => Some(rows),
-            Ok(Err(error)) => {
-                problems.push(format!("the store: {}", chain(&error)));
-                None
-            }
-            Err(error) => {
-                problems.push(format!("{}; `gt doctor` says what to do", error.sentence()));
-                None
-            }
-        };
-        Self {
-            seats,
-            rows,
+    fn of(context: &Context, discover: impl FnOnce(&Self, &Config) -> Discovery) -> Self {
+        let mut sight = Self {
+            seats: Vec::new(),
+            intents: None,
             reports: Reports::read(context.paths()),
-            problems,
+            problems: Vec::new(),
+        };
+        match context
+            .store()
+            .and_then(|store| store.intents().doing("read the store"))
+        {
+            Ok(intents) => sight.intents = Some(intents),
+            Err(error) => sight.lacks(&error),
         }
+        match context.config() {
+            Ok(config) => {
+                let discovery = discover(&sight, &config);
+                sight.seat(context.paths(), &config, discovery);
+            }
+            Err(error) => sight.lacks(&error),
+        }
+        sight
+    }
+
+    fn lacks(&mut self, error: &CliError) {
+        let problem = format!("{}; `gt doctor` says what to do", error.sentence());
+        self.problems.push(problem);
+    }
+
+    /// Who is in the town, without the workers that rest: a large town has hundreds of directories
+    /// of theirs.
+    fn discover(&self, context: &Context, config: &Config) -> Discovery {
+        let always = |role| config.role(role).run == Run::Always;
+        match &self.intents {
+            Some(intents) if !always(Role::Crew) && !always(Role::Polecat) => {
+                let known = intents.keys().chain(self.reports.agents());
+                let workers = known.filter(|agent| agent.worker().is_some());
+                registry::discover_only(context.paths(), &workers.collect())
+            }
+            _ => registry::discover(context.paths(), None),
+        }
+    }
+
+    /// Gives everyone who was found a seat, and who runs without a place in the town.
+    fn seat(&mut self, paths: &TownPaths, config: &Config, discovery: Discovery) {
+        let roster = roster::of(paths, config, discovery);
+        self.problems.extend(roster.problems);
+        self.seats = roster.seats;
+        let seated: HashSet<&AgentId> = self.seats.iter().map(|seat| &seat.agent).collect();
+        let strangers = self.reports.agents().filter(|agent| {
+            let is_seated = seated.contains(agent);
+            !is_seated && see(&self.reports.of(agent)).state != State::Gone
+        });
+        let strangers: Vec<SeatSpec> = strangers
+            .map(|agent| roster::unlisted(paths, config, agent))
+            .collect();
+        self.seats.extend(strangers);
+        self.seats.sort_by(|one, other| one.agent.cmp(&other.agent));
     }
 
     /// Without the store, nothing is known to be unasked for.
     fn leave_out_resting(&mut self) {
-        let Some(rows) = &self.rows else { return };
+        let Some(intents) = &self.intents else { return };
         self.seats.retain(|seat| {
             let is_gone = see(&self.reports.of(&seat.agent)).state == State::Gone;
-            !is_gone || !seat.is_unasked(rows.intents.get(&seat.agent))
+            !is_gone || !seat.is_unasked(intents.get(&seat.agent))
         });
     }
 
@@ -89,7 +119,7 @@ impl Sight {
         let paths = context.paths();
         let agents = self.seats.iter();
         let agents =
-            agents.map(|seat| agent(seat, &self.reports.of(&seat.agent), self.rows.as_ref()));
+            agents.map(|seat| agent(seat, &self.reports.of(&seat.agent), self.intents.as_ref()));
         Status {
             town: Town {
                 name: context.town.name().to_owned(),
@@ -145,6 +175,15 @@ impl Reports {
         }
     }
 
+    /// Those who have one.
+    fn agents(&self) -> impl Iterator<Item = &AgentId> {
+        let reports = match self {
+            Self::Listed(reports) => Some(reports.keys()),
+            Self::Unknown(_) => None,
+        };
+        reports.into_iter().flatten()
+    }
+
     /// None when there is no holder's file; why not, when that is unknown.
     fn of(&self, agent: &AgentId) -> Result<Option<&Report>, String> {
         match self {
@@ -161,10 +200,10 @@ impl Reports {
 fn agent(
     seat: &SeatSpec,
     report: &Result<Option<&Report>, String>,
-    rows: Option<&TownRows>,
+    intents: Option<&Intents>,
 ) -> Agent {
     let seen = see(report);
-    let intent = rows.and_then(|rows| rows.intents.get(&seat.agent));
+    let intent = intents.and_then(|intents| intents.get(&seat.agent));
     let running = report.as_ref().ok().copied().flatten();
     let running = running.filter(|_| seen.runs);
     Agent {
@@ -172,7 +211,7 @@ fn agent(
         role: seat.agent.role().to_string(),
         rig: seat.agent.rig().map(ToString::to_string),
         session: seat.session_name.clone(),
-        intent: match (intent, rows) {
+        intent: match (intent, intents) {
             (Some(intent), _) => intent.desire.as_str().to_owned(),
             (None, Some(_)) => seat.run.as_str().to_owned(),
             (None, None) => "unknown".to_owned(),
