@@ -115,10 +115,10 @@ impl Daemon {
     /// Holders of agents that the roster does not know, such as those of a rig that was removed:
     /// shown, and left as they are.
     fn add_unlisted(&mut self) {
-        let Ok(files) = holder::list_state_files(self.hands.town.paths()) else {
+        let Ok(agents) = holder::agents_with_state_files(self.hands.town.paths()) else {
             return;
         };
-        for (agent, _) in files {
+        for agent in agents {
             if !self.seats.contains_key(&agent) {
                 let spec = roster::unlisted(self.hands.town.paths(), &self.config, &agent);
                 self.add_seat(spec);

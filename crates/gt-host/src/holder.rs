@@ -25,7 +25,7 @@ mod spawn;
 mod state;
 mod terminal;
 
-pub use state::{StateError, list_state_files, read_state_file};
+pub use state::{StateError, agents_with_state_files, list_state_files, read_state_file};
 
 /// Whether somebody sits in the seat. Its file tells more, but may be missing: one that started on
 /// a full disk could not write it.

@@ -61,23 +61,30 @@ fn never_reached_the_disk(text: &[u8]) -> bool {
 pub fn list_state_files(
     paths: &TownPaths,
 ) -> io::Result<Vec<(AgentId, Result<Report, StateError>)>> {
+    let agents = agents_with_state_files(paths)?.into_iter();
+    // A file that was removed meanwhile is of a holder that quit.
+    let states = agents.filter_map(|agent| {
+        let state = read(&paths.holder_state(&agent)).transpose()?;
+        Some((agent, state))
+    });
+    Ok(states.collect())
+}
+
+/// Every agent whose seat has a state file, whatever it says, in the order of their ids.
+///
+/// # Errors
+/// When the files cannot be listed. A town without any has an empty list.
+pub fn agents_with_state_files(paths: &TownPaths) -> io::Result<Vec<AgentId>> {
     let entries = match fs_err::read_dir(paths.holders()) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         other => other?,
     };
-    let mut found = Vec::new();
+    let mut agents = Vec::new();
     for entry in entries {
-        let path = entry?.path();
-        let Some(agent) = agent_of(&path) else {
-            continue;
-        };
-        // A file that was removed meanwhile is of a holder that quit.
-        if let Some(state) = read(&path).transpose() {
-            found.push((agent, state));
-        }
+        agents.extend(agent_of(&entry?.path()));
     }
-    found.sort_by(|(one, _), (other, _)| one.cmp(other));
-    Ok(found)
+    agents.sort();
+    Ok(agents)
 }
 
 /// The agent whose state file this is; none for temporary files and locks.
