@@ -39,12 +39,15 @@ fn files(directory: &Path) -> io::Result<Vec<PathBuf>> {
     };
     let paths: io::Result<Vec<PathBuf>> = entries.map(|entry| Ok(entry?.path())).collect();
     let mut paths = paths?;
-    paths.retain(|path| {
-        path.extension()
-            .is_some_and(|extension| extension == "toml")
-    });
+    paths.retain(|path| is_preset(path));
     paths.sort();
     Ok(paths)
+}
+
+/// An editor's lock, such as `.#claude.toml`, is none.
+fn is_preset(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    name.ends_with(".toml") && !name.starts_with('.')
 }
 
 fn read_file(file: &Path) -> Result<Entries, ConfigError> {

@@ -122,7 +122,9 @@ fn a_broken_preset_is_named_and_the_town_goes_on() {
     let presets = town.root().join("presets");
     fs_err::create_dir(&presets).unwrap();
     fs_err::write(presets.join("claude.toml"), "settle = '1s'\n").unwrap();
+    fs_err::write(presets.join(".#claude.toml"), "an editor's lock").unwrap();
     town.gt(&["up"]).ok();
+    assert_eq!(town.status().problems, [""; 0]);
     let before = town.wait_for_run("mayor", None);
     fs_err::write(presets.join("claude.toml"), "\nready = '('\n").unwrap();
     let problem = town.wait_for("the problem", || {
