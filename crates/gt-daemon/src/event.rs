@@ -46,25 +46,28 @@ impl Event {
         }
     }
 
-    /// Whether it can change a fact: a question that is answered from what is known needs no
-    /// decision, and its answer shall not wait for one.
+    /// Whether it calls for a decision by itself: a question that is answered from what is known does
+    /// not, and its answer shall not wait for one.
     pub(crate) fn stirs(&self) -> bool {
         match self {
             Self::Client { request, .. } => !matches!(
                 request,
                 Request::Hello | Request::Status | Request::Glance | Request::Why { .. }
             ),
-            // Its handler says whether it is news.
-            Self::Drawn { .. } | Self::Seen(..) | Self::Told(..) | Self::ToldStrangely(..) => false,
+            // Its handler says whether it is news: most heartbeats find everything as it was.
+            Self::Rows(_)
+            | Self::FirstRows(_)
+            | Self::Panes(_)
+            | Self::Drawn { .. }
+            | Self::Seen(..)
+            | Self::Told(..)
+            | Self::ToldStrangely(..) => false,
             Self::Tick
             | Self::Changed
             | Self::Reload
             | Self::Terminate
-            | Self::Rows(_)
-            | Self::FirstRows(_)
             | Self::StoreWritable(_)
             | Self::LookAtTmux
-            | Self::Panes(_)
             | Self::HolderReady(_)
             | Self::Linked(..)
             | Self::HolderLate(_)

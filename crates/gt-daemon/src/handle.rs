@@ -32,6 +32,7 @@ impl Daemon {
             Event::Terminate => self.ending = true,
             Event::Rows(rows) => self.take_rows(rows),
             Event::FirstRows(reading) => {
+                self.stirred = true;
                 let rows = reading.map(|reading| self.remember_all(*reading));
                 self.take_rows(rows);
             }
@@ -133,7 +134,9 @@ impl Daemon {
         }
         match rows {
             Observed::Known(rows) => {
+                self.stirred |= self.rows.as_ref() != Some(&rows);
                 if self.store_trouble.take().is_some() {
+                    self.stirred = true;
                     self.note(EventKind::Unobservable, None, "the store can be read again");
                 }
                 if rows
@@ -143,11 +146,13 @@ impl Daemon {
                 {
                     // Somebody wants an agent whose workspace was made meanwhile.
                     self.read_roster();
+                    self.stirred = true;
                 }
                 self.accept_lifecycle_mail(&rows);
                 self.rows = Some(rows);
             }
             Observed::Unknown(reason) => {
+                self.stirred = true;
                 if self.store_trouble.as_ref() != Some(&reason) {
                     self.note(EventKind::Unobservable, None, reason.to_string());
                 }
@@ -162,6 +167,7 @@ impl Daemon {
                 .is_some_and(|in_flight| in_flight.what == Begun::StoreReading)
             {
                 seat.in_flight = None;
+                self.stirred = true;
             }
         }
     }
@@ -193,12 +199,16 @@ impl Daemon {
         for seat in self.seats.values_mut() {
             let owner = seat.owner();
             let listing = self.listing.as_ref();
-            seat.name_taken = listing
+            let name_taken = listing
                 .known()
                 .is_some_and(|listing| listing.is_name_taken(&owner));
+            self.stirred |= name_taken != seat.name_taken;
+            seat.name_taken = name_taken;
             // An action under way knows better than a listing that may be older than it.
             if seat.in_flight.is_none() || seat.pane.known().is_none() {
-                seat.pane = listing.map(|listing| listing.pane(&owner));
+                let pane = listing.map(|listing| listing.pane(&owner));
+                self.stirred |= pane != seat.pane;
+                seat.pane = pane;
             }
         }
         if self.seats.values().any(|seat| seat.name_taken) {

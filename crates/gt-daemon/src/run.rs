@@ -362,9 +362,6 @@ impl Daemon {
             None,
             format!("told to end; {agents}"),
         );
-        self.state.running = false;
-        // Nobody is left to be told of one that cannot be written.
-        let _ = self.state.write(&self.hands.town.paths().daemon_state());
         // The service manager sees the end itself, a moment later.
         let _ = service_notify::stopping();
         let paths = self.hands.town.paths();
@@ -374,12 +371,16 @@ impl Daemon {
         let _ = fs_err::remove_file(paths.wake_socket());
     }
 
-    /// Waits for the store's thread to have written what it was given, but not for a hung disk.
-    async fn finish_writing(&self) {
+    /// Waits for the store's thread to have written what it was given, but not for a hung disk; then
+    /// says that nobody runs any more.
+    async fn finish_writing(&mut self) {
         const PATIENCE: Duration = Duration::from_millis(80);
         let written = self.hands.store.read(|_| Ok(()));
         // What is not written by then is in the log.
         let _ = tokio::time::timeout(PATIENCE, written).await;
+        self.state.running = false;
+        // Nobody is left to be told of one that cannot be written.
+        let _ = self.state.write(&self.hands.town.paths().daemon_state());
     }
 
     /// Saves what `gt daemon status` and old tools show, away from the loop: a slow disk holds nobody up.
@@ -387,7 +388,7 @@ impl Daemon {
         let (state, events) = (self.state.clone(), self.hands.events.clone());
         let path = self.hands.town.paths().daemon_state();
         // Nobody is woken when it went well.
-        tokio::task::spawn_blocking(move || {
+        self.hands.store.beside(move || {
             if let Err(error) = state.write(&path) {
                 let text = format!("daemon/state.json: {error}");
                 // The queue of a daemon that ends is closed, and nobody reads of it any more.

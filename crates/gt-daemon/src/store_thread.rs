@@ -142,6 +142,16 @@ impl StoreThread {
         }
         // A thread that has ended takes no jobs; every awaited job reports that.
     }
+
+    /// Has the thread, which waits for the disk in any case, do something else that nobody waits for.
+    /// It is left out where the store is far behind.
+    pub(crate) fn beside(&self, job: impl FnOnce() + Send + 'static) {
+        let job = Box::new(|_: &mut Lazy| {
+            job();
+            None
+        });
+        let _ = self.jobs.try_send(job);
+    }
 }
 
 /// What a write says of the store: nothing where it is to blame itself.
