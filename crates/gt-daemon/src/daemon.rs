@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use gt_api::request::{Reach, Response};
 use gt_core::event::{EventKind, NewEvent};
-use gt_core::observed::{Observed, Reason};
+use gt_core::observed::Reason;
 use gt_core::plan::Plan;
 use gt_core::policy::Policy;
 use gt_core::{AgentId, IncarnationId};
@@ -33,7 +33,7 @@ use crate::refresh::Refresh;
 use crate::remembered::{FirstReading, Remembered};
 use crate::seat::Seat;
 use crate::store_thread::StoreThread;
-use crate::terminal::{Listing, Terminal};
+use crate::terminal::Terminal;
 
 /// What tasks need to act on the world. It holds no state of the town.
 #[derive(Debug)]
@@ -77,7 +77,8 @@ pub(crate) struct Daemon {
     pub(crate) store_trouble: Option<Reason>,
     /// Why the store takes no writes, if it takes none.
     pub(crate) store_writing: Option<Reason>,
-    pub(crate) listing: Observed<Listing>,
+    /// Why tmux could not be looked at last time, if it could not.
+    pub(crate) tmux_trouble: Option<Reason>,
     /// Told by a client although the `down` file could not be written.
     pub(crate) told_down: bool,
     /// What is wrong with configuration or registry; the last good ones are in force.

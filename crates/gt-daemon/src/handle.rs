@@ -187,18 +187,22 @@ impl Daemon {
         if self.tmux_reading.end() {
             self.spawn_tmux_reading();
         }
-        if let Observed::Unknown(reason) = &listing {
-            if self.listing.known().is_some() {
+        let trouble = match &listing {
+            Observed::Known(_) => None,
+            Observed::Unknown(reason) => Some(reason.clone()),
+        };
+        if let Some(reason) = &trouble {
+            if self.tmux_trouble.is_none() {
                 self.note(EventKind::Unobservable, None, format!("tmux: {reason}"));
                 self.hands.tell_soon(Event::LookAtTmux);
             } else {
                 self.hands.tell_again(Event::LookAtTmux);
             }
         }
-        self.listing = listing;
+        self.tmux_trouble = trouble;
         for seat in self.seats.values_mut() {
             let owner = seat.owner();
-            let listing = self.listing.as_ref();
+            let listing = listing.as_ref();
             let name_taken = listing
                 .known()
                 .is_some_and(|listing| listing.is_name_taken(&owner));

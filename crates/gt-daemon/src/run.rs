@@ -248,7 +248,7 @@ impl Daemon {
             rows: None,
             store_trouble: None,
             store_writing: None,
-            listing: Observed::unknown("not looked at yet"),
+            tmux_trouble: None,
             told_down: false,
             problems: Vec::new(),
             roster_problems: Vec::new(),

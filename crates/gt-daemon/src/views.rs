@@ -52,9 +52,11 @@ impl Daemon {
                 .iter()
                 .map(|reason| format!("the store takes no writes: {reason}")),
         );
-        if let Observed::Unknown(reason) = &self.listing {
-            problems.push(format!("tmux: {reason}"));
-        }
+        problems.extend(
+            self.tmux_trouble
+                .iter()
+                .map(|reason| format!("tmux: {reason}")),
+        );
         Status {
             town: Town {
                 name: self.hands.town.name().to_owned(),

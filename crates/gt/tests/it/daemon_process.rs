@@ -173,7 +173,9 @@ fn a_pid_file_of_a_stranger_harms_neither_the_stranger_nor_the_daemon() {
         assert!(!town.status().daemon.running, "{content:?}");
         town.gt(&["daemon", "stop"]).code(4);
         assert_eq!(fs_err::read_to_string(&pid_file).unwrap(), content);
-        town.gt(&["daemon", "start"]).ok();
+        let said = town.gt(&["daemon", "start"]);
+        assert!(!said.stderr.contains("warning"), "{}", said.stderr);
+        said.ok();
         assert_ne!(town.daemon_pid().to_string(), pid);
         // Somebody else's file by the time the daemon ends: it is not its own to remove.
         fs_err::write(&pid_file, content).unwrap();
