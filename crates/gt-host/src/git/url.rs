@@ -38,7 +38,8 @@ pub enum GitUrlError {
 }
 
 impl GitUrl {
-    /// Checks `text`. A relative path is taken from `here`, since git runs elsewhere.
+    /// Checks `text`. A relative path is taken from `here`, since git runs elsewhere, and written
+    /// without its `..` where it leads to something.
     ///
     /// # Errors
     /// [`GitUrlError`].
@@ -67,7 +68,12 @@ impl GitUrl {
         if host(text).is_some() {
             return Ok(Self(text.to_owned()));
         }
-        Ok(Self(here.join(text).to_string_lossy().into_owned()))
+        let path = here.join(text);
+        let path = match Path::new(text).is_relative() {
+            true => path.canonicalize().unwrap_or(path),
+            false => path,
+        };
+        Ok(Self(path.to_string_lossy().into_owned()))
     }
 
     /// The URL as written.
@@ -135,6 +141,11 @@ mod tests {
             check(good, good);
         }
         check("../x", "/here/../x");
+        let here = tempfile::tempdir().unwrap();
+        let here = here.path().canonicalize().unwrap();
+        fs_err::create_dir(here.join("town")).unwrap();
+        let url = GitUrl::new("..", &here.join("town")).unwrap();
+        assert_eq!(Path::new(url.as_str()), here);
     }
 
     /// Covers M25: a URL is never an option, never a program to run and never garbles a terminal.
