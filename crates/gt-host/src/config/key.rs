@@ -302,6 +302,15 @@ impl Key {
         self.path.split('.')
     }
 
+    /// The parts that follow `path`; none when the key does not lie in it.
+    fn after(&self, path: &[&str]) -> Option<impl Iterator<Item = &'static str> + use<>> {
+        let mut parts = self.parts();
+        let lies_in = path
+            .iter()
+            .all(|word| parts.next().is_some_and(|part| is_word(part, word)));
+        lies_in.then_some(parts)
+    }
+
     /// What holds at `path` without an entry, written as in the file.
     pub fn fallback(&self, path: &[&str]) -> Option<&'static str> {
         match self.default {
@@ -317,26 +326,26 @@ impl Key {
 
 /// The key that a path names.
 pub(super) fn find(path: &[&str]) -> Option<&'static Key> {
-    KEYS.iter().find(|key| {
-        let parts: Vec<&str> = key.parts().collect();
-        parts.len() == path.len() && begins(&parts, path)
-    })
+    let is_named = |key: &&Key| {
+        key.after(path)
+            .is_some_and(|mut rest| rest.next().is_none())
+    };
+    KEYS.iter().find(is_named)
 }
 
 /// Whether `path` is a table: some key lies in it.
 pub(super) fn is_table(path: &[&str]) -> bool {
     KEYS.iter().any(|key| {
-        let parts: Vec<&str> = key.parts().collect();
-        parts.len() > path.len() && begins(&parts, path)
+        key.after(path)
+            .is_some_and(|mut rest| rest.next().is_some())
     })
 }
 
 /// The paths of the keys in a table, with its own words where the table of keys has capitals.
 pub(super) fn paths_in(table: &[&str]) -> Vec<String> {
     let inside = KEYS.iter().filter_map(|key| {
-        let parts: Vec<&str> = key.parts().collect();
-        let lies_in = parts.len() > table.len() && begins(&parts, table);
-        lies_in.then(|| [table, &parts[table.len()..]].concat().join("."))
+        let rest: Vec<&str> = key.after(table)?.collect();
+        (!rest.is_empty()).then(|| [table, &rest].concat().join("."))
     });
     inside.collect()
 }
@@ -344,12 +353,8 @@ pub(super) fn paths_in(table: &[&str]) -> Vec<String> {
 /// The words that may follow `path`: those of the table, and the roles where one is due.
 pub(super) fn next_words(path: &[&str]) -> Vec<&'static str> {
     let mut words = Vec::new();
-    for key in KEYS {
-        let parts: Vec<&str> = key.parts().collect();
-        if parts.len() <= path.len() || !begins(&parts, path) {
-            continue;
-        }
-        match parts[path.len()] {
+    for next in KEYS.iter().filter_map(|key| key.after(path)?.next()) {
+        match next {
             "ROLE" => words.extend(Role::ALL.map(Role::as_str)),
             "STATE" => words.extend(ScreenState::NAMED.map(ScreenState::as_str)),
             "NAME" | "VARIABLE" => {}
@@ -358,13 +363,6 @@ pub(super) fn next_words(path: &[&str]) -> Vec<&'static str> {
     }
     words.dedup();
     words
-}
-
-fn begins(parts: &[&str], path: &[&str]) -> bool {
-    parts
-        .iter()
-        .zip(path)
-        .all(|(part, word)| is_word(part, word))
 }
 
 /// Whether `word` may stand where the table has `part`.
