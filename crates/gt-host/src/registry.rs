@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use gt_core::RigName;
 use jiff::Timestamp;
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
@@ -37,6 +38,18 @@ pub struct Registry {
     pub rigs: BTreeMap<String, RigEntry>,
     #[serde(flatten)]
     others: Map<String, Value>,
+}
+
+/// What the file says of who is there: one entry that is not as it should be takes no rig away.
+#[derive(Deserialize)]
+struct Names {
+    #[serde(default)]
+    version: i64,
+    #[serde(default, deserialize_with = "null_is_empty")]
+    rigs: BTreeMap<String, IgnoredAny>,
+    /// Not used. Without it a list, too, would be read as an empty registry.
+    #[serde(flatten)]
+    _others: BTreeMap<String, IgnoredAny>,
 }
 
 /// What the registry says of one rig.
@@ -110,6 +123,19 @@ impl Registry {
         })
     }
 
+    /// Reads which rigs there are, by names that are not checked.
+    ///
+    /// # Errors
+    /// [`RegistryError`].
+    pub fn read_names(path: &Path) -> Result<impl Iterator<Item = String>, RegistryError> {
+        let names: Option<Names> = json_file::read(path).map_err(RegistryError::Read)?;
+        let names = names.ok_or_else(|| RegistryError::NotFound {
+            path: path.to_owned(),
+        })?;
+        check_version(path, names.version)?;
+        Ok(names.rigs.into_keys())
+    }
+
     /// Changes the registry under a lock: reads it, lets `change` have it, writes it whole. When
     /// `change` refuses, nothing is written. A registry that is missing is made.
     ///
@@ -132,13 +158,10 @@ impl Registry {
 
     fn read_if_there(path: &Path) -> Result<Option<Self>, RegistryError> {
         let registry: Option<Self> = json_file::read(path).map_err(RegistryError::Read)?;
-        match registry {
-            Some(newer) if newer.version > VERSION => Err(RegistryError::UnsupportedVersion {
-                path: path.to_owned(),
-                found: newer.version,
-            }),
-            registry => Ok(registry),
+        if let Some(registry) = &registry {
+            check_version(path, registry.version)?;
         }
+        Ok(registry)
     }
 
     /// The entry of a rig.
@@ -183,9 +206,19 @@ fn lock_path(paths: &TownPaths) -> PathBuf {
     paths.private().join("rigs.lock")
 }
 
-fn null_is_empty<'de, D: Deserializer<'de>>(
+fn check_version(path: &Path, version: i64) -> Result<(), RegistryError> {
+    if version <= VERSION {
+        return Ok(());
+    }
+    Err(RegistryError::UnsupportedVersion {
+        path: path.to_owned(),
+        found: version,
+    })
+}
+
+fn null_is_empty<'de, D: Deserializer<'de>, E: Deserialize<'de>>(
     deserializer: D,
-) -> Result<BTreeMap<String, RigEntry>, D::Error> {
+) -> Result<BTreeMap<String, E>, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 

@@ -95,13 +95,19 @@ pub fn discover(paths: &TownPaths, last_good: Option<&Discovery>) -> Discovery {
     })
 }
 
-/// The same without a look for workers: of `workers`, those whose rig and directory are there.
-pub fn discover_only(paths: &TownPaths, workers: &BTreeSet<&AgentId>) -> Discovery {
+/// The same without a look for workers: of `agents`, the workers whose rig and directory are there.
+pub fn discover_only(paths: &TownPaths, agents: &BTreeSet<&AgentId>) -> Discovery {
+    let is_worker = |agent: &&&AgentId| agent.worker().is_some();
+    let is_there = |worker: &&&AgentId| paths.root().join(worker.work_dir()).is_dir();
+    let there: Vec<&AgentId> = agents
+        .iter()
+        .filter(is_worker)
+        .filter(is_there)
+        .copied()
+        .collect();
     discover_with(paths, None, |rig, _| {
-        let of_rig = |worker: &&&AgentId| worker.rig() == Some(rig);
-        let is_there = |worker: &&&AgentId| paths.root().join(worker.work_dir()).is_dir();
-        let there = workers.iter().filter(of_rig).filter(is_there);
-        there.map(|worker| (*worker).clone()).collect()
+        let of_rig = there.iter().filter(|worker| worker.rig() == Some(rig));
+        of_rig.map(|worker| (*worker).clone()).collect()
     })
 }
 
@@ -128,8 +134,8 @@ fn rigs(
     last_good: Option<&Discovery>,
     problems: &mut Vec<Problem>,
 ) -> (Vec<RigName>, Source) {
-    let error = match Registry::read(&paths.rigs_json()) {
-        Ok(registry) => return (registered(paths, &registry, problems), Source::Registry),
+    let error = match Registry::read_names(&paths.rigs_json()) {
+        Ok(names) => return (registered(paths, names, problems), Source::Registry),
         Err(error) => error,
     };
     problems.push(Problem::Registry {
@@ -147,13 +153,17 @@ fn rigs(
     }
 }
 
-fn registered(paths: &TownPaths, registry: &Registry, problems: &mut Vec<Problem>) -> Vec<RigName> {
+fn registered(
+    paths: &TownPaths,
+    names: impl Iterator<Item = String>,
+    problems: &mut Vec<Problem>,
+) -> Vec<RigName> {
     let mut rigs = Vec::new();
-    for name in registry.rigs.keys() {
-        let Some(rig) = checked(RigName::new(name), &paths.root().join(name), problems) else {
+    for name in names {
+        let path = paths.root().join(&name);
+        let Some(rig) = checked(RigName::new(&name), &path, problems) else {
             continue;
         };
-        let path = paths.root().join(name);
         if !path.is_dir() {
             problems.push(Problem::NoDirectory {
                 rig: rig.clone(),

@@ -208,10 +208,13 @@ fn a_damaged_registry_leaves_the_last_good_rigs() {
     let (_directory, paths) = town(Some(BY_HAND));
     make(&paths, &["gas/crew/max", "oil/.beads"]);
     let good = discover(&paths, None);
-    fs_err::write(paths.rigs_json(), "{").unwrap();
-    let found = discover(&paths, Some(&good));
-    assert_eq!((&found.roll, found.source), (&good.roll, Source::LastGood));
-    assert!(found.problems[0].to_string().contains("is damaged"));
+    let mut found = Discovery::default();
+    for damaged in ["[]", "{"] {
+        fs_err::write(paths.rigs_json(), damaged).unwrap();
+        found = discover(&paths, Some(&good));
+        assert_eq!((&found.roll, found.source), (&good.roll, Source::LastGood));
+        assert!(found.problems[0].to_string().contains("is damaged"));
+    }
     check_roll(&discover(&paths, None), &["oil/witness", "oil/refinery"]);
     fs_err::remove_file(paths.rigs_json()).unwrap();
     let missing = discover(&paths, Some(&found));
@@ -232,6 +235,17 @@ fn a_bad_name_is_a_problem_and_not_the_end() {
     let found = discover(&paths, None);
     check_roll(&found, &["ok/witness", "ok/refinery", "ok/crew/fine"]);
     assert_eq!(found.problems.len(), 4, "{:?}", found.problems);
+}
+
+/// Covers F74: an entry that a person spoiled hides no rig, not even its own.
+#[test]
+fn a_spoiled_entry_takes_no_rig_away() {
+    let (_directory, paths) = town(Some(r#"{"rigs":{"gas":{},"oil":{"added_at":"then"}}}"#));
+    make(&paths, &["gas", "oil"]);
+    let found = discover(&paths, None);
+    assert_eq!(found.source, Source::Registry);
+    let expect = ["gas/witness", "gas/refinery", "oil/witness", "oil/refinery"];
+    check_roll(&found, &expect);
 }
 
 /// Unknown is not absent: a rig whose directory is away stays on the roll.
