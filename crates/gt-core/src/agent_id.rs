@@ -268,6 +268,11 @@ impl Roll {
         Self { rigs, agents }
     }
 
+    /// Strikes those off for whom `is_kept` does not hold; the rigs stay.
+    pub fn retain(&mut self, is_kept: impl FnMut(&AgentId) -> bool) {
+        self.agents.retain(is_kept);
+    }
+
     /// Every agent on the roll.
     pub fn agents(&self) -> &[AgentId] {
         &self.agents
@@ -276,25 +281,6 @@ impl Roll {
     /// Every rig on the roll.
     pub fn rigs(&self) -> &[RigName] {
         &self.rigs
-    }
-
-    /// Agents that would share one tmux session name, such as polecat `b-c` of rig `a` and
-    /// polecat `c` of rig `a-b`. Only the first of each may be started.
-    pub fn session_collisions(&self) -> Vec<(AgentId, AgentId)> {
-        let mut seen: std::collections::HashMap<String, &AgentId> =
-            std::collections::HashMap::new();
-        let mut collisions = Vec::new();
-        for agent in &self.agents {
-            match seen.entry(agent.session_name()) {
-                std::collections::hash_map::Entry::Occupied(first) => {
-                    collisions.push(((*first.get()).clone(), agent.clone()));
-                }
-                std::collections::hash_map::Entry::Vacant(slot) => {
-                    slot.insert(agent);
-                }
-            }
-        }
-        collisions
     }
 
     /// The agent whose session has this name; of those that would share it, the one that may be
@@ -421,7 +407,6 @@ mod tests {
             error.to_string(),
             "`a-b-c` could be a/polecats/b-c or a-b/polecats/c"
         );
-        assert_eq!(roll.session_collisions().len(), 1);
         let seated = roll.of_session("gt-a-b-c").unwrap();
         assert_eq!(seated.to_string(), "a/polecats/b-c");
     }

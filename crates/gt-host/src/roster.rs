@@ -1,5 +1,7 @@
 //! The seats of a town: each agent on the roll with what its role's configuration says.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -104,21 +106,25 @@ pub fn unlisted(paths: &TownPaths, config: &Config, agent: &AgentId) -> SeatSpec
     }
 }
 
-/// The roster of a town.
+/// The roster of a town. Of agents whose sessions would have one name, such as polecat `b-c` of
+/// rig `a` and polecat `c` of rig `a-b`, only the first has a seat.
 pub fn roster(config: &Config, roll: &Roll, paths: &TownPaths) -> Roster {
-    let collisions: Vec<Collision> = roll
-        .session_collisions()
-        .into_iter()
-        .map(|(holder, left_out)| Collision { holder, left_out })
-        .collect();
-    let may_start = |agent: &&AgentId| collisions.iter().all(|one| one.left_out != **agent);
-    let seats = roll
-        .agents()
-        .iter()
-        .filter(may_start)
-        .map(|agent| seat(config, agent, paths))
-        .collect();
-    Roster { seats, collisions }
+    let mut roster = Roster::default();
+    let mut holders: HashMap<String, &AgentId> = HashMap::new();
+    for agent in roll.agents() {
+        let seat = seat(config, agent, paths);
+        match holders.entry(seat.session_name.clone()) {
+            Entry::Vacant(place) => {
+                place.insert(agent);
+                roster.seats.push(seat);
+            }
+            Entry::Occupied(holder) => roster.collisions.push(Collision {
+                holder: (*holder.get()).clone(),
+                left_out: agent.clone(),
+            }),
+        }
+    }
+    roster
 }
 
 fn seat(config: &Config, agent: &AgentId, paths: &TownPaths) -> SeatSpec {

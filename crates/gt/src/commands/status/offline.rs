@@ -1,7 +1,7 @@
 //! The town without its daemon: what the holders' files and processes, the store and the roster
 //! say. What only a daemon knows is unknown, not absent.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use gt_api::view::{Agent, Daemon, State, Status, Town};
 use gt_core::observed::{Observed, chain};
@@ -75,18 +75,21 @@ impl Sight {
         self.problems.push(problem);
     }
 
-    /// Who is in the town, without the workers that rest: a large town has hundreds of directories
-    /// of theirs.
+    /// Who is in the town, without those who rest: a large town has hundreds of seats of theirs.
     fn discover(&self, context: &Context, config: &Config) -> Discovery {
         let always = |role| config.role(role).run == Run::Always;
-        match &self.intents {
-            Some(intents) if !always(Role::Crew) && !always(Role::Polecat) => {
-                let known = intents.keys().chain(self.reports.agents());
-                let workers = known.filter(|agent| agent.worker().is_some());
-                registry::discover_only(context.paths(), &workers.collect())
-            }
-            _ => registry::discover(context.paths(), None),
-        }
+        let Some(intents) = &self.intents else {
+            return registry::discover(context.paths(), None);
+        };
+        let known: BTreeSet<&AgentId> = intents.keys().chain(self.reports.agents()).collect();
+        let mut discovery = match always(Role::Crew) || always(Role::Polecat) {
+            true => registry::discover(context.paths(), None),
+            false => registry::discover_only(context.paths(), &known),
+        };
+        discovery
+            .roll
+            .retain(|agent| always(agent.role()) || known.contains(agent));
+        discovery
     }
 
     /// Gives everyone who was found a seat, and who runs without a place in the town.
@@ -94,10 +97,10 @@ impl Sight {
         let roster = roster::of(paths, config, discovery);
         self.problems.extend(roster.problems);
         self.seats = roster.seats;
-        let seated: HashSet<&AgentId> = self.seats.iter().map(|seat| &seat.agent).collect();
+        self.seats.sort_by(|one, other| one.agent.cmp(&other.agent));
+        let seat_of = |agent| self.seats.binary_search_by(|seat| seat.agent.cmp(agent));
         let strangers = self.reports.agents().filter(|agent| {
-            let is_seated = seated.contains(agent);
-            !is_seated && see(&self.reports.of(agent)).state != State::Gone
+            seat_of(agent).is_err() && see(&self.reports.of(agent)).state != State::Gone
         });
         let strangers: Vec<SeatSpec> = strangers
             .map(|agent| roster::unlisted(paths, config, agent))
