@@ -124,6 +124,13 @@ impl Seen<'_> {
         self.facts.shown.filter(|shown| shown.state == state)
     }
 
+    /// Whether its screen asks a person something.
+    fn shows_dialog(&self) -> bool {
+        self.facts
+            .shown
+            .is_some_and(|shown| shown.state.is_dialog())
+    }
+
     /// Whether it came back to its prompt since then.
     fn is_back_at_prompt_since(&self, stamp: Timestamp) -> bool {
         self.shows(ScreenState::Idle)

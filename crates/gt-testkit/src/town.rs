@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use gt_api::view::{Agent, State, Status};
+use gt_api::view::{Agent, State, Status, Waiting};
 use gt_core::{AgentId, ProcessId, Role};
 use gt_host::paths::TownPaths;
 use gt_host::process::{self, Signal};
@@ -222,6 +222,16 @@ impl TestTown {
     pub fn wait_for_state(&self, id: &str, state: State) -> Agent {
         self.wait_for(&format!("{id} in state {state:?}"), || {
             Some(self.agent(id)).filter(|agent| agent.state == state)
+        })
+    }
+
+    /// Waits until an agent waits on something that is told with these words.
+    #[track_caller]
+    pub fn wait_for_waiting(&self, id: &str, on: &str) -> Waiting {
+        self.wait_for(&format!("{id} waiting on {on}"), || {
+            self.agent(id)
+                .waiting
+                .filter(|waiting| waiting.on.contains(on))
         })
     }
 

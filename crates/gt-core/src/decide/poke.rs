@@ -17,6 +17,9 @@ use crate::screen::{Screen, ScreenState};
 use crate::snapshot::{Owed, Pane};
 use crate::time::{after, age, short};
 
+/// What a run waits on whose screen shows a dialog, whether or not anything was to be typed.
+const A_DIALOG: &str = "a person: it shows a dialog";
+
 /// What is typed to wake an agent: the original's words, and what it owes.
 pub fn poke_text(agent: &AgentId, unread: u32) -> String {
     let rounds = match agent.role() {
@@ -51,10 +54,14 @@ pub(super) fn decide_poke(
     let idle = idle(seen, since);
     if idle < seen.policy.poke.fresh {
         let stale_at = after(seen.now(), seen.policy.poke.fresh.saturating_sub(idle));
-        let on = format!(
-            "{} of quiet, before it is woken",
-            short(seen.policy.poke.fresh)
-        );
+        let on = if seen.shows_dialog() {
+            A_DIALOG.to_owned()
+        } else {
+            format!(
+                "{} of quiet, before it is woken",
+                short(seen.policy.poke.fresh)
+            )
+        };
         return seen.wait_until(on, stale_at);
     }
     let misses = misses(seen, last.as_ref(), idle >= seen.policy.poke.very_stale);
@@ -90,10 +97,9 @@ fn lack(seen: &Seen<'_>) -> Option<&'static str> {
         ScreenState::Limited => Some("its screen says that a limit is reached"),
         ScreenState::AuthDead => Some("its screen says that its login is refused"),
         ScreenState::ModelUnavailable => Some("its screen says that its model is not to be had"),
+        ScreenState::NeedsApproval | ScreenState::NeedsAnswer => Some("its screen shows a dialog"),
         ScreenState::Working
         | ScreenState::BackgroundWork
-        | ScreenState::NeedsApproval
-        | ScreenState::NeedsAnswer
         | ScreenState::Idle
         | ScreenState::ContextFull
         | ScreenState::Viewer
@@ -205,11 +211,12 @@ fn not_due(seen: &Seen<'_>, last: &LastPoke) -> Option<Verdict> {
     (waited < interval).then(|| {
         let until = after(seen.now(), interval.saturating_sub(waited));
         let on = match last.result {
+            _ if seen.shows_dialog() => A_DIALOG,
             PokeResult::Delivered => "an answer to the last poke",
             PokeResult::NotTyped {
                 screen: Screen::Dialog,
                 ..
-            } => "a person: it shows a dialog",
+            } => A_DIALOG,
             PokeResult::NotTyped {
                 screen: Screen::Draft,
                 ..

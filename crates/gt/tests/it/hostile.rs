@@ -183,10 +183,7 @@ fn a_registry_edited_by_hand_is_followed() {
     });
     assert_eq!(town.agent("a-b/witness").incarnation, witness.incarnation);
     signal(witness.pid.unwrap(), Signal::KILL);
-    town.wait_for("its place to be missed", || {
-        let on = town.agent("a-b/witness").waiting?.on;
-        on.contains("a place in the town").then_some(())
-    });
+    town.wait_for_waiting("a-b/witness", "a place in the town");
     assert_eq!(town.starts("a-b/witness"), 1);
 }
 
@@ -207,13 +204,7 @@ fn a_damaged_store_freezes_what_destroys_and_nothing_else() {
     assert_supervised(&town, "mayor");
     signal(deacon.holder_pid.unwrap(), Signal::KILL);
     signal(deacon.pid.unwrap(), Signal::KILL);
-    town.wait_for("the sweep to wait", || {
-        town.agent("deacon")
-            .waiting?
-            .on
-            .contains("left processes")
-            .then_some(())
-    });
+    town.wait_for_waiting("deacon", "left processes");
     assert!(town.marked().iter().any(|marked| marked.agent == "deacon"));
     let refused = town.gt(&["mayor", "stop"]).code(1);
     assert!(
@@ -247,8 +238,7 @@ fn a_daemon_that_cannot_read_the_wishes_adopts_and_waits() {
     wait_for_problem(&town, "perhaps");
     let adopted = town.wait_for_run("mayor", None);
     assert_eq!(adopted.pid, mayor.pid);
-    let waiting = town.agent("deacon").waiting.unwrap();
-    assert!(waiting.on.contains("what is wished of it"), "{waiting:?}");
+    town.wait_for_waiting("deacon", "what is wished of it");
     garble("perhaps", "down");
     wait_for_no_problem(&town);
     assert_supervised(&town, "mayor");
@@ -277,8 +267,7 @@ fn a_daemon_that_cannot_open_its_store_adopts_and_waits() {
         started.stderr
     );
     assert_eq!(town.wait_for_run("mayor", None).pid, mayor.pid);
-    let waiting = town.agent("deacon").waiting.unwrap();
-    assert!(waiting.on.contains("what is wished of it"), "{waiting:?}");
+    town.wait_for_waiting("deacon", "what is wished of it");
     for (content, file) in good {
         fs_err::write(file, content).unwrap();
     }
@@ -361,18 +350,14 @@ fn a_missing_work_directory_costs_no_run() {
     let mut store = Store::open(&town.paths().store(), Duration::from_secs(5)).unwrap();
     store.submit_request(&request, None).unwrap();
     wake::send(&town.paths(), &Wake::Store).unwrap();
-    let waits = || {
-        let waiting = town.agent("rig/witness").waiting?;
-        waiting.on.contains("work directory").then_some(())
-    };
-    town.wait_for("the request to wait", waits);
+    town.wait_for_waiting("rig/witness", "work directory");
     assert_eq!(town.agent("rig/witness").incarnation, witness.incarnation);
     assert_supervised(&town, "mayor");
     signal(witness.pid.unwrap(), Signal::KILL);
-    town.wait_for("the dead agent to wait", || {
-        town.agent("rig/witness").pid.is_none().then_some(())?;
-        waits()
+    town.wait_for("its death to be noticed", || {
+        town.agent("rig/witness").pid.is_none().then_some(())
     });
+    town.wait_for_waiting("rig/witness", "work directory");
     fs_err::rename(&put_aside, &directory).unwrap();
     town.wait_for_run("rig/witness", witness.incarnation.as_deref());
     // Its program writes that it started a moment after it was started.

@@ -81,10 +81,7 @@ fn a_message_waits_for_a_safe_moment() {
         town.screen("mayor").contains("danger").then_some(())
     });
     town.gt(&["nudge", "mayor", "-m", "after the dialog"]).ok();
-    town.wait_for("the message to wait", || {
-        let on = town.agent("mayor").waiting?.on;
-        on.contains("it shows a dialog").then_some(())
-    });
+    town.wait_for_waiting("mayor", "it shows a dialog");
     assert!(!town.journal("mayor").contains("approved"));
     town.press("mayor", &["Escape"]);
     town.wait_for("the message", || {
@@ -92,10 +89,7 @@ fn a_message_waits_for_a_safe_moment() {
     });
     town.press("mayor", &["-l", "half a line"]);
     town.gt(&["nudge", "mayor", "-m", "after the line"]).ok();
-    town.wait_for("the message to wait", || {
-        let on = town.agent("mayor").waiting?.on;
-        on.contains("half-typed line").then_some(())
-    });
+    town.wait_for_waiting("mayor", "half-typed line");
     town.press("mayor", &["Enter"]);
     town.wait_for("the message", || {
         (times_taken(&town, "mayor", "after the line") == 1).then_some(())

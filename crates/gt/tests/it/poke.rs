@@ -119,8 +119,8 @@ fn a_dialog_is_left_to_a_person() {
     town.script("deacon", "/dialog Delete everything\n");
     town.gt(&["up"]).ok();
     let deacon = town.wait_for_run("deacon", None);
-    let shown = town.wait_for_state("deacon", State::NeedsAnswer);
-    assert!(shown.waiting.unwrap().on.contains("a person"));
+    town.wait_for_state("deacon", State::NeedsAnswer);
+    town.wait_for_waiting("deacon", "a person");
     town.wait_for("its evidence", || {
         let why = town.gt(&["why", "deacon"]).ok();
         let evidence = "needs-answer, `blocked` matches `Do you want to proceed?`";
@@ -155,8 +155,7 @@ fn a_half_typed_line_is_left_as_it_is() {
     assert!(town.screen("deacon").contains("> tell the mayor that\n"));
     assert_eq!(prompts(&town, "deacon", ""), 0);
     assert_eq!(town.agent("deacon").incarnation, deacon.incarnation);
-    let waiting = town.agent("deacon").waiting.unwrap();
-    assert!(waiting.on.contains("half-typed line"), "{waiting:?}");
+    town.wait_for_waiting("deacon", "half-typed line");
 }
 
 /// Covers F4, F62: a program that hangs at its empty prompt is never said to have been woken, and is

@@ -491,10 +491,7 @@ fn a_town_with_a_process_that_no_signal_ends_is_not_down_and_gets_no_second_run(
         assert!(is_gone(mayor.pid.unwrap()));
     }
     town.gt(&["up", "--wait", "0"]).code(1);
-    town.wait_for("the status to name it", || {
-        let waiting = town.agent("mayor").waiting?;
-        waiting.on.contains(&pid).then_some(())
-    });
+    town.wait_for_waiting("mayor", &pid);
     assert_eq!(town.starts("mayor"), 1);
     drop(undying);
     town.wait_for_run("mayor", mayor.incarnation.as_deref());
@@ -650,17 +647,13 @@ fn a_crash_loop_grows_slower_stops_and_is_reset_by_a_person() {
     assert_eq!(town.events("escalation", "mayor"), 1);
     let inbox = town.gt(&["mail", "inbox"]).ok();
     assert!(inbox.contains("mayor needs you"), "{inbox}");
-    let waiting = town.agent("mayor").waiting.unwrap();
-    assert!(waiting.on.contains("crash loop"), "{waiting:?}");
+    town.wait_for_waiting("mayor", "crash loop");
 
     // The deacon dies beside it, as the daemon does: neither opens the gate.
     signal(deacon.pid.unwrap(), Signal::KILL);
     town.wait_for_run("deacon", deacon.incarnation.as_deref());
     town.gt(&["daemon", "restart"]).ok();
-    town.wait_for("the agents known again", || {
-        let waiting = town.agent("mayor").waiting?;
-        waiting.on.contains("crash loop").then_some(())
-    });
+    town.wait_for_waiting("mayor", "crash loop");
     assert_eq!(start_times(&town, "mayor"), crashed);
     assert_eq!(town.events("circuit_opened", "mayor"), 1);
 

@@ -46,6 +46,20 @@ fn a_fresh_run_is_not_poked() {
     );
 }
 
+/// Covers F67: from its first moment a dialog waits for a person, whatever is due to be typed when.
+#[test]
+fn a_run_that_shows_a_dialog_waits_for_a_person() {
+    let asking = |scene: Scene| scene.shows(ScreenState::NeedsApproval, -1);
+    check!(
+        asking(deacon().mail(1).active(at(-MINUTE))),
+        @"deacon: waiting on a person: it shows a dialog until 2026-01-01T12:01:00Z"
+    );
+    check!(
+        asking(silent().poked(at(-MINUTE), 0, PokeResult::Delivered)),
+        @"deacon: waiting on a person: it shows a dialog until 2026-01-01T12:04:00Z"
+    );
+}
+
 #[test]
 fn a_role_or_program_that_takes_no_pokes_gets_none() {
     check!(silent().set(|facts| facts.poke = Poke::Never), @"");
@@ -120,8 +134,8 @@ fn an_unresponsive_crew_is_told_of_once_and_left_running() {
     );
 }
 
-/// What a limit, a refused login or a missing model explains, no restart mends: a person is told once,
-/// and the agent hears again of what it owes until it can go on.
+/// Covers F67: what a dialog, a limit, a refused login or a missing model explains, no restart mends:
+/// a person is told once, and the agent hears again of what it owes until it can go on.
 #[test]
 fn who_lacks_what_no_restart_gives_is_not_restarted() {
     let silent = |state| {
@@ -131,6 +145,10 @@ fn who_lacks_what_no_restart_gives_is_not_restarted() {
     check!(
         silent(ScreenState::Limited),
         @"deacon: escalate (it left 3 pokes in a row unanswered: its screen says that a limit is reached)"
+    );
+    check!(
+        silent(ScreenState::NeedsApproval),
+        @"deacon: escalate (it left 3 pokes in a row unanswered: its screen shows a dialog)"
     );
     check!(
         silent(ScreenState::ModelUnavailable).set(|facts| facts.memory.escalated_at = Some(at(-MINUTE))),
