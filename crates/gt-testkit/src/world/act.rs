@@ -144,11 +144,12 @@ impl World {
         {
             return self.poke(seat, *incarnation, pane, *misses);
         }
+        let cannot_tell = tells_person(&step.action) && self.store.write().is_none();
+        if cannot_tell || self.acting.fails && can_fail(&step.action) {
+            return Ok(Outcome::Failed);
+        }
         if step.action == Action::Escalate {
             self.check_telling(seat)?;
-        }
-        if self.acting.fails && touches_host(&step.action) {
-            return Ok(Outcome::Failed);
         }
         Ok(self.change_seat(seat, &step.action))
     }
@@ -358,8 +359,13 @@ impl World {
     }
 }
 
+/// Whether the action is mail to a person, without which it is not remembered as done.
+fn tells_person(action: &Action) -> bool {
+    matches!(action, Action::Escalate | Action::OpenCircuit { .. })
+}
+
 /// Whether the action can fail: what only changes the daemon's memory cannot.
-fn touches_host(action: &Action) -> bool {
+fn can_fail(action: &Action) -> bool {
     match action {
         Action::CreateSession
         | Action::RemoveSession { .. }
@@ -370,10 +376,9 @@ fn touches_host(action: &Action) -> bool {
         | Action::Nudge { .. }
         | Action::EndNudge { .. }
         | Action::TakeRequest { .. }
-        | Action::CloseRequest { .. } => true,
-        Action::ForgetPokes
+        | Action::CloseRequest { .. }
         | Action::OpenCircuit { .. }
-        | Action::CloseCircuit
-        | Action::Escalate => false,
+        | Action::Escalate => true,
+        Action::ForgetPokes | Action::CloseCircuit => false,
     }
 }

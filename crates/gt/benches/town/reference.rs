@@ -67,9 +67,10 @@ impl Reference {
         let number = number % self.panes.len();
         let starts = self.starts(number);
         let (pid, _) = *starts.last().expect("it runs");
-        let process = process::identify(pid).expect("the process table can be read");
-        let watch = PidFd::open(process.expect("it runs")).expect("it can be watched");
-        let watch = watch.expect("it runs");
+        let watch = process::identify(pid)
+            .and_then(|process| process.map_or(Ok(None), PidFd::open))
+            .expect("it can be watched");
+        let watch = watch.unwrap_or_else(|| panic!("it is gone:\n{}", self.journal(number)));
         let respawn = format!("respawn-pane -k -t {}\n", self.panes[number]);
         let stdin = self.client.stdin.as_mut().expect("it was piped");
 
@@ -103,9 +104,12 @@ impl Reference {
 
     /// The starts of an agent: its pid, and when.
     fn starts(&self, number: usize) -> Vec<(u32, Duration)> {
+        starts(&self.journal(number))
+    }
+
+    fn journal(&self, number: usize) -> String {
         let path = self.directory.path().join("journal");
-        let text = fs_err::read_to_string(path.join(format!("ref{number}.journal")));
-        starts(&text.unwrap_or_default())
+        fs_err::read_to_string(path.join(format!("ref{number}.journal"))).unwrap_or_default()
     }
 
     fn wait_for_starts(&self, number: usize, count: usize) -> (u32, Duration) {
