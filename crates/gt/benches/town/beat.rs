@@ -9,7 +9,7 @@ use gt_host::daemon_state::DaemonState;
 use crate::fleet::Fleet;
 use crate::reference::Reference;
 use crate::report::{Report, Row, Target, median, milliseconds};
-use crate::usage::{self, Children};
+use crate::usage::{self, Children, ProcessorTime};
 
 /// Between two heartbeats (no shorter one can be set), and two listings of the reference.
 const CADENCE: Duration = Duration::from_secs(1);
@@ -28,18 +28,18 @@ pub(crate) fn measure(fleet: &Fleet, reference: &Reference, report: &mut Report)
     shorten_heartbeat(fleet);
 
     let looks = [daemon, tmux, std::process::id(), reference.server];
-    let before = looks.map(usage::processor_time);
+    let before = looks.map(ProcessorTime::of);
     let (children, tmux_children) = (Children::of(daemon), Children::of(tmux));
     let beats_before = beats(fleet);
     let listings = reference.list_repeatedly(CADENCE, clock::monotonic() + WATCH);
     let beats = beats(fleet) - beats_before;
     let started = Children::of(daemon).started_since(&children)
         + Children::of(tmux).started_since(&tmux_children);
-    let after = looks.map(usage::processor_time);
+    let used = before.map(|before| before.spent());
 
     let spent = |place: usize| {
         let at_rest = rest.get(place).copied().unwrap_or_default();
-        milliseconds(after[place].saturating_sub(before[place] + at_rest))
+        milliseconds(used[place].saturating_sub(at_rest))
     };
     #[expect(clippy::cast_precision_loss, reason = "there are a few dozen")]
     let (beats, asked, started) = (beats as f64, listings.len() as f64, started as f64);
@@ -66,11 +66,10 @@ pub(crate) fn measure(fleet: &Fleet, reference: &Reference, report: &mut Report)
 
 /// What they need while nothing happens, in the time of the measurement.
 fn at_rest(pids: [u32; 2]) -> [Duration; 2] {
-    let before = pids.map(usage::processor_time);
+    let before = pids.map(ProcessorTime::of);
     clock::pause(REST);
-    let after = pids.map(usage::processor_time);
     let share = WATCH.as_secs_f64() / REST.as_secs_f64();
-    [0, 1].map(|place| after[place].saturating_sub(before[place]).mul_f64(share))
+    before.map(|before| before.spent().mul_f64(share))
 }
 
 /// The same daemon goes on, so that what it does between two heartbeats is what it did at rest.

@@ -6,7 +6,7 @@ use gt_host::{clock, holder};
 
 use crate::fleet::Fleet;
 use crate::report::{Report, Row, Target, median};
-use crate::usage;
+use crate::usage::{self, ProcessorTime};
 
 /// For the work that follows `gt up` to end.
 const SETTLE: Duration = Duration::from_secs(3);
@@ -40,16 +40,10 @@ pub(crate) fn measure(fleet: &Fleet, report: &mut Report) {
     report.add(row("holder RssAnon, most", most, "MiB").target(Target::Value(0.5)));
 
     let tmux = fleet.tmux_server();
-    let before = (
-        usage::processor_time(fleet.daemon),
-        usage::processor_time(tmux),
-    );
+    let before = [fleet.daemon, tmux].map(ProcessorTime::of);
     clock::pause(WATCH);
-    let share = |before: Duration, after: Duration| {
-        after.saturating_sub(before).as_secs_f64() / WATCH.as_secs_f64() * 100.0
-    };
-    let daemon = share(before.0, usage::processor_time(fleet.daemon));
-    let tmux = share(before.1, usage::processor_time(tmux));
+    let [daemon, tmux] =
+        before.map(|before| before.spent().as_secs_f64() / WATCH.as_secs_f64() * 100.0);
     report.add(row("daemon CPU of a core", daemon, "%").target(Target::Value(0.1)));
     report.add(row("tmux server CPU of a core", tmux, "%"));
     let both = row("both, to see what screens show", daemon + tmux, "%");

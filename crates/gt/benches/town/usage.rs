@@ -1,18 +1,40 @@
 //! What processes use, as the kernel tells.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
 use std::path::Path;
 use std::time::Duration;
 
 use fs_err as fs;
 
-/// The processor time of all threads of a process, to the nanosecond.
-pub(crate) fn processor_time(pid: u32) -> Duration {
-    let threads = fs::read_dir(format!("/proc/{pid}/task")).expect("the process is there");
-    threads
-        .flatten()
-        .map(|thread| thread_time(&thread.path()))
-        .sum()
+/// The processor time of the threads of a process at one moment, to the nanosecond.
+///
+/// By thread, since one that ends takes its time with it: what it used before would be missing from
+/// what the others used since.
+#[derive(Debug)]
+pub(crate) struct ProcessorTime {
+    pid: u32,
+    threads: BTreeMap<OsString, Duration>,
+}
+
+impl ProcessorTime {
+    pub(crate) fn of(pid: u32) -> Self {
+        let threads = fs::read_dir(format!("/proc/{pid}/task")).expect("the process is there");
+        let time = |thread: fs::DirEntry| (thread.file_name(), thread_time(&thread.path()));
+        Self {
+            pid,
+            threads: threads.flatten().map(time).collect(),
+        }
+    }
+
+    /// What was used since, without the last of a thread that ended meanwhile.
+    pub(crate) fn spent(&self) -> Duration {
+        let before = |thread| self.threads.get(thread).copied().unwrap_or_default();
+        let now = Self::of(self.pid).threads;
+        now.iter()
+            .map(|(thread, time)| time.saturating_sub(before(thread)))
+            .sum()
+    }
 }
 
 /// Zero for a thread that ended meanwhile.
