@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::{Seen, Verdict};
 use crate::memory::{Attempt, Cause, Circuit};
-use crate::plan::Action;
+use crate::plan::{Action, ActionKind};
 use crate::policy::RestartPolicy;
 use crate::snapshot::{End, LastEnd};
 use crate::time::{after, age, elapsed, short};
@@ -30,6 +30,11 @@ pub(super) fn admits(seen: &Seen<'_>) -> Gate {
         return half_open(seen, circuit);
     }
     let recent = recent_attempts(seen);
+    if is_circuit_untold(seen) {
+        return Gate::Exhausted {
+            because: "it restarted too often, and nobody could be told so until now".to_owned(),
+        };
+    }
     if recent >= policy.budget {
         return Gate::Exhausted {
             because: format!("restarted {recent} times within {}", short(policy.window)),
@@ -72,6 +77,18 @@ fn back_off(seen: &Seen<'_>, ended_at: Timestamp, recent: u32) -> Gate {
             short(policy.window)
         ),
     }
+}
+
+/// Whether the circuit was to be opened and nobody could be told so: until somebody is, or a person
+/// asks for the agent, the budget stays used up, however old the attempts grow.
+fn is_circuit_untold(seen: &Seen<'_>) -> bool {
+    let failure = seen.facts.failure.as_ref();
+    failure.is_some_and(|failure| {
+        let asked = seen.facts.wish_of_person_to_run();
+        failure.what == ActionKind::OpenCircuit
+            && age(failure.at, seen.snapshot.epoch, seen.now()) < seen.policy.restart.window
+            && asked.is_none_or(|wish| !seen.is_later(wish.at, failure.at))
+    })
 }
 
 /// Opens the circuit, so that no wish of before closes it again.

@@ -6,6 +6,7 @@ use crate::incarnation::Exit;
 use crate::intent::Desire;
 use crate::lifecycle::Action as Asked;
 use crate::memory::{AgentMemory, Attempt, Cause, PokeResult};
+use crate::plan::ActionKind;
 use crate::policy::RestartPolicy;
 use crate::snapshot::{End, Holder, LastEnd};
 
@@ -174,6 +175,25 @@ fn a_run_that_lasts_closes_the_circuit() {
         open(-30 * MINUTE).mail(1).poked_run(2, at(-MINUTE), 1, PokeResult::Delivered),
         @"deacon: waiting on an answer to the last poke until 2026-01-01T12:06:30Z"
     );
+}
+
+/// Covers F23: a circuit that cannot be opened, since nobody can be told, lets nobody through when the
+/// attempts grow old.
+#[test]
+fn a_budget_stays_used_up_until_a_person_is_told() {
+    let untold = |second| {
+        let old = deacon().crashed(at(-HOUR)).restarted(&[-30 * MINUTE; 8]);
+        old.failed(ActionKind::OpenCircuit, 2, at(second))
+    };
+    check!(
+        untold(-5 * MINUTE),
+        @"deacon: open circuit (it restarted too often, and nobody could be told so until now)"
+    );
+    check!(
+        untold(-5 * MINUTE).wish(Desire::Up, "overseer", at(-MINUTE)),
+        @"deacon: start (up by overseer: asked)"
+    );
+    check!(untold(-HOUR), @"deacon: start (its run ended with exit code 1)");
 }
 
 /// Covers F24: a person who wants it up has seen the crash loop, and gets one new budget.
