@@ -29,12 +29,12 @@ pub(super) fn admits(seen: &Seen<'_>) -> Gate {
     if let Some(circuit) = &seen.facts.memory.circuit {
         return half_open(seen, circuit);
     }
-    let recent = recent_attempts(seen);
     if is_circuit_untold(seen) {
         return Gate::Exhausted {
             because: "it restarted too often, and nobody could be told so until now".to_owned(),
         };
     }
+    let recent = recent_attempts(seen);
     if recent >= policy.budget {
         return Gate::Exhausted {
             because: format!("restarted {recent} times within {}", short(policy.window)),

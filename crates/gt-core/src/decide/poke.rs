@@ -52,17 +52,8 @@ pub(super) fn decide_poke(
         Err(verdict) => return verdict,
     };
     let idle = idle(seen, since);
-    if idle < seen.policy.poke.fresh {
-        let stale_at = after(seen.now(), seen.policy.poke.fresh.saturating_sub(idle));
-        let on = if seen.shows_dialog() {
-            A_DIALOG.to_owned()
-        } else {
-            format!(
-                "{} of quiet, before it is woken",
-                short(seen.policy.poke.fresh)
-            )
-        };
-        return seen.wait_until(on, stale_at);
+    if let Some(verdict) = still_fresh(seen, idle) {
+        return verdict;
     }
     let misses = misses(seen, last.as_ref(), idle >= seen.policy.poke.very_stale);
     if let Some(verdict) = last.and_then(|poke| not_due(seen, &poke)) {
@@ -195,6 +186,18 @@ fn needs_person(seen: &Seen<'_>, last: Option<&LastPoke>) -> Option<String> {
         } => Some(format!("it could not be woken: its screen shows {screen}")),
         PokeResult::NotTyped { .. } | PokeResult::Delivered | PokeResult::NotTried => None,
     }
+}
+
+/// The wait until a run that was quiet for `idle` is not fresh any more, unless it is so now.
+fn still_fresh(seen: &Seen<'_>, idle: Duration) -> Option<Verdict> {
+    let fresh = seen.policy.poke.fresh;
+    (idle < fresh).then(|| {
+        let on = match seen.shows_dialog() {
+            true => A_DIALOG.to_owned(),
+            false => format!("{} of quiet, before it is woken", short(fresh)),
+        };
+        seen.wait_until(on, after(seen.now(), fresh.saturating_sub(idle)))
+    })
 }
 
 /// The wait for the next poke, unless it is due.

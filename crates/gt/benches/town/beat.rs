@@ -23,7 +23,7 @@ const REST: Duration = Duration::from_secs(15);
 
 pub(crate) fn measure(fleet: &Fleet, reference: &Reference, report: &mut Report) {
     usage::check_that_starts_show();
-    let (daemon, tmux) = (fleet.town.daemon_pid(), fleet.tmux_server());
+    let (daemon, tmux) = (fleet.daemon, fleet.tmux_server());
     let rest = at_rest([daemon, tmux]);
     shorten_heartbeat(fleet);
 

@@ -110,13 +110,10 @@ fn the_last_screen_of_each_run_is_kept() {
         let screen = post_mortem(&town, &run);
         // A program that had the time clears the screen and says how it ended; one whose holder is
         // killed may be dead between the two.
-        let last_words = [
-            &format!("a word before its {end}"),
-            "mayor ended with code",
-            "Pane is dead (signal 9",
-        ];
+        let last_words = [&format!("a word before its {end}"), "mayor ended with code"];
+        let is_cut_off = end == "holder" && screen.contains("Pane is dead (signal 9");
         assert!(
-            last_words.iter().any(|word| screen.contains(word)),
+            is_cut_off || last_words.iter().any(|word| screen.contains(word)),
             "{end}: {screen}"
         );
         before = Some(run.clone());
