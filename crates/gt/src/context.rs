@@ -20,6 +20,7 @@ use gt_host::wake::{self, Wake};
 use gt_store::{Store, StoreError};
 
 use crate::error::{CliError, CliResult, Doing as _, Kind};
+use crate::printer;
 
 /// How long a command waits for the store's write lock: many short writers meet there.
 const STORE_BUSY: Duration = Duration::from_secs(5);
@@ -181,6 +182,14 @@ impl Context {
     pub(crate) fn wake(&self) {
         // A hint: every heartbeat reads the store anyway.
         let _ = wake::send(self.paths(), &Wake::Store);
+    }
+
+    /// Wakes the daemon for what it shall bring to an agent, and says so if there is none.
+    pub(crate) fn wake_to_bring(&self) {
+        // A daemon whose socket cannot be written to reads the store at its next heartbeat.
+        if matches!(wake::send(self.paths(), &Wake::Store), Ok(false)) {
+            printer::talk("no daemon runs that could bring it: `gt up` starts the town");
+        }
     }
 
     /// Tells the daemon that an agent ran this command on purpose, and mirrors it where the

@@ -210,7 +210,7 @@ fn queue(context: &Context, nudges: &[Nudge]) -> CliResult {
         .store()?
         .queue_nudges(nudges)
         .doing("queue the message")?;
-    context.wake();
+    context.wake_to_bring();
     Ok(())
 }
 

@@ -98,6 +98,20 @@ fn a_message_waits_for_a_safe_moment() {
     assert!(!town.journal("mayor").contains("approved"));
 }
 
+/// A message that nobody is there to bring says so at once, and is brought when somebody is.
+#[test]
+fn a_message_in_a_town_that_is_down_waits_for_its_daemon() {
+    let town = town("");
+    let queued = town.gt(&["nudge", "mayor", "-m", "when you are up"]);
+    let hint = "no daemon runs that could bring it: `gt up` starts the town";
+    assert!(queued.stderr.contains(hint), "{}", queued.stderr);
+    queued.ok();
+    town.gt(&["up"]).ok();
+    town.wait_for("the message", || {
+        (times_taken(&town, "mayor", "when you are up") == 1).then_some(())
+    });
+}
+
 /// Covers F60: a slot holds the newest, what is withdrawn is not brought, and what could not be brought in its
 /// time says why.
 #[test]
