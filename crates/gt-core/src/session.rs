@@ -3,7 +3,9 @@
 
 use std::fmt;
 
-use crate::incarnation::Exit;
+use uuid::Builder;
+
+use crate::incarnation::{Exit, IncarnationId};
 use crate::memory::Cause;
 use crate::snapshot::End;
 
@@ -23,6 +25,15 @@ impl SessionId {
             && !name.starts_with('-')
             && name.chars().all(is_fit);
         is_name.then(|| Self(name.to_owned()))
+    }
+
+    /// The name that the town gives the session of a run, where a program lets it: a UUID whose
+    /// beginning is chance, since programs name files by that.
+    pub fn of_run(run: IncarnationId) -> Self {
+        let mut bytes = run.0.into_bytes();
+        // The id begins with the time.
+        bytes.reverse();
+        Self(Builder::from_random_bytes(bytes).into_uuid().to_string())
     }
 
     /// The name.
@@ -47,6 +58,11 @@ pub struct Session {
 }
 
 impl Session {
+    /// One in which no turn was begun yet during the run.
+    pub fn unused(id: SessionId) -> Self {
+        Self { id, used: false }
+    }
+
     /// Whether the run that is started for this cause goes on with the session of the last one, which
     /// ended so: after a crash it does. What was ended on purpose begins afresh, and so does what came
     /// to nothing: a session that cannot be gone on with must not keep its agent from coming up.
@@ -74,6 +90,15 @@ mod tests {
         for bad in ["", "-x", "a b", "a/b", "a\n", "ž", &"x".repeat(LONGEST + 1)] {
             assert!(!is_name(bad), "{bad:?}");
         }
+    }
+
+    /// Runs that begin in the same minute have names with other beginnings.
+    #[test]
+    fn the_name_of_a_runs_session_begins_with_chance() {
+        let run = |text: &str| SessionId::of_run(text.parse().unwrap());
+        let name = run("01a220cd-e893-7bbe-a2b9-3e6bc8b013c0");
+        assert_eq!(name.as_str(), "c013b0c8-6b3e-49a2-be7b-93e8cd20a201");
+        assert_eq!(SessionId::new(name.as_str()), Some(name));
     }
 
     #[test]

@@ -49,6 +49,8 @@ pub(crate) struct Seat {
     pub(crate) activity: Option<Timestamp>,
     /// The program's own session in the last run, once it was told of.
     pub(crate) session: Option<Session>,
+    /// The session of the run that is being started, where the town names it.
+    named_session: Option<Session>,
     /// What its screen shows or its program tells, once either is known.
     pub(crate) sighting: Option<Sighting>,
     /// What its program told in vain.
@@ -81,6 +83,7 @@ impl Seat {
             stopping: None,
             activity: None,
             session: None,
+            named_session: None,
             sighting: None,
             hooks_ignored: Ignored::default(),
             nudge_tried: None,
@@ -139,6 +142,14 @@ impl Seat {
     pub(crate) fn take_pane_of(&mut self, report: &Report) {
         self.first_process = Some(report.holder.pid);
         self.pane_run = report.incarnation;
+    }
+
+    /// Its pane, by tmux's word or else its holder's; empty before either.
+    pub(crate) fn pane_named(&self) -> String {
+        let seen = self.pane.known().and_then(Option::as_ref);
+        seen.map(|pane| pane.pane.clone())
+            .or_else(|| self.reported_pane.clone())
+            .unwrap_or_default()
     }
 
     /// The ended run whose last screen is in its pane, and the pane.
@@ -208,7 +219,7 @@ impl Seat {
         self.last_end = None;
         self.stopping = None;
         self.activity = None;
-        self.session = None;
+        self.session = self.named_session.take();
         self.sighting = None;
         self.hooks_ignored = Ignored::default();
     }
@@ -224,6 +235,21 @@ impl Seat {
 
     /// Takes in a look at its screen; true when it shows another state.
     pub(crate) fn see(&mut self, look: Look) -> bool {
+        let is_news = self.sight(look);
+        if self.state_shown() == ScreenState::Working {
+            self.notice_turn();
+        }
+        is_news
+    }
+
+    /// It works, or its prompt took a text. The hooks of a program that has some tell of its turns.
+    pub(crate) fn notice_turn(&mut self) {
+        if let Some(session) = &mut self.session {
+            session.used |= self.spec.preset.hooks.is_none();
+        }
+    }
+
+    fn sight(&mut self, look: Look) -> bool {
         match &mut self.sighting {
             Some(sighting) => sighting.take(look),
             // Nothing is known yet of a program that draws its first screen.
@@ -275,7 +301,7 @@ impl Seat {
             .as_ref()
             .is_some_and(|session| session.id == id);
         if !is_known && (self.session.is_none() || begins) {
-            self.session = Some(Session { id, used: false });
+            self.session = Some(Session::unused(id));
         } else if !is_known {
             return false;
         }
@@ -288,9 +314,19 @@ impl Seat {
     /// The session that a run goes on with which is started for this cause.
     pub(crate) fn session_to_resume(&self, cause: Cause) -> Option<&SessionId> {
         let session = self.session.as_ref()?;
-        session
-            .goes_on(self.last_end?.how, cause)
-            .then_some(&session.id)
+        let goes_on = session.goes_on(self.last_end?.how, cause);
+        (goes_on && !self.spec.preset.resume.is_empty()).then_some(&session.id)
+    }
+
+    /// The session of a run that is about to be started for this cause, where the town names it: the
+    /// one that it goes on with, or one of its own.
+    pub(crate) fn name_session(&mut self, run: IncarnationId, cause: Cause) -> Option<Session> {
+        let is_named = !self.spec.preset.session.is_empty();
+        self.named_session = is_named.then(|| {
+            let resumed = self.session_to_resume(cause).cloned();
+            Session::unused(resumed.unwrap_or_else(|| SessionId::of_run(run)))
+        });
+        self.named_session.clone()
     }
 
     fn take_exit(&mut self, incarnation: IncarnationId, exit: Exit, at: Timestamp) {

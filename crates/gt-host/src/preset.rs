@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::{LazyLock, OnceLock};
 use std::time::Duration;
 
+use gt_core::incarnation::IncarnationId;
 use gt_core::screen::{RuleTexts, ScreenRules, ScreenState};
 use gt_core::session::SessionId;
 
@@ -40,6 +41,8 @@ pub struct Launch<'a> {
     pub gt: &'a Path,
     /// Where it runs.
     pub work_dir: &'a Path,
+    /// Which run it is.
+    pub run: IncarnationId,
     /// The session that it goes on with.
     pub session: Option<&'a SessionId>,
 }
@@ -54,7 +57,7 @@ fn quotable(path: &Path) -> Option<String> {
     text.chars().all(is_plain).then(|| text.to_owned())
 }
 
-/// What stands for a session's name in the arguments that resume it.
+/// What stands for a session's name in the arguments that begin or resume it.
 const SESSION: &str = "{session}";
 
 /// A preset, as town.toml changes it.
@@ -73,6 +76,9 @@ pub struct Preset {
     /// The arguments with which it takes its work directory, which stands for `{directory}`, for
     /// trusted; none for a program that asks or does not care.
     pub trust: Vec<String>,
+    /// The arguments with which it begins a session of the name that stands for `{session}`; none for
+    /// a program that names its sessions itself.
+    pub session: Vec<String>,
     /// The arguments with which it goes on with a session, whose name stands for `{session}`; none for
     /// a program that cannot.
     pub resume: Vec<String>,
@@ -129,16 +135,19 @@ impl Preset {
             let filled = move |word: &String| word.replace(DIRECTORY, &directory);
             self.trust.iter().map(filled)
         });
-        let resume = launch.session.into_iter().flat_map(|session| {
-            let filled = |word: &String| word.replace(SESSION, session.as_str());
-            self.resume.iter().map(filled)
-        });
+        let (words, name) = match launch.session {
+            Some(session) => (&self.resume, session.clone()),
+            None => (&self.session, SessionId::of_run(launch.run)),
+        };
+        let session = words
+            .iter()
+            .map(|word| word.replace(SESSION, name.as_str()));
         self.command
             .iter()
             .cloned()
             .chain(trust)
             .chain(hooks)
-            .chain(resume)
+            .chain(session)
             .collect()
     }
 
@@ -151,6 +160,7 @@ impl Preset {
             pass: entries.list(&path("pass")),
             hooks: HookStyle::from_word(&entries.text(&path("hooks"))),
             trust: entries.list(&path("trust")),
+            session: entries.list(&path("session")),
             resume: entries.list(&path("resume")),
             keep: entries.list(&path("keep")),
             submit: entries.text(&path("submit")),

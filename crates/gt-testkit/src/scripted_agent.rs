@@ -74,7 +74,7 @@ pub fn screen_rules() -> ScreenRules {
 #[derive(Debug, thiserror::Error)]
 enum StartError {
     #[error(
-        "{0}; expected: gt simulate-agent [--script FILE] [--name NAME] [--gt PATH] [--settings FILE] [--resume ID]"
+        "{0}; expected: gt simulate-agent [--script FILE] [--name NAME] [--gt PATH] [--settings FILE] [--session-id ID] [--resume ID]"
     )]
     Usage(String),
     #[error("cannot open the journal")]
@@ -106,6 +106,9 @@ pub fn run(arguments: Vec<OsString>) -> i32 {
     let outcome = Arguments::parse(arguments).and_then(|arguments| {
         let journal = Journal::open(&arguments.name).map_err(StartError::Journal)?;
         journal.record(&Happening::Start);
+        if let Some(session) = &arguments.session {
+            journal.record(&Happening::Session(&session.to_string_lossy()));
+        }
         if let Some(session) = &arguments.resume {
             journal.record(&Happening::Resume(&session.to_string_lossy()));
         }

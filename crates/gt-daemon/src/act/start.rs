@@ -8,6 +8,7 @@ use gt_core::event::{EventKind, NewEvent};
 use gt_core::incarnation::{Exit, Incarnation, IncarnationId, ProcessId};
 use gt_core::memory::{AgentMemory, Cause};
 use gt_core::plan::Step;
+use gt_core::session::Session;
 use gt_core::snapshot::End;
 use gt_core::time::milliseconds;
 use gt_host::clock;
@@ -47,6 +48,8 @@ struct Run {
     incarnation: Incarnation,
     memory: AgentMemory,
     because: String,
+    /// The session that the town named.
+    session: Option<Session>,
     /// The run before, whose screen is to be kept, and where it is shown.
     last: Option<(IncarnationId, PaneId)>,
     grace: Duration,
@@ -67,15 +70,10 @@ fn prepare_run(
         .get_mut(&step.agent)
         .expect("a step names a seat");
     seat.memory.remember_start(now, cause, &restart);
-    let pane = seat
-        .pane
-        .known()
-        .and_then(|pane| pane.as_ref().map(|pane| pane.pane.clone()));
-    let pane = pane
-        .or_else(|| seat.reported_pane.clone())
-        .unwrap_or_default();
+    let pane = seat.pane_named();
     let last = seat.last_screen();
-    let (argv, because) = program(seat, step, cause, &daemon.hands);
+    let (argv, because) = program(seat, step, id, cause, &daemon.hands);
+    let session = seat.name_session(id, cause);
     Run {
         incarnation: Incarnation {
             id,
@@ -98,6 +96,7 @@ fn prepare_run(
         link: seat.link.clone(),
         memory: seat.memory.clone(),
         because,
+        session,
         last,
         grace: restart.stop_grace,
     }
@@ -115,10 +114,14 @@ fn environment(daemon: &Daemon, spec: &SeatSpec, id: IncarnationId) -> Vec<(Stri
 }
 
 /// What is started, and why: after a crash, where the program can, with the session that was cut off.
-fn program(seat: &Seat, step: &Step, cause: Cause, hands: &Hands) -> (Vec<String>, String) {
-    let preset = &seat.spec.preset;
+fn program(
+    seat: &Seat,
+    step: &Step,
+    id: IncarnationId,
+    cause: Cause,
+    hands: &Hands,
+) -> (Vec<String>, String) {
     let session = seat.session_to_resume(cause);
-    let session = session.filter(|_| !preset.resume.is_empty());
     let because = format!("{} ({})", step.because, cause.as_str());
     let because = match session {
         Some(id) => format!("{because}, with its session {id}"),
@@ -128,9 +131,10 @@ fn program(seat: &Seat, step: &Step, cause: Cause, hands: &Hands) -> (Vec<String
         paths: hands.town.paths(),
         gt: &hands.gt,
         work_dir: &seat.spec.work_dir,
+        run: id,
         session,
     };
-    (preset.argv(&launch), because)
+    (seat.spec.preset.argv(&launch), because)
 }
 
 /// How long the parts of a start took. The first two go side by side.
@@ -202,6 +206,7 @@ async fn start_run(hands: Rc<Hands>, run: Run) -> Result<Outcome, Failure> {
 /// dead, since the loop remembers it too.
 async fn record_start(hands: &Hands, run: &Run) {
     let (incarnation, memory) = (run.incarnation.clone(), run.memory.clone());
+    let session = run.session.clone();
     let event = NewEvent::by_daemon(
         EventKind::Started,
         Some(&run.spec.agent),
@@ -210,7 +215,12 @@ async fn record_start(hands: &Hands, run: &Run) {
     // The reading of the store that follows finds and shows the trouble.
     let _ = hands
         .store
-        .write(move |store| store.record_start(&incarnation, &memory, &event))
+        .write(move |store| {
+            store.record_start(&incarnation, &memory, &event)?;
+            session.map_or(Ok(()), |session| {
+                store.set_session(incarnation.id, &session)
+            })
+        })
         .await;
 }
 

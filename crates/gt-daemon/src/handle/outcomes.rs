@@ -153,6 +153,9 @@ impl Daemon {
         seat.memory
             .remember_poke(at, epoch, incarnation, misses, result);
         self.save_memory(agent);
+        if result == PokeResult::Delivered {
+            self.take_turn(agent);
+        }
         self.note_poke(agent, misses, result, shown.as_ref());
     }
 
@@ -162,6 +165,7 @@ impl Daemon {
         };
         if tried.result == PokeResult::Delivered {
             seat.nudge_tried = None;
+            self.take_turn(agent);
             return;
         }
         let last = seat.nudge_tried.take().filter(|(last, _)| *last == id);

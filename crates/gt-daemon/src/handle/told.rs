@@ -1,5 +1,6 @@
 //! What a run's screen shows and its program tells.
 
+use gt_core::AgentId;
 use gt_core::event::EventKind;
 use gt_core::incarnation::IncarnationId;
 use gt_core::session::Session;
@@ -11,11 +12,16 @@ use crate::daemon::Daemon;
 use crate::seat::Seat;
 
 impl Daemon {
-    /// Takes in what a run's program tells, and keeps its session for the next run, which may go on
-    /// with it.
+    /// Takes in what a run's program tells.
     pub(super) fn hear(&mut self, run: IncarnationId, told: &HookEvent) {
-        let before = self.session_of(run);
         self.take_state(run, |seat| seat.hear(told, clock::now()));
+    }
+
+    /// Takes in what a run is seen or said to do, and keeps its session for the next run, which may go
+    /// on with it.
+    pub(super) fn take_state(&mut self, run: IncarnationId, take: impl FnOnce(&mut Seat) -> bool) {
+        let before = self.session_of(run);
+        self.change_state(run, take);
         if let Some(session) = self
             .session_of(run)
             .filter(|now| Some(now) != before.as_ref())
@@ -25,9 +31,20 @@ impl Daemon {
         }
     }
 
-    /// Takes in what a run is seen or said to do, and tells of another state than before. Never the
-    /// line of the screen that says so: it may be what a person has not sent.
-    pub(super) fn take_state(&mut self, run: IncarnationId, take: impl FnOnce(&mut Seat) -> bool) {
+    /// Takes in that its prompt took a text, which begins a turn.
+    pub(super) fn take_turn(&mut self, agent: &AgentId) {
+        let running = self.seats.get(agent).and_then(Seat::running);
+        if let Some((run, ..)) = running {
+            self.take_state(run, |seat| {
+                seat.notice_turn();
+                false
+            });
+        }
+    }
+
+    /// Tells of another state than before. Never the line of the screen that says so: it may be what a
+    /// person has not sent.
+    fn change_state(&mut self, run: IncarnationId, take: impl FnOnce(&mut Seat) -> bool) {
         let Some(seat) = self.seat_of_run(run) else {
             return;
         };

@@ -246,10 +246,16 @@ pub const KEYS: &[Key] = &[
         "The arguments with which the program takes its work directory for trusted instead of asking; {directory} stands for it.",
     ),
     key(
+        "agents.NAME.session",
+        Kind::Words,
+        "[]",
+        "The arguments with which the program begins a session under the name that stands for {session}, a UUID; for a program whose hooks tell of none.",
+    ),
+    key(
         "agents.NAME.resume",
         Kind::Words,
         "[]",
-        "The arguments with which the program goes on, after a crash, with the session that its hooks told of; {session} stands for its name. Without them every run begins afresh.",
+        "The arguments with which the program goes on, after a crash, with the session that its hooks told of or that `session` named; {session} stands for its name. Without them every run begins afresh.",
     ),
     key(
         "agents.NAME.keep",

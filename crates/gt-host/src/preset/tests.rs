@@ -311,7 +311,7 @@ fn a_presets_file_is_checked() {
 fn a_program_is_started_with_what_its_preset_adds() {
     let directory = tempfile::tempdir().unwrap();
     let paths = TownPaths::new(directory.path());
-    let text = "[agents.x]\ncommand = ['x', '-a']\ntrust = ['-t', 'dir=\"{directory}\"']\nresume = ['-r', '{session}']\n";
+    let text = "[agents.x]\ncommand = ['x', '-a']\ntrust = ['-t', 'dir=\"{directory}\"']\nsession = ['-s={session}']\nresume = ['-r', '{session}']\n";
     let preset = Config::check(text).unwrap().agent("x").unwrap();
     let session = SessionId::new("s1").unwrap();
     let argv = |work_dir: &str, session| {
@@ -319,16 +319,18 @@ fn a_program_is_started_with_what_its_preset_adds() {
             paths: &paths,
             gt: Path::new("/opt/gt"),
             work_dir: Path::new(work_dir),
+            run: IncarnationId(uuid::Uuid::nil()),
             session,
         })
     };
+    let named = "-s=00000000-0000-4000-8000-000000000000";
     assert_eq!(
         argv("/t/my rig", None),
-        ["x", "-a", "-t", "dir=\"/t/my rig\""]
+        ["x", "-a", "-t", "dir=\"/t/my rig\"", named]
     );
     assert_eq!(
         argv("/t/\"", None),
-        ["x", "-a"],
+        ["x", "-a", named],
         "it asks about such a path"
     );
     assert_eq!(argv("/t/'", Some(&session)), ["x", "-a", "-r", "s1"]);

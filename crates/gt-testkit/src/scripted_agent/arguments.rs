@@ -16,6 +16,8 @@ pub(super) struct Arguments {
     pub(super) gt: OsString,
     /// The settings that hold its hooks.
     pub(super) settings: Option<PathBuf>,
+    /// The name of the session that it begins.
+    pub(super) session: Option<OsString>,
     /// The session to go on with.
     pub(super) resume: Option<OsString>,
     script: Option<PathBuf>,
@@ -25,7 +27,7 @@ impl Arguments {
     /// Reads the words after `simulate-agent`.
     pub(super) fn parse(words: Vec<OsString>) -> Result<Self, StartError> {
         let (mut name, mut gt, mut script, mut settings) = (None, None, None, None);
-        let mut resume = None;
+        let (mut session, mut resume) = (None, None);
         let mut words = words.into_iter();
         while let Some(word) = words.next() {
             let option = match word.to_str() {
@@ -33,6 +35,7 @@ impl Arguments {
                 Some("--gt") => &mut gt,
                 Some("--script") => &mut script,
                 Some("--settings") => &mut settings,
+                Some("--session-id") => &mut session,
                 Some("--resume") => &mut resume,
                 _ => {
                     let word = word.display();
@@ -52,6 +55,7 @@ impl Arguments {
                 .unwrap_or_else(|| "agent".to_owned()),
             gt: gt.unwrap_or_else(|| "gt".into()),
             settings: settings.map(PathBuf::from),
+            session,
             resume,
             script: script.map(PathBuf::from),
         })

@@ -22,6 +22,8 @@ pub(super) enum Happening<'a> {
     Start,
     /// `prompt TEXT`: something was submitted.
     Prompt(&'a str),
+    /// `session NAME`: it begins one that it was given the name of.
+    Session(&'a str),
     /// `resume SESSION`: it goes on with a session of an earlier run.
     Resume(&'a str),
     /// `context TEXT`: a hook added something for the model to read.
@@ -49,6 +51,7 @@ impl fmt::Display for Happening<'_> {
         match self {
             Self::Start => write!(f, "start {}", clock::monotonic().as_nanos()),
             Self::Prompt(text) => write!(f, "prompt {}", one_line(text)),
+            Self::Session(session) => write!(f, "session {}", one_line(session)),
             Self::Resume(session) => write!(f, "resume {}", one_line(session)),
             Self::Context(text) => write!(f, "context {}", one_line(text)),
             Self::Answer { command, code } => write!(f, "answer {} {code}", one_line(command)),

@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::process::Stdio;
 
 use gt_api::view::State;
+use gt_core::session::SessionId;
 use gt_host::process::Signal;
 use gt_testkit::town::{TestTown, is_gone, signal};
 
@@ -200,6 +201,58 @@ fn stranger(town: &TestTown) -> (i32, String) {
     let output = hook.wait_with_output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     (output.status.code().unwrap_or(-1), said)
+}
+
+/// A program that tells nothing is given a name for its session, and goes on with it once it took a
+/// message or was seen at work, under a daemon that knows the name from its store alone, too.
+#[test]
+fn a_session_that_the_town_named_is_gone_on_with() {
+    let town = town("");
+    for (key, value) in [
+        ("restart.base", "10ms"),
+        ("agents.scripted.busy", "esc to interrupt"),
+        (
+            "agents.scripted.session",
+            "[\"--session-id\", \"{session}\"]",
+        ),
+        ("agents.scripted.resume", "[\"--resume\", \"{session}\"]"),
+    ] {
+        town.gt(&["config", "set", key, value]).ok();
+    }
+    town.gt(&["up"]).ok();
+    let first = town.wait_for_state("mayor", State::Idle);
+    signal(town.pid("mayor").unwrap(), Signal::KILL);
+    let second = town.wait_for_run("mayor", first.incarnation.as_deref());
+    prompt(&town, "mayor");
+    assert!(
+        !town.journal("mayor").contains(" resume "),
+        "no turn of it was begun"
+    );
+    town.wait_for_state("mayor", State::Idle);
+    let quick = ["nudge", "deacon", "-m", "/say hello", "--wait", "confirmed"];
+    town.gt(&quick).ok();
+    signal(town.pid("deacon").unwrap(), Signal::KILL);
+    town.wait_for("a turn that was too short to be seen", || {
+        town.journal("deacon").contains(" resume ").then_some(())
+    });
+    let go_on = busy_mayor(&town);
+    town.wait_for_state("mayor", State::Working);
+    fs_err::write(go_on, "").unwrap();
+    town.wait_for_state("mayor", State::Idle);
+    let daemon = town.daemon_pid();
+    signal(daemon, Signal::KILL);
+    town.wait_for("the daemon's death", || is_gone(daemon).then_some(()));
+    signal(town.pid("mayor").unwrap(), Signal::KILL);
+    town.gt(&["daemon", "start"]).ok();
+    let run = second.incarnation.as_deref();
+    town.wait_for_run("mayor", run);
+    let session = SessionId::of_run(run.unwrap().parse().unwrap());
+    let journal = town.wait_for("the conversation", || {
+        let journal = town.journal("mayor");
+        journal.contains(" resume ").then_some(journal)
+    });
+    let lines = [format!(" session {session}"), format!(" resume {session}")];
+    assert!(lines.iter().all(|line| journal.contains(line)), "{journal}");
 }
 
 /// A run that was cut off in the middle goes on with its conversation, told of by a daemon
