@@ -234,11 +234,13 @@ fn not_set(error: &ConfigError) -> CliError {
     };
     match config::Config::default().get(key) {
         Ok(Some(default)) => {
-            let value = in_toml(&default.value);
-            let value = value.trim_matches('"');
+            let value = match default.value {
+                Value::Text(text) => text,
+                value => in_toml(&value).trim_matches('"').to_owned(),
+            };
             error.hint(format!(
                 "the default is set by `gt config set {key} {}`",
-                word(value)
+                word(&value)
             ))
         }
         _ => error,
@@ -369,6 +371,9 @@ mod tests {
         hint: `gt config get agents.claude.command` prints what holds now
         hint: the default is set by `gt config set agents.claude.command '[\"claude\", \"--dangerously-skip-permissions\"]'`
         ");
+        let pattern = said("agents.claude.ready", "(");
+        assert!(pattern.ends_with("\\n─'`"), "{pattern}");
+        assert!(!pattern.contains(r"\\n"), "as the file has it: {pattern}");
         insta::assert_snapshot!(said("roles.mayor", "codex"), @"
         error: `roles.mayor` is a table, not a key; its keys are roles.mayor.agent, roles.mayor.run, roles.mayor.poke
         hint: `gt config show` lists every key
