@@ -12,7 +12,7 @@ pub const MAX_NAME: usize = 48;
 /// Directories and identities of the town itself, which no rig may shadow.
 const RESERVED_RIGS: &[&str] = &[
     "mayor", "deacon", "daemon", "rigs", "docs", "crew", "polecats", "witness", "refinery", "gt",
-    "logs", "settings", "plugins", "overseer", "human",
+    "logs", "settings", "plugins", "presets", "prompts", "overseer", "human",
 ];
 
 /// Session and address words that a worker's name would collide with.
