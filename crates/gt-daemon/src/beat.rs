@@ -164,11 +164,12 @@ impl Daemon {
         }
     }
 
-    /// Whether it cannot be started as its seat is now.
+    /// Whether it cannot be started as its seat is now, once tmux was looked at.
     fn needs_person(&self, agent: &AgentId, goal: Reach) -> bool {
         let seat = self.seats.get(agent).filter(|_| goal == Reach::Running);
         seat.is_some_and(|seat| {
-            seat.in_flight.is_none()
+            seat.pane.known().is_some()
+                && seat.in_flight.is_none()
                 && seat.running().is_none()
                 && matches!(self.launch(seat, self.is_down()), Observed::Known(Err(_)))
         })

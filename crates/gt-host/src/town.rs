@@ -90,19 +90,31 @@ pub enum TownError {
     },
 }
 
+impl TownError {
+    /// Whether the town's file tells neither that it is a town nor that it is none.
+    fn says_nothing(&self) -> bool {
+        matches!(
+            self,
+            Self::NotFound { .. }
+                | Self::MissingName { .. }
+                | Self::File(JsonFileError::Damaged { .. })
+        )
+    }
+}
+
 impl Town {
     /// Opens the town at `root`.
     ///
     /// # Errors
-    /// [`TownError`] when its `mayor/town.json` is not that of a town, or missing where no daemon
-    /// ever ran. One that ran may still have agents, and a person must get at them (F39): such a
-    /// town is called by its directory.
+    /// [`TownError`] when its `mayor/town.json` is not that of a town, or missing or damaged where no
+    /// daemon ever ran. One that ran may still have agents, and a person must get at them (F39): such
+    /// a town is called by its directory.
     pub fn open(root: &Path) -> Result<Self, TownError> {
         let root = canonical(root)?;
         let paths = TownPaths::new(&root);
         let name = match TownFile::read(&paths.town_json()) {
             Ok(file) => file.name,
-            Err(TownError::NotFound { .. }) if has_run(&root) => directory_name(&root),
+            Err(error) if error.says_nothing() && has_run(&root) => directory_name(&root),
             Err(error) => return Err(error),
         };
         Ok(Self { paths, name })

@@ -128,6 +128,17 @@ fn a_town_without_its_file_is_named_by_the_missing_file() {
     );
 }
 
+/// Covers F39: whoever runs in a town can be got at, whatever its own file says.
+#[test]
+fn a_town_that_ran_opens_with_a_damaged_file() {
+    let (_directory, root) = tree(&["mayor/", ".gt/holders/"]);
+    fs_err::write(root.join("mayor/town.json"), "junk").unwrap();
+    let town = Town::open(&root).unwrap();
+    assert_eq!(Some(town.name()), root.file_name().unwrap().to_str());
+    fs_err::write(root.join("mayor/town.json"), r#"{"type":"zoo"}"#).unwrap();
+    assert!(Town::open(&root).is_err(), "it is something else");
+}
+
 #[test]
 fn a_new_town_opens_and_is_private() {
     let (_directory, root) = tree(&[]);

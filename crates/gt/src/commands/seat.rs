@@ -169,8 +169,9 @@ pub(crate) fn start(context: &Context, agent: &AgentId) -> CliResult {
 
 /// Wants the agent down and waits until nothing of it runs.
 fn stop(context: &Context, agent: &AgentId) -> CliResult {
-    wish(context, agent, Desire::Down, "stop")?;
+    // What fails now shall not come as a surprise later.
     Client::require(context.paths())?;
+    wish(context, agent, Desire::Down, "stop")?;
     reach(context, agent, Reach::Stopped)?;
     printer::talk(format!("{agent} has stopped"));
     Ok(())

@@ -188,6 +188,52 @@ fn a_pid_file_of_a_stranger_harms_neither_the_stranger_nor_the_daemon() {
     );
 }
 
+/// Covers L18: a stop that nobody is there to carry out leaves no wish behind.
+#[test]
+fn a_stop_without_a_daemon_strikes_nobody_later() {
+    let town = town("");
+    town.gt(&["up"]).ok();
+    let before = town.wait_for_run("mayor", None);
+    town.gt(&["daemon", "stop"]).ok();
+    town.gt(&["mayor", "stop"]).code(4);
+    town.gt(&["daemon", "start"]).ok();
+    let after = town.wait_for_state("mayor", State::Idle);
+    assert_eq!(after.incarnation, before.incarnation);
+    assert_eq!(town.events("intent_changed", "mayor"), 0);
+}
+
+/// Covers F39: a town whose own file is damaged can be looked at and stopped.
+#[test]
+fn a_town_with_a_damaged_file_of_its_own_can_be_stopped() {
+    let town = town("");
+    town.gt(&["up"]).ok();
+    town.wait_for_run("mayor", None);
+    fs_err::write(town.paths().town_json(), "junk").unwrap();
+    let said = town.gt(&["doctor"]);
+    assert!(
+        said.stdout.contains("town.json` is damaged"),
+        "{}",
+        said.stdout
+    );
+    said.code(1);
+    town.gt(&["status"]).ok();
+    town.gt(&["down"]).ok();
+    assert_eq!(town.pid("mayor"), None);
+    let left = fs_err::read_to_string(town.paths().town_json()).unwrap();
+    assert_eq!(left, "junk", "nothing writes over it");
+}
+
+/// The first `gt up` of all says what lacks, and not that nothing was looked at.
+#[test]
+fn a_missing_program_is_named_by_the_first_up() {
+    let town =
+        town("[roles.mayor]\nagent = 'lost'\n[agents.lost]\ncommand = ['no-such-program']\n");
+    let said = town.gt(&["up"]).code(1);
+    let lack = "mayor does not run: it waits on the program `no-such-program`";
+    assert!(said.contains(lack), "{said}");
+    town.wait_for_run("deacon", None);
+}
+
 /// Covers F40, D18, D19: what a killed daemon leaves (pid file, state, sockets, its lock's file)
 /// neither looks like a daemon nor keeps the next one from starting.
 #[test]

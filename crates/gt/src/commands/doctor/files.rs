@@ -31,7 +31,7 @@ pub(super) fn town(context: &Context) -> Option<Check> {
         Err(problem) => error(
             NAME,
             chain(&problem),
-            "`gt install --force DIR` writes one where none is",
+            "`gt install --force DIR` writes one where none is; move a damaged one away first",
         ),
     })
 }
