@@ -1,13 +1,13 @@
 //! `gt nudge`, `gt broadcast`: messages that are brought to agents at a safe moment.
 
-use std::io::Read as _;
+use std::io::{IsTerminal as _, Read as _};
 use std::path::Path;
 use std::time::Duration;
 
 use gt_api::view;
 use gt_core::AgentId;
 use gt_core::mail::Priority;
-use gt_core::nudge::{MAX_LENGTH, Nudge, NudgeEnd, NudgeState, NudgeText};
+use gt_core::nudge::{MAX_LENGTH, Nudge, NudgeEnd, NudgeState, NudgeText, NudgeTextError};
 use gt_core::observed::chain;
 use gt_core::time::{short, shown_in};
 use gt_host::clock;
@@ -181,14 +181,21 @@ fn text(given: &cli::NudgeText) -> CliResult<NudgeText> {
             let opened = fs_err::File::open(file).doing("read the text")?;
             read(opened)?
         }
-        _ => read(std::io::stdin())?,
+        _ => {
+            if std::io::stdin().is_terminal() {
+                printer::talk("type the text; Ctrl-D at the beginning of a line ends it");
+            }
+            read(std::io::stdin())?
+        }
     };
     NudgeText::new(text).map_err(|error| {
-        CliError::new(
-            Kind::Usage,
-            format!("it cannot be brought: {}", chain(&error)),
-        )
-        .hint("save it as a file in the town and send its path")
+        let message = format!("it cannot be brought: {}", chain(&error));
+        CliError::new(Kind::Usage, message).hint(match error {
+            NudgeTextError::Empty => "`-m TEXT`, `-F FILE` or standard input gives one",
+            NudgeTextError::TooLong(_) | NudgeTextError::Control { .. } => {
+                "save it as a file in the town and send its path"
+            }
+        })
     })
 }
 

@@ -239,7 +239,7 @@ fn can_come_back(context: &Context, agent: &AgentId) -> CliResult {
     }
 }
 
-/// Waits until another run is there, or `refused` says why there will be none.
+/// Waits until another run was begun, or `refused` says why there will be none.
 fn await_successor(
     context: &Context,
     agent: &AgentId,
@@ -247,8 +247,9 @@ fn await_successor(
     refused: impl Fn() -> Option<CliError>,
 ) -> Option<CliResult> {
     crate::wait::until(PATIENCE, || {
-        let now = running(context, agent).ok().flatten();
-        match now.filter(|now| *now != before) {
+        let report = holder::read_state_file(context.paths(), agent);
+        let latest = report.ok().flatten().and_then(|report| report.incarnation);
+        match latest.filter(|run| *run != before) {
             Some(_) => Some(Ok(())),
             None => refused().map(Err),
         }

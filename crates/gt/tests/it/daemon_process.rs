@@ -202,6 +202,21 @@ fn a_stop_without_a_daemon_strikes_nobody_later() {
     assert_eq!(town.events("intent_changed", "mayor"), 0);
 }
 
+/// A successor that ends at once is told as that, and not waited for until the time is over.
+#[test]
+fn a_restart_into_a_program_that_ends_at_once_says_so() {
+    let town = town("[agents.brief]\ncommand = ['false']\n");
+    town.gt(&["up"]).ok();
+    town.wait_for_run("mayor", None);
+    town.gt(&["config", "set", "roles.mayor.agent", "brief"])
+        .ok();
+    let said = town.gt(&["mayor", "restart"]).code(1);
+    assert!(
+        said.contains("mayor was started and ended at once with exit code 1"),
+        "{said}"
+    );
+}
+
 /// Covers F39: a town whose own file is damaged can be looked at and stopped.
 #[test]
 fn a_town_with_a_damaged_file_of_its_own_can_be_stopped() {
