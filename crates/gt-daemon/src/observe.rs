@@ -42,14 +42,14 @@ impl Daemon {
 
     fn facts(&self, seat: &Seat, down: bool, refused: &RefusedLogins<'_>) -> AgentFacts {
         let spec = &seat.spec;
-        let refused = refused.get(spec.preset.name.as_str());
+        let refused = refused.get(seat.preset().name.as_str());
         // A run whose own login is refused minds only those before it.
         let other = refused.filter(|(_, agent)| **agent != spec.agent);
         AgentFacts {
             id: spec.agent.clone(),
             run: spec.run,
             poke: spec.poke,
-            can_type: spec.preset.screen.can_type(),
+            can_type: seat.preset().screen.can_type(),
             intent: self.wish(&spec.agent),
             launch: self.launch(seat, down),
             pane: seat.pane.clone(),
@@ -78,9 +78,7 @@ impl Daemon {
                 continue;
             };
             let this = (sighting.since, &seat.spec.agent);
-            let first = refused
-                .entry(seat.spec.preset.name.as_str())
-                .or_insert(this);
+            let first = refused.entry(seat.preset().name.as_str()).or_insert(this);
             *first = this.min(*first);
         }
         refused

@@ -78,7 +78,7 @@ impl Daemon {
         }
         for spec in roster.seats {
             match self.seats.get_mut(&spec.agent) {
-                Some(seat) => seat.spec = spec,
+                Some(seat) => seat.take_spec(spec),
                 None => self.add_seat(spec),
             }
         }

@@ -1,6 +1,8 @@
 //! What the daemon knows of one seat from beat to beat. Facts here are observations of now; what
 //! outlasts the daemon is in `memory`, the store and the holder.
 
+use std::sync::Arc;
+
 use gt_core::incarnation::{Exit, IncarnationId, ProcessId};
 use gt_core::memory::{AgentMemory, Cause};
 use gt_core::observed::Observed;
@@ -11,6 +13,7 @@ use gt_core::snapshot::{End, Failure, Holder, InFlight, LastEnd, NudgeTry, Pane}
 use gt_host::clock;
 use gt_host::holder::protocol::{Answer, Phase, Report};
 use gt_host::hook::{HookEvent, HookKind};
+use gt_host::preset::Preset;
 use gt_host::roster::SeatSpec;
 use gt_host::tmux::PaneId;
 use jiff::Timestamp;
@@ -51,6 +54,8 @@ pub(crate) struct Seat {
     pub(crate) session: Option<Session>,
     /// The session of the run that is being started, where the town names it.
     named_session: Option<Session>,
+    /// What the last run was started as, where the seat has another program by now.
+    run_preset: Option<Arc<Preset>>,
     /// What its screen shows or its program tells, once either is known.
     pub(crate) sighting: Option<Sighting>,
     /// What its program told in vain.
@@ -84,6 +89,7 @@ impl Seat {
             activity: None,
             session: None,
             named_session: None,
+            run_preset: None,
             sighting: None,
             hooks_ignored: Ignored::default(),
             nudge_tried: None,
@@ -91,6 +97,36 @@ impl Seat {
             failure: None,
             starts: 0,
         }
+    }
+
+    /// Takes over what the configuration says now. A run stays what it was started as: another
+    /// program's patterns and keys are not for it.
+    pub(crate) fn take_spec(&mut self, spec: SeatSpec) {
+        let before = std::mem::replace(&mut self.spec, spec).preset;
+        let started_as = self.run_preset.take().unwrap_or(before);
+        let is_another = started_as.command != self.spec.preset.command;
+        self.run_preset = is_another.then_some(started_as);
+    }
+
+    /// By what its run is read and typed at, or the next one will be.
+    pub(crate) fn preset(&self) -> &Arc<Preset> {
+        let of_run = self.run_preset.as_ref();
+        of_run
+            .filter(|_| self.running().is_some())
+            .unwrap_or(&self.spec.preset)
+    }
+
+    /// Its place in the town, with the preset of its run.
+    pub(crate) fn spec_of_run(&self) -> SeatSpec {
+        SeatSpec {
+            preset: Arc::clone(self.preset()),
+            ..self.spec.clone()
+        }
+    }
+
+    /// A run is started as the configuration says now.
+    pub(crate) fn forget_old_program(&mut self) {
+        self.run_preset = None;
     }
 
     /// The clock was set: what has happened did so before `now`, and no stamp that is still to come
@@ -244,8 +280,9 @@ impl Seat {
 
     /// It works, or its prompt took a text. The hooks of a program that has some tell of its turns.
     pub(crate) fn notice_turn(&mut self) {
+        let is_silent = self.preset().hooks.is_none();
         if let Some(session) = &mut self.session {
-            session.used |= self.spec.preset.hooks.is_none();
+            session.used |= is_silent;
         }
     }
 
@@ -314,7 +351,8 @@ impl Seat {
     /// The session that a run goes on with which is started for this cause.
     pub(crate) fn session_to_resume(&self, cause: Cause) -> Option<&SessionId> {
         let session = self.session.as_ref()?;
-        let goes_on = session.goes_on(self.last_end?.how, cause);
+        let is_its_own = self.run_preset.is_none();
+        let goes_on = is_its_own && session.goes_on(self.last_end?.how, cause);
         (goes_on && !self.spec.preset.resume.is_empty()).then_some(&session.id)
     }
 

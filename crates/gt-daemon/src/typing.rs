@@ -71,7 +71,7 @@ impl Keyboard {
     pub(crate) fn of(daemon: &Daemon, agent: &AgentId, pane: Pane, message: &str) -> Self {
         let seat = &daemon.seats[agent];
         Self {
-            spec: seat.spec.clone(),
+            spec: seat.spec_of_run(),
             pane,
             owner: seat.owner(),
             quiet: daemon.policy.attached_quiet,

@@ -131,7 +131,14 @@ impl Daemon {
                     return (State::Stopping, None, vec![evidence]);
                 }
                 let (state, at, more) = self.progress(seat, *since);
-                (state, Some(at), [vec![evidence], more].concat())
+                let changed = (seat.preset().command != seat.spec.preset.command).then(|| {
+                    let (old, new) = (&seat.preset().name, &seat.spec.preset.name);
+                    format!(
+                        "it is `{old}` as it was started; `{new}` as it is now is for its next run"
+                    )
+                });
+                let evidence = [evidence].into_iter().chain(changed).chain(more);
+                (state, Some(at), evidence.collect())
             }
             Observed::Known(Holder::Stopping { .. }) => (State::Stopping, None, Vec::new()),
             Observed::Known(Holder::Orphaned { survivors, .. }) => {

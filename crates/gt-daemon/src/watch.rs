@@ -175,7 +175,7 @@ impl Daemon {
                 Some(Watched {
                     incarnation,
                     pane: row.pane_id,
-                    preset: Arc::clone(&seat.spec.preset),
+                    preset: Arc::clone(seat.preset()),
                     is_still,
                 })
             })

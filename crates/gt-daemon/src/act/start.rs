@@ -74,6 +74,7 @@ fn prepare_run(
     let last = seat.last_screen();
     let (argv, because) = program(seat, step, id, cause, &daemon.hands);
     let session = seat.name_session(id, cause);
+    seat.forget_old_program();
     Run {
         incarnation: Incarnation {
             id,

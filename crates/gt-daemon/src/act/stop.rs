@@ -52,7 +52,7 @@ pub(super) fn stop(
         return;
     }
     let seat = &daemon.seats[&step.agent];
-    let (spec, pane) = (seat.spec.clone(), seat.pane.known().cloned().flatten());
+    let (spec, pane) = (seat.spec_of_run(), seat.pane.known().cloned().flatten());
     let misses = seat.memory.misses;
     let quiet = daemon.policy.attached_quiet;
     let because = step.because.clone();

@@ -1,5 +1,6 @@
 //! Messages that are brought to agents: when it is safe, once, and as they are.
 
+use gt_api::view::State;
 use gt_host::clock;
 use gt_host::process::Signal;
 use gt_testkit::town::{TestTown, is_gone, signal};
@@ -110,6 +111,22 @@ fn a_message_in_a_town_that_is_down_waits_for_its_daemon() {
     town.wait_for("the message", || {
         (times_taken(&town, "mayor", "when you are up") == 1).then_some(())
     });
+}
+
+/// A program is typed at by what it was started as, whatever its seat runs next.
+#[test]
+fn another_program_in_the_configuration_is_not_the_one_that_runs() {
+    let town = town("[agents.other]\ncommand = ['cat']\nready = '^OTHER>$'\n");
+    town.gt(&["up"]).ok();
+    town.wait_for_state("mayor", State::Idle);
+    town.gt(&["config", "set", "roles.mayor.agent", "other"])
+        .ok();
+    let sent = ["nudge", "mayor", "-m", "still you", "--wait", "confirmed"];
+    town.gt(&sent).ok();
+    assert_eq!(times_taken(&town, "mayor", "still you"), 1);
+    let why = town.gt(&["why", "mayor"]).ok();
+    let told = "it is `scripted` as it was started; `other` as it is now is for its next run";
+    assert!(why.contains(told), "{why}");
 }
 
 /// Covers F60: a slot holds the newest, what is withdrawn is not brought, and what could not be brought in its

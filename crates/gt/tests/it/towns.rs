@@ -172,8 +172,11 @@ fn what_a_killed_adding_left_goes_once_nobody_works_in_it() {
     let town = town("");
     let bin = waiting_git(&town);
     let mut child = half_added(&town, &bin);
-    let git = process::table().unwrap();
-    let git = git.iter().find(|one| one.parent == child.id()).unwrap().id;
+    let git = town.wait_for("its git", || {
+        let processes = process::table().unwrap();
+        let mut own = processes.iter().filter(|one| one.parent == child.id());
+        own.next().map(|git| git.id)
+    });
     signal(child.id(), Signal::KILL);
     child.wait().unwrap();
     assert_eq!(half_made(&town).len(), 1);
