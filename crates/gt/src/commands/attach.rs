@@ -21,7 +21,7 @@ pub(crate) fn attach_to(context: &Context, agent: &AgentId) -> CliResult {
         return Err(CliError::new(Kind::Usage, "`gt attach` needs a terminal")
             .hint(format!("`gt peek {agent}` prints its screen")));
     }
-    seat::start(context, agent)?;
+    seat::ensure(context, agent)?;
     Err(become_tmux(context.paths(), &context.tmux_socket()?, agent))
 }
 

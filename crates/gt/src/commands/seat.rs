@@ -14,7 +14,7 @@ use gt_core::{AgentId, IncarnationId, RigName, WorkerName};
 use gt_host::agent_environment::Captured;
 use gt_host::heartbeat_file::{self, Touch};
 use gt_host::identity::Caller;
-use gt_host::{clock, holder, roster};
+use gt_host::{clock, holder, process, roster};
 use gt_store::{RequestStatus, Store};
 use jiff::SignedDuration;
 use uuid::Uuid;
@@ -165,6 +165,18 @@ pub(crate) fn start(context: &Context, agent: &AgentId) -> CliResult {
     wish(context, agent, Desire::Up, "start")?;
     daemon::start(context)?;
     reach(context, agent, Reach::Running)
+}
+
+/// Starts the agent if it does not run. One that does stays as it is, and so does what is wanted of
+/// it.
+pub(crate) fn ensure(context: &Context, agent: &AgentId) -> CliResult {
+    let report =
+        holder::read_state_file(context.paths(), agent).doing("read the holder's report")?;
+    let runs = report.is_some_and(|report| {
+        report.phase == holder::protocol::Phase::Running
+            && process::is_alive(report.holder) == Observed::Known(true)
+    });
+    if runs { Ok(()) } else { start(context, agent) }
 }
 
 /// Wants the agent down and waits until nothing of it runs.

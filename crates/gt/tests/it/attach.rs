@@ -145,6 +145,8 @@ fn within_the_towns_tmux_attaching_switches() {
     terminal.type_line(&format!("{} attach deacon", env!("CARGO_BIN_EXE_gt")));
     terminal.wait_to_show("[Deacon] health-check");
     assert_eq!(watched(&town), ["gt-deacon"]);
+    let wishes = town.events("intent_changed", "deacon");
+    assert_eq!(wishes, 0, "who looks at an agent wants nothing of it");
     town.wait_for("the command to have ended", || {
         let line = "#{pane_current_command}";
         let runs = town
