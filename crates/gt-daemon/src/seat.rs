@@ -124,11 +124,6 @@ impl Seat {
         }
     }
 
-    /// A run is started as the configuration says now.
-    pub(crate) fn forget_old_program(&mut self) {
-        self.run_preset = None;
-    }
-
     /// The clock was set: what has happened did so before `now`, and no stamp that is still to come
     /// is ever met as news.
     pub(crate) fn date_back(&mut self, now: Timestamp) {
@@ -356,14 +351,15 @@ impl Seat {
         (goes_on && !self.spec.preset.resume.is_empty()).then_some(&session.id)
     }
 
-    /// The session of a run that is about to be started for this cause, where the town names it: the
-    /// one that it goes on with, or one of its own.
-    pub(crate) fn name_session(&mut self, run: IncarnationId, cause: Cause) -> Option<Session> {
+    /// A run is about to be started for this cause, as the configuration says now. Gives its session,
+    /// where the town names it: the one that it goes on with, or one of its own.
+    pub(crate) fn begin_run(&mut self, run: IncarnationId, cause: Cause) -> Option<Session> {
         let is_named = !self.spec.preset.session.is_empty();
         self.named_session = is_named.then(|| {
             let resumed = self.session_to_resume(cause).cloned();
             Session::unused(resumed.unwrap_or_else(|| SessionId::of_run(run)))
         });
+        self.run_preset = None;
         self.named_session.clone()
     }
 

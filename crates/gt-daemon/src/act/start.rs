@@ -73,8 +73,7 @@ fn prepare_run(
     let pane = seat.pane_named();
     let last = seat.last_screen();
     let (argv, because) = program(seat, step, id, cause, &daemon.hands);
-    let session = seat.name_session(id, cause);
-    seat.forget_old_program();
+    let session = seat.begin_run(id, cause);
     Run {
         incarnation: Incarnation {
             id,
