@@ -33,7 +33,8 @@ pub(crate) struct Message {
 pub(crate) struct Poked {
     pub(crate) incarnation: IncarnationId,
     pub(crate) misses: u32,
-    pub(crate) tried: Tried,
+    /// How it went. A failure leaves open how far it came.
+    pub(crate) tried: Result<Tried, Failure>,
     /// When.
     pub(crate) at: Timestamp,
 }
@@ -53,10 +54,9 @@ async fn bring(hands: Rc<Hands>, keyboard: Keyboard, message: Message) -> Result
     let at = clock::now();
     let typing = keyboard.with(&hands);
     let tried = if typing.is_free().await {
-        let brought = typing.bring(&message.text, async || Ok(true)).await;
-        brought.unwrap_or_else(|_| PokeResult::NotTried.into())
+        typing.bring(&message.text, async || Ok(true)).await
     } else {
-        PokeResult::NotTried.into()
+        Ok(PokeResult::NotTried.into())
     };
     Ok(Outcome::Poked(Poked {
         incarnation: message.incarnation,

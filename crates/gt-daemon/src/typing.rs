@@ -104,8 +104,8 @@ impl Typing<'_> {
     }
 
     /// Looks, pastes, looks again, presses Enter, and looks whether it was taken. What an earlier
-    /// try left in the input row is submitted instead. `begin` is asked right before anything is
-    /// typed, and can refuse.
+    /// try left in the input row is submitted instead. `begin` is asked before anything is typed,
+    /// and can refuse; it may take its time.
     pub(crate) async fn bring(
         &self,
         text: &str,
@@ -123,15 +123,23 @@ impl Typing<'_> {
             self.unload().await;
             return Ok(PokeResult::NotTried.into());
         }
-        self.paste_onto(text, &before).await
+        self.paste(text).await
     }
 
-    /// Pastes what is loaded onto this screen, and submits it.
-    async fn paste_onto(&self, text: &str, before: &Capture) -> Result<Tried, Failure> {
+    /// Pastes what is loaded, and submits it, if the prompt is empty and nobody is there at this
+    /// very moment: what was seen before is old by now.
+    async fn paste(&self, text: &str) -> Result<Tried, Failure> {
+        if !self.is_free().await {
+            return Ok(PokeResult::NotTried.into());
+        }
+        let before = self.look().await?;
+        if self.rules().read(&before) != Screen::Prompt {
+            return Ok(Tried::not_typed(self.rules(), &before));
+        }
         let pane = pane_id(&self.keyboard.pane.pane);
         let paste = request::paste(&self.keyboard.buffer, &pane);
         self.hands.terminal.ask(paste).await?;
-        if !self.is_shown(text, before).await? {
+        if !self.is_shown(text, &before).await? {
             // Its file stays: what is drawn late is known by it at the next try.
             let shown = self.look().await?;
             return Ok(Tried::not_typed(self.rules(), &shown));
@@ -149,10 +157,10 @@ impl Typing<'_> {
         }
         let loaded = request::is_loaded(&self.keyboard.buffer);
         let is_loaded = self.hands.terminal.ask(loaded).await?;
-        let shown = self.look().await?;
-        if is_loaded && self.rules().read(&shown) == Screen::Prompt {
-            return self.paste_onto(text, &shown).await;
+        if is_loaded {
+            return self.paste(text).await;
         }
+        let shown = self.look().await?;
         let is_above = self.rules().draft(&shown).is_none() && shown.text.contains(start_of(text));
         if !is_above {
             return Ok(Tried::not_typed(self.rules(), &shown));

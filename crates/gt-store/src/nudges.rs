@@ -96,21 +96,7 @@ impl Store {
         reason: &str,
     ) -> Result<bool, StoreError> {
         self.write("ending a nudge", |transaction| {
-            let ended = transaction
-                .prepare_cached(
-                    "UPDATE nudge SET state = ?2, ended_at = ?3, reason = ?4
-                     WHERE id = ?1 AND state IN ('queued', 'typing') RETURNING *",
-                )?
-                .query_row(
-                    (id.to_string(), end.as_str(), millis(now), reason),
-                    read_nudge,
-                )
-                .optional()?;
-            let Some(nudge) = ended else {
-                return Ok(false);
-            };
-            append(transaction, now, &ending(&nudge, end, reason))?;
-            Ok(true)
+            end_one(transaction, id, now, end, reason)
         })
     }
 
@@ -121,19 +107,16 @@ impl Store {
         now: Timestamp,
         actor: &Actor,
     ) -> Result<bool, StoreError> {
-        let is_queued = matches!(self.nudge_state(id)?, Some(NudgeState::Queued));
         let reason = format!("withdrawn by {actor}");
-        Ok(is_queued && self.end_nudge(id, now, NudgeEnd::Cancelled, &reason)?)
+        self.write("withdrawing a nudge", |transaction| {
+            let is_queued = matches!(state_of(transaction, id)?, Some(NudgeState::Queued));
+            Ok(is_queued && end_one(transaction, id, now, NudgeEnd::Cancelled, &reason)?)
+        })
     }
 
     /// How far a nudge has got; none when there never was one.
     pub fn nudge_state(&self, id: Uuid) -> Result<Option<NudgeState>, StoreError> {
-        self.read("reading a nudge", |connection| {
-            connection
-                .prepare_cached("SELECT * FROM nudge WHERE id = ?1")?
-                .query_row([id.to_string()], read_state)
-                .optional()
-        })
+        self.read("reading a nudge", |connection| state_of(connection, id))
     }
 
     /// The newest nudges, of one agent or of all, oldest first.
@@ -220,6 +203,37 @@ fn set_typing(connection: &Connection, id: Uuid, run: IncarnationId) -> rusqlite
         )?
         .execute((id.to_string(), run.to_string()))?;
     Ok(changed > 0)
+}
+
+/// Ends it with its event; false when it was over already.
+fn end_one(
+    connection: &Connection,
+    id: Uuid,
+    now: Timestamp,
+    end: NudgeEnd,
+    reason: &str,
+) -> rusqlite::Result<bool> {
+    let ended = connection
+        .prepare_cached(
+            "UPDATE nudge SET state = ?2, ended_at = ?3, reason = ?4
+             WHERE id = ?1 AND state IN ('queued', 'typing') RETURNING *",
+        )?
+        .query_row(
+            (id.to_string(), end.as_str(), millis(now), reason),
+            read_nudge,
+        )
+        .optional()?;
+    if let Some(nudge) = &ended {
+        append(connection, now, &ending(nudge, end, reason))?;
+    }
+    Ok(ended.is_some())
+}
+
+fn state_of(connection: &Connection, id: Uuid) -> rusqlite::Result<Option<NudgeState>> {
+    connection
+        .prepare_cached("SELECT * FROM nudge WHERE id = ?1")?
+        .query_row([id.to_string()], read_state)
+        .optional()
 }
 
 fn queue(connection: &Connection, nudge: &Nudge) -> rusqlite::Result<()> {

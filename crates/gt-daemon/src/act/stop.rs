@@ -66,7 +66,7 @@ pub(super) fn stop(
             Some(tried) => Outcome::Poked(Poked {
                 incarnation,
                 misses,
-                tried,
+                tried: Ok(tried),
                 at: clock::now(),
             }),
         })

@@ -147,16 +147,23 @@ impl Daemon {
         let Poked {
             incarnation,
             misses,
-            tried: Tried { result, shown },
+            tried,
             at,
         } = poked;
+        let (result, refused) = match tried {
+            Ok(Tried { result, shown }) => (result, refusal(result, shown.as_ref())),
+            Err(act::Failure(why)) => {
+                let text = format!("what became of a heartbeat is not known: {why}");
+                (PokeResult::NotTried, Some(text))
+            }
+        };
         seat.memory
             .remember_poke(at, epoch, incarnation, misses, result);
         self.save_memory(agent);
         if result == PokeResult::Delivered {
             self.take_turn(agent);
         }
-        self.note_poke(agent, misses, result, shown.as_ref());
+        self.note_poke(agent, misses, refused);
     }
 
     fn take_nudge(&mut self, agent: &AgentId, id: Uuid, tried: &Tried) {
@@ -184,7 +191,9 @@ impl Daemon {
             // The next tries of the same message are silent: its end tells.
             let text = match &tried.shown {
                 Some(Reading { state, .. }) => format!("nudge {id}: {result} ({state})"),
-                None => format!("nudge {id}: nothing was typed yet"),
+                None => format!(
+                    "nudge {id}: not brought yet: a person is at its terminal, or tmux did not answer"
+                ),
             };
             self.note(EventKind::NudgeRefused, Some(agent), text);
         }
@@ -276,38 +285,37 @@ impl Daemon {
         }
     }
 
-    pub(super) fn note_poke(
-        &mut self,
-        agent: &AgentId,
-        misses: u32,
-        result: PokeResult,
-        shown: Option<&Reading>,
-    ) {
+    /// `refused` says why it was not brought, if it was not.
+    fn note_poke(&mut self, agent: &AgentId, misses: u32, refused: Option<String>) {
         if misses > 0 {
-            self.note(
-                EventKind::PokeMissed,
-                Some(agent),
-                format!("{misses} in a row"),
-            );
+            let text = format!("{misses} in a row");
+            self.note(EventKind::PokeMissed, Some(agent), text);
         }
-        match result {
-            PokeResult::Delivered => self.note(EventKind::NudgeDelivered, Some(agent), "heartbeat"),
-            PokeResult::NotTyped { screen, .. } => {
-                let mut text = match screen {
-                    Screen::Prompt => "its empty prompt did not show what was pasted".to_owned(),
-                    _ => format!("nothing was typed: its screen shows {screen}"),
-                };
-                // Never the line itself: it may be what a person has not sent.
-                if let Some(Reading { state, rule, .. }) = shown {
-                    let rule = rule.as_deref().unwrap_or("no pattern");
-                    text.push_str(&format!(" ({state}, by `{rule}`)"));
-                }
-                self.note(EventKind::NudgeRefused, Some(agent), text);
-            }
-            PokeResult::NotTried => {
-                let text = "nothing was typed: a person is at its terminal, or tmux did not answer";
-                self.note(EventKind::NudgeRefused, Some(agent), text);
-            }
+        match refused {
+            Some(text) => self.note(EventKind::NudgeRefused, Some(agent), text),
+            None => self.note(EventKind::NudgeDelivered, Some(agent), "heartbeat"),
         }
     }
+}
+
+/// Why a heartbeat was not brought, if it was not.
+fn refusal(result: PokeResult, shown: Option<&Reading>) -> Option<String> {
+    let screen = match result {
+        PokeResult::Delivered => return None,
+        PokeResult::NotTried => {
+            let text = "not brought: a person is at its terminal, or tmux did not answer";
+            return Some(text.to_owned());
+        }
+        PokeResult::NotTyped { screen, .. } => screen,
+    };
+    let mut text = match screen {
+        Screen::Prompt => "its empty prompt did not show what was pasted".to_owned(),
+        _ => format!("nothing was typed: its screen shows {screen}"),
+    };
+    // Never the line itself: it may be what a person has not sent.
+    if let Some(Reading { state, rule, .. }) = shown {
+        let rule = rule.as_deref().unwrap_or("no pattern");
+        text.push_str(&format!(" ({state}, by `{rule}`)"));
+    }
+    Some(text)
 }

@@ -335,9 +335,10 @@ impl Agent<'_> {
                 self.show(&format!("APPROVED {what}"));
             }
             Key::Escape | Key::Interrupt => self.show(&format!("Cancelled {what}")),
-            Key::Text(_) | Key::Paste(_) | Key::Backspace | Key::ClearLine | Key::EndOfInput => {
-                return;
+            Key::Text(text) | Key::Paste(text) => {
+                return self.journal.record(&Happening::DialogInput(text));
             }
+            Key::Backspace | Key::ClearLine | Key::EndOfInput => return,
         }
         self.activity = Activity::Idle;
     }

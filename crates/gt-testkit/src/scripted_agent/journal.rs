@@ -37,6 +37,8 @@ pub(super) enum Happening<'a> {
     },
     /// `approved TEXT`: a dialog was answered with Enter.
     Approved(&'a str),
+    /// `dialog_input TEXT`: a dialog was open when this was typed or pasted.
+    DialogInput(&'a str),
     /// `signal NAME`: a signal came, whether it is ignored or not.
     Signal(&'a str),
     /// `left KIND`: written by a process that was left behind, with its own pid, when it already
@@ -56,6 +58,7 @@ impl fmt::Display for Happening<'_> {
             Self::Context(text) => write!(f, "context {}", one_line(text)),
             Self::Answer { command, code } => write!(f, "answer {} {code}", one_line(command)),
             Self::Approved(what) => write!(f, "approved {}", one_line(what)),
+            Self::DialogInput(text) => write!(f, "dialog_input {}", one_line(text)),
             Self::Signal(name) => write!(f, "signal {name}"),
             Self::Left(kind) => write!(f, "left {kind}"),
             Self::Exit(code) => write!(f, "exit {code}"),

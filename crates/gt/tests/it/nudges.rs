@@ -83,7 +83,7 @@ fn a_message_waits_for_a_safe_moment() {
     });
     town.gt(&["nudge", "mayor", "-m", "after the dialog"]).ok();
     town.wait_for_waiting("mayor", "it shows a dialog");
-    assert!(!town.journal("mayor").contains("approved"));
+    assert!(!town.journal("mayor").contains(" dialog_input "));
     town.press("mayor", &["Escape"]);
     town.wait_for("the message", || {
         (times_taken(&town, "mayor", "after the dialog") == 1).then_some(())
@@ -96,7 +96,43 @@ fn a_message_waits_for_a_safe_moment() {
         (times_taken(&town, "mayor", "after the line") == 1).then_some(())
     });
     assert_eq!(times_taken(&town, "mayor", "half a line"), 1);
-    assert!(!town.journal("mayor").contains("approved"));
+    assert!(!town.journal("mayor").contains(" approved "));
+}
+
+/// Covers F61: a dialog that comes up while the store takes its time over the begin of a message
+/// gets none of it.
+#[test]
+fn a_dialog_that_comes_up_before_the_paste_gets_nothing() {
+    let town = town("");
+    town.gt(&["up"]).ok();
+    prompt(&town, "mayor");
+    let store = rusqlite::Connection::open(town.paths().store()).unwrap();
+    // Seconds of work, in which the daemon waits for its store.
+    store
+        .execute_batch(
+            "CREATE TRIGGER slow BEFORE UPDATE OF state ON nudge WHEN NEW.state = 'typing' BEGIN
+                 SELECT count(*) FROM (
+                     WITH RECURSIVE number(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number)
+                     SELECT n FROM number LIMIT 6000000);
+             END",
+        )
+        .unwrap();
+    town.gt(&["nudge", "mayor", "-m", "after the dialog"]).ok();
+    town.wait_for("the message, ready to be pasted", || {
+        let buffers = town.gt(&["tmux", "list-buffers"]);
+        buffers.stdout.contains("gt-mayor").then_some(())
+    });
+    town.type_line("mayor", "/dialog danger");
+    town.wait_for("the word that it was not brought", || {
+        (town.events("nudge_refused", "mayor") == 1).then_some(())
+    });
+    town.press("mayor", &["Escape"]);
+    town.wait_for("the message", || {
+        (times_taken(&town, "mayor", "after the dialog") == 1).then_some(())
+    });
+    let journal = town.journal("mayor");
+    assert!(!journal.contains(" dialog_input "), "{journal}");
+    assert!(!journal.contains(" approved "), "{journal}");
 }
 
 /// A message that nobody is there to bring says so at once, and is brought when somebody is.
