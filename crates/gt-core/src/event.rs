@@ -20,6 +20,8 @@ pub enum EventKind {
     SessionCreated,
     /// Nothing of an agent is left in tmux.
     SessionRemoved,
+    /// An agent's program is about to be started; the text says why.
+    Starting,
     /// An agent's program was started.
     Started,
     /// An agent's program ended.
@@ -127,6 +129,7 @@ impl EventKind {
             Self::Adopted => "adopted",
             Self::SessionCreated => "session_created",
             Self::SessionRemoved => "session_removed",
+            Self::Starting => "starting",
             Self::Started => "started",
             Self::Exited => "exited",
             Self::Stopped => "stopped",

@@ -37,7 +37,11 @@ pub(crate) enum Outcome {
     /// The processes of a lost run are gone, but these.
     Swept(IncarnationId, Vec<ProcessId>),
     /// The program was started, as its holder told the loop itself.
-    Started(Took),
+    Started {
+        incarnation: IncarnationId,
+        process: ProcessId,
+        took: Took,
+    },
     /// The program could not be started, for this reason.
     NotStarted {
         incarnation: IncarnationId,

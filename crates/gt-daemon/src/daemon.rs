@@ -12,7 +12,7 @@ use gt_core::event::{EventKind, NewEvent};
 use gt_core::observed::Reason;
 use gt_core::plan::Plan;
 use gt_core::policy::Policy;
-use gt_core::{AgentId, IncarnationId};
+use gt_core::{AgentId, IncarnationId, ProcessId};
 use gt_host::agent_environment::{self, Captured, Launch};
 use gt_host::config::Config;
 use gt_host::daemon_state::DaemonState;
@@ -122,6 +122,20 @@ impl Daemon {
         self.log_event(now, &event);
         let append = move |store: &mut Store| store.append(now, &event).map(drop);
         self.hands.store.post(append);
+    }
+
+    /// [`record`](Self::record) for an event that tells which process a run is, which is kept with
+    /// it.
+    pub(crate) fn record_process(
+        &mut self,
+        run: IncarnationId,
+        process: ProcessId,
+        event: NewEvent,
+    ) {
+        let now = clock::now();
+        self.log_event(now, &event);
+        let note = move |store: &mut Store| store.record_process(run, process, now, &event);
+        self.hands.store.post(note);
     }
 
     /// [`record`](Self::record) for the daemon's own doing.

@@ -10,6 +10,7 @@ use gt_core::memory::AgentMemory;
 use gt_core::session::{Session, SessionId};
 use gt_core::snapshot::{End, LastEnd};
 use gt_core::{AgentId, Exit, Incarnation, IncarnationId, ProcessId};
+use jiff::Timestamp;
 use rusqlite::{Connection, Row, named_params};
 
 use crate::columns::{agent, incarnation, millis, time, unreadable, word};
@@ -33,19 +34,23 @@ impl Store {
         })
     }
 
-    /// Records which process the run turned out to be.
-    ///
-    /// # Errors
-    /// [`StoreError::NotFound`] when the run was never recorded.
-    pub fn set_process(&mut self, id: IncarnationId, process: ProcessId) -> Result<(), StoreError> {
-        let changed = self.write("recording a process", |transaction| {
+    /// Records which process the run turned out to be, with the event that tells of it. A run
+    /// that was never recorded stays so.
+    pub fn record_process(
+        &mut self,
+        id: IncarnationId,
+        process: ProcessId,
+        now: Timestamp,
+        event: &NewEvent,
+    ) -> Result<(), StoreError> {
+        self.write("recording a process", |transaction| {
             transaction
                 .prepare_cached(
                     "UPDATE incarnation SET process_pid = ?2, process_start = ?3 WHERE id = ?1",
                 )?
-                .execute((id.to_string(), process.pid, process.start.cast_signed()))
-        })?;
-        self.found(changed, format!("incarnation {id}"))
+                .execute((id.to_string(), process.pid, process.start.cast_signed()))?;
+            append(transaction, now, event).map(drop)
+        })
     }
 
     /// Records the program's own session of a run.
@@ -95,16 +100,6 @@ impl Store {
         })
     }
 
-    /// The runs whose end was not recorded, oldest first.
-    pub fn open_incarnations(&self) -> Result<Vec<Incarnation>, StoreError> {
-        self.read("reading open incarnations", |connection| {
-            connection
-                .prepare_cached("SELECT * FROM incarnation WHERE ended_at IS NULL ORDER BY seq")?
-                .query_map([], read_incarnation)?
-                .collect()
-        })
-    }
-
     /// How the latest run of each agent ended, for those whose latest run has.
     pub fn last_ends(&self) -> Result<BTreeMap<AgentId, LastEnd>, StoreError> {
         self.read("reading the last ends", |connection| {
@@ -120,11 +115,13 @@ impl Store {
         })
     }
 
-    /// How many runs each agent has had.
+    /// How many runs each agent has had. An attempt that brought no process is none.
     pub fn starts(&self) -> Result<BTreeMap<AgentId, u32>, StoreError> {
         self.read("counting starts", |connection| {
             connection
-                .prepare_cached("SELECT agent, count(*) AS runs FROM incarnation GROUP BY agent")?
+                .prepare_cached(
+                    "SELECT agent, count(process_pid) AS runs FROM incarnation GROUP BY agent",
+                )?
                 .query_map([], |row| Ok((agent(row, "agent")?, row.get("runs")?)))?
                 .collect()
         })
@@ -153,31 +150,6 @@ fn insert(connection: &Connection, run: &Incarnation) -> rusqlite::Result<()> {
             ":started_at": millis(run.started_at),
         })
         .map(drop)
-}
-
-fn read_incarnation(row: &Row<'_>) -> rusqlite::Result<Incarnation> {
-    Ok(Incarnation {
-        id: incarnation(row, "id")?,
-        agent: agent(row, "agent")?,
-        pane: row.get("pane")?,
-        holder: ProcessId {
-            pid: row.get("holder_pid")?,
-            start: row.get::<_, i64>("holder_start")?.cast_unsigned(),
-        },
-        process: read_process(row)?,
-        boot_id: row.get("boot_id")?,
-        command_hash: row.get("command_hash")?,
-        started_at: time(row, "started_at")?,
-    })
-}
-
-fn read_process(row: &Row<'_>) -> rusqlite::Result<Option<ProcessId>> {
-    let pid: Option<u32> = row.get("process_pid")?;
-    let start: Option<i64> = row.get("process_start")?;
-    Ok(pid.zip(start).map(|(pid, start)| ProcessId {
-        pid,
-        start: start.cast_unsigned(),
-    }))
 }
 
 fn read_session(row: &Row<'_>) -> rusqlite::Result<Session> {

@@ -17,7 +17,6 @@ use gt_host::holder::protocol::{Answer, Refusal, Request, Start};
 use gt_host::preset::Launch;
 use gt_host::roster::SeatSpec;
 use gt_host::tmux::PaneId;
-use gt_store::Store;
 use jiff::Timestamp;
 
 use super::post_mortem::keep_last_screen;
@@ -34,6 +33,7 @@ pub(super) fn start(
     now: Timestamp,
 ) {
     let run = prepare_run(daemon, step, incarnation, cause, now);
+    daemon.log_event(now, &run.event);
     spawn(daemon, &step.agent, step.action.kind(), |hands| {
         start_run(hands, run)
     });
@@ -47,7 +47,8 @@ struct Run {
     link: Option<Link>,
     incarnation: Incarnation,
     memory: AgentMemory,
-    because: String,
+    /// That it begins, and why.
+    event: NewEvent,
     /// The session that the town named.
     session: Option<Session>,
     /// The run before, whose screen is to be kept, and where it is shown.
@@ -74,6 +75,7 @@ fn prepare_run(
     let last = seat.last_screen();
     let (argv, because) = program(seat, step, id, cause, &daemon.hands);
     let session = seat.begin_run(id, cause);
+    let event = NewEvent::by_daemon(EventKind::Starting, Some(&step.agent), because);
     Run {
         incarnation: Incarnation {
             id,
@@ -95,7 +97,7 @@ fn prepare_run(
         env,
         link: seat.link.clone(),
         memory: seat.memory.clone(),
-        because,
+        event,
         session,
         last,
         grace: restart.stop_grace,
@@ -180,14 +182,16 @@ async fn start_run(hands: Rc<Hands>, run: Run) -> Result<Outcome, Failure> {
             process,
             ..
         } => {
-            // The holder's state file has the process, too.
-            let note = move |store: &mut Store| store.set_process(incarnation, process);
-            hands.store.post(note);
-            Ok(Outcome::Started(Took {
+            let took = Took {
                 screen: screen_took,
                 record: record_took,
                 holder: holder_took,
-            }))
+            };
+            Ok(Outcome::Started {
+                incarnation,
+                process,
+                took,
+            })
         }
         Answer::Refused { refusal } => match refusal {
             Refusal::NotStarted { errno, .. } => Ok(Outcome::NotStarted {
@@ -207,11 +211,7 @@ async fn start_run(hands: Rc<Hands>, run: Run) -> Result<Outcome, Failure> {
 async fn record_start(hands: &Hands, run: &Run) {
     let (incarnation, memory) = (run.incarnation.clone(), run.memory.clone());
     let session = run.session.clone();
-    let event = NewEvent::by_daemon(
-        EventKind::Started,
-        Some(&run.spec.agent),
-        run.because.clone(),
-    );
+    let event = run.event.clone();
     // The reading of the store that follows finds and shows the trouble.
     let _ = hands
         .store

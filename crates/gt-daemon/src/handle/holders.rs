@@ -134,7 +134,8 @@ impl Daemon {
             && since < self.clockwork.epoch()
         {
             let text = format!("run {incarnation}, pid {}, goes on", process.pid);
-            self.note(EventKind::Adopted, Some(agent), text);
+            let event = NewEvent::by_daemon(EventKind::Adopted, Some(agent), text);
+            self.record_process(incarnation, process, event);
         }
     }
 
@@ -187,8 +188,7 @@ impl Daemon {
         }
         seat.link = None;
         let Some(process) = seat.holder_process else {
-            seat.holder = Observed::unknown("its holder hung up before it said who it is");
-            return;
+            return self.look_again(agent, "its holder hung up before it said who it is");
         };
         let incarnation = run_of(&seat.holder);
         match process::is_alive(process) {
@@ -196,6 +196,8 @@ impl Daemon {
                 seat.holder = Observed::unknown("its holder hung up and is connected to again");
                 self.hands.tell_soon(Event::HolderReady(agent.clone()));
             }
+            // What it did last its file tells.
+            Observed::Known(false) if seat.holder.known().is_none() => self.connect(agent),
             Observed::Known(false) => self.bury_holder(agent, incarnation),
             Observed::Unknown(reason) => self.look_again(agent, reason),
         }

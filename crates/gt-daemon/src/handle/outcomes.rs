@@ -30,7 +30,11 @@ impl Daemon {
             Outcome::Swept(incarnation, survivors) => {
                 self.take_sweep(agent, incarnation, &survivors);
             }
-            Outcome::Started(took) => self.take_start(agent, took),
+            Outcome::Started {
+                incarnation,
+                process,
+                took,
+            } => self.take_start(agent, incarnation, process, took),
             Outcome::NotStarted {
                 incarnation,
                 errno,
@@ -106,12 +110,19 @@ impl Daemon {
     }
 
     /// The holder's own word of it came before this, and maybe that of its end.
-    fn take_start(&mut self, agent: &AgentId, took: Took) {
+    fn take_start(
+        &mut self,
+        agent: &AgentId,
+        incarnation: IncarnationId,
+        process: ProcessId,
+        took: Took,
+    ) {
         if let Some(seat) = self.seats.get_mut(agent) {
             seat.starts += 1;
         }
-        let event = NewEvent::by_daemon(EventKind::Started, Some(agent), took.to_string());
-        self.log_event(clock::now(), &event);
+        let text = format!("run {incarnation}, pid {}: {took}", process.pid);
+        let event = NewEvent::by_daemon(EventKind::Started, Some(agent), text);
+        self.record_process(incarnation, process, event);
     }
 
     fn take_failed_start(

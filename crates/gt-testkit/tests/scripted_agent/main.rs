@@ -62,6 +62,8 @@ fn the_next_enter_approves_a_dialog_whatever_was_typed_before() {
         [
             "start",
             "prompt /dialog rm -rf build",
+            "dialog_input no, 2, ",
+            "dialog_input HEARTBEAT: stop",
             "approved rm -rf build"
         ]
     );
@@ -75,7 +77,11 @@ fn keys_sent_with_the_prompt_that_opens_a_dialog_reach_the_dialog() {
     seat.wait_for_text("APPROVED danger");
     assert_eq!(
         home.happenings()[1..],
-        ["prompt /dialog danger", "approved danger"]
+        [
+            "prompt /dialog danger",
+            "dialog_input hello",
+            "approved danger"
+        ]
     );
 }
 

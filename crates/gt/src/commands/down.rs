@@ -264,7 +264,11 @@ fn end_tmux(context: &Context, tmux: Tmux, left: &mut Left) {
         }
         Err(TmuxError::NoServer { .. }) => {}
         // A server that does not answer holds nothing that could be asked for.
-        Err(_) => end_server(&server, left),
+        Err(TmuxError::TimedOut { .. }) => end_server(&server, left),
+        Err(error) => left.push(format!(
+            "the tmux server stays, since what is in it is not known: {}",
+            chain(&error)
+        )),
     }
 }
 
