@@ -28,6 +28,16 @@ pub enum SubmitOutcome {
     AlreadyOpen(Uuid),
 }
 
+impl SubmitOutcome {
+    /// The request that is open now, where this one was submitted.
+    pub fn open_request(self, submitted: Uuid) -> Uuid {
+        match self {
+            Self::New => submitted,
+            Self::AlreadyOpen(other) => other,
+        }
+    }
+}
+
 /// How far a request has got.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RequestStatus {

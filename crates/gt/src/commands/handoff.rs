@@ -61,7 +61,7 @@ pub(crate) fn handoff(context: &Context, arguments: &Handoff) -> CliResult {
         .doing(format!("ask for {}", request.action))?;
     context.wake();
     say_what_is_asked(&request, outcome);
-    let end = wait::until(patience, || look(&store, waited_for(&request, outcome)));
+    let end = wait::until(patience, || look(&store, outcome.open_request(request.id)));
     end.unwrap_or_else(|| give_up(&mut store, &request, outcome))
 }
 
@@ -188,15 +188,8 @@ fn say_what_is_asked(request: &Request, outcome: SubmitOutcome) {
     }
 }
 
-fn waited_for(request: &Request, outcome: SubmitOutcome) -> Uuid {
-    match outcome {
-        SubmitOutcome::New => request.id,
-        SubmitOutcome::AlreadyOpen(other) => other,
-    }
-}
-
 /// How the request ended; none while it is open or being carried out.
-fn look(store: &Store, id: Uuid) -> Option<CliResult> {
+pub(super) fn look(store: &Store, id: Uuid) -> Option<CliResult> {
     match store.request_status(id).doing("look at the request") {
         Ok(status) => ended(status?),
         Err(error) => Some(Err(error)),
@@ -231,9 +224,7 @@ fn give_up(store: &mut Store, request: &Request, outcome: SubmitOutcome) -> CliR
     let why = match outcome {
         SubmitOutcome::New if withdrawn => "nobody took the request in time; it was withdrawn",
         SubmitOutcome::New => "the request is being carried out, and has not ended this run yet",
-        SubmitOutcome::AlreadyOpen(_) => {
-            "the earlier request is still open; `gt handoff --cancel` takes it back"
-        }
+        SubmitOutcome::AlreadyOpen(_) => "the earlier request is still open",
     };
     let over = || {
         let hint = format!("`gt why {}` tells what it waits on", request.agent);
@@ -242,29 +233,34 @@ fn give_up(store: &mut Store, request: &Request, outcome: SubmitOutcome) -> CliR
     if withdrawn {
         return over();
     }
-    look(store, waited_for(request, outcome)).unwrap_or_else(over)
+    look(store, outcome.open_request(request.id)).unwrap_or_else(over)
 }
 
-/// Takes back the open request of this run.
+/// Takes back the open request of this run. What somebody else asked for is not its to withdraw.
 fn cancel(store: &mut Store, run: &Run) -> CliResult {
     let pending = store.pending_requests().doing("read the requests")?;
-    let own = pending.into_iter().find(|(request, _)| {
-        request.agent == run.agent && request.incarnation == Some(run.incarnation)
-    });
-    let Some((request, _)) = own else {
-        return Err(CliError::failed(format!(
-            "{} has no open request",
-            run.agent
-        )));
+    let of_run = pending.into_iter().map(|(request, _)| request);
+    let (own, others): (Vec<Request>, Vec<Request>) = of_run
+        .filter(|request| {
+            request.agent == run.agent && request.incarnation == Some(run.incarnation)
+        })
+        .partition(|request| request.actor == Actor::Agent(run.agent.clone()));
+    let Some(request) = own.first() else {
+        let no_own = format!("{} has no open request of its own", run.agent);
+        return Err(CliError::failed(no_own).hint(match others.first() {
+            Some(Request { actor, action, .. }) => {
+                format!("{actor} asked for {action}, and alone takes that back")
+            }
+            None => format!("`gt why {}` tells what it waits on", run.agent),
+        }));
     };
     let withdrawn = store
         .cancel_request(request.id, clock::now())
         .doing("withdraw the request")?;
     if !withdrawn {
-        return Err(CliError::failed(format!(
-            "{} is being carried out already",
-            request.action
-        )));
+        let late = format!("{} is being carried out already", request.action);
+        let hint = format!("`gt why {}` tells how far it is", run.agent);
+        return Err(CliError::failed(late).hint(hint));
     }
     printer::talk(format!("took back the request for {}", request.action));
     Ok(())

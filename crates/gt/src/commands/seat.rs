@@ -15,15 +15,14 @@ use gt_host::agent_environment::Captured;
 use gt_host::heartbeat_file::{self, Touch};
 use gt_host::identity::Caller;
 use gt_host::{clock, holder, process, roster};
-use gt_store::{RequestStatus, Store};
+use gt_store::SubmitOutcome;
 use jiff::SignedDuration;
-use uuid::Uuid;
 
 use crate::capture;
 use crate::cli::{Crew, CrewMember, DeaconCommand, Json, RigSeat, Seat};
 use crate::client::Client;
 use crate::commands::rig::shown;
-use crate::commands::{attach, config, daemon, status};
+use crate::commands::{attach, config, daemon, handoff, status};
 use crate::context::{Context, did_you_mean};
 use crate::error::{CliError, CliResult, Doing as _, Kind};
 use crate::printer;
@@ -209,11 +208,13 @@ fn restart(context: &Context, agent: &AgentId) -> CliResult {
         expires_at: now + REQUEST_LIFE,
     };
     let mut store = context.store()?;
-    store
+    let outcome = store
         .submit_request(&request, None)
         .doing("store the request")?;
     context.wake();
-    match await_successor(context, agent, incarnation, || refusal(&store, request.id)) {
+    let open = outcome.open_request(request.id);
+    let refused = || handoff::look(&store, open)?.err();
+    match await_successor(context, agent, incarnation, refused) {
         Some(Ok(())) => {
             lasts(context, agent)?;
             printer::talk(format!("{agent} runs afresh"));
@@ -222,7 +223,10 @@ fn restart(context: &Context, agent: &AgentId) -> CliResult {
         Some(Err(refused)) => Err(refused),
         None => {
             // Nobody waits for it any more: it shall not come as a surprise later.
-            let withdrawn = store.cancel_request(request.id, clock::now());
+            let withdrawn = match outcome {
+                SubmitOutcome::New => store.cancel_request(request.id, clock::now()),
+                SubmitOutcome::AlreadyOpen(_) => Ok(false),
+            };
             let state = match withdrawn {
                 Ok(true) => "; nothing was stopped, and the request is withdrawn",
                 Ok(false) | Err(_) => "",
@@ -266,15 +270,6 @@ fn await_successor(
             None => refused().map(Err),
         }
     })
-}
-
-fn refusal(store: &Store, request: Uuid) -> Option<CliError> {
-    match store.request_status(request).ok()?? {
-        RequestStatus::Refused(reason) => Some(CliError::failed(format!(
-            "the restart was refused: {reason}"
-        ))),
-        _ => None,
-    }
 }
 
 /// A program that ends at once did not start.

@@ -149,7 +149,7 @@ fn a_second_request_of_a_run_waits_on_the_first() {
     let (_directory, mut store) = store();
     let (first, _) = submitted(&mut store, "--cycle");
     let (second, outcome) = submitted(&mut store, "--shutdown -m bye");
-    assert_eq!(waited_for(&second, outcome), first.id);
+    assert_eq!(outcome.open_request(second.id), first.id);
     let error = text(give_up(&mut store, &second, outcome));
     assert!(
         error.contains("the earlier request is still open"),
@@ -193,8 +193,10 @@ fn a_request_that_is_being_carried_out_is_not_called_withdrawn() {
     error: the request is being carried out, and has not ended this run yet
     hint: `gt why gas/witness` tells what it waits on
     ");
-    let cancelled = text(cancel(&mut store, &witness()));
-    assert_eq!(cancelled, "error: cycle is being carried out already");
+    assert_snapshot!(text(cancel(&mut store, &witness())), @"
+    error: cycle is being carried out already
+    hint: `gt why gas/witness` tells how far it is
+    ");
 }
 
 #[test]
@@ -222,7 +224,8 @@ fn a_refusal_is_told_with_its_reason() {
 #[test]
 fn a_run_takes_back_its_own_request_only() {
     let (_directory, mut store) = store();
-    let none = "error: gas/witness has no open request";
+    let none = "error: gas/witness has no open request of its own\n\
+                hint: `gt why gas/witness` tells what it waits on";
     assert_eq!(text(cancel(&mut store, &witness())), none);
     let (request, _) = submitted(&mut store, "--cycle");
     let later = Run {
@@ -233,6 +236,20 @@ fn a_run_takes_back_its_own_request_only() {
     assert_eq!(text(cancel(&mut store, &witness())), "done");
     let status = store.request_status(request.id).unwrap();
     assert_eq!(status, Some(RequestStatus::Cancelled));
+}
+
+#[test]
+fn a_persons_restart_is_not_the_agents_to_take_back() {
+    let (_directory, mut store) = store();
+    let mut request = request(&witness(), &arguments("--restart"), Duration::from_secs(1)).unwrap();
+    request.actor = Actor::Overseer;
+    store.submit_request(&request, None).unwrap();
+    assert_snapshot!(text(cancel(&mut store, &witness())), @"
+    error: gas/witness has no open request of its own
+    hint: overseer asked for restart, and alone takes that back
+    ");
+    let status = store.request_status(request.id).unwrap();
+    assert_eq!(status, Some(RequestStatus::Open));
 }
 
 #[test]
