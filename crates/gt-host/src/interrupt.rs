@@ -5,6 +5,7 @@ use std::io::{self, PipeReader};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Readable from the first such signal on. A second one ends this process at once.
@@ -51,6 +52,13 @@ impl Interrupt {
                 std::process::exit(BY_SIGNAL);
             })?;
         Ok(Self(Arc::new(reader)))
+    }
+
+    /// Whether the signal has come.
+    pub fn has_come(&self) -> bool {
+        let mut waiting = [PollFd::new(self, PollFlags::IN)];
+        // Asked again soon by whoever waits, should the system refuse to say.
+        poll(&mut waiting, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
     }
 }
 

@@ -12,6 +12,8 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, pidfd_open, pidfd_send_signal};
 
+use crate::environment::GT_INCARNATION;
+
 pub use rustix::process::Signal;
 
 #[cfg_attr(target_os = "linux", path = "process/linux.rs")]
@@ -168,14 +170,19 @@ pub fn session(pid: u32) -> io::Result<Option<u32>> {
 /// # Errors
 /// As [`table`].
 pub fn marked(incarnation: IncarnationId) -> io::Result<Vec<ProcessId>> {
-    let value = incarnation.to_string();
-    let mut marked = Vec::new();
-    for process in table()? {
-        if carries(process.id.pid, &value).unwrap_or(false) {
-            marked.push(process.id);
-        }
-    }
-    Ok(marked)
+    started_with(GT_INCARNATION, &incarnation.to_string())
+}
+
+/// This user's processes that were started with this variable set to this value, as far as that
+/// can be read.
+///
+/// # Errors
+/// As [`table`].
+pub fn started_with(name: &str, value: &str) -> io::Result<Vec<ProcessId>> {
+    let table = table()?.into_iter().map(|process| process.id);
+    Ok(table
+        .filter(|id| was_started_with(id.pid, name, value).unwrap_or(false))
+        .collect())
 }
 
 /// Whether a process carries the mark of the incarnation written `value`; one of another user
@@ -184,8 +191,11 @@ pub fn marked(incarnation: IncarnationId) -> io::Result<Vec<ProcessId>> {
 /// # Errors
 /// As [`initial_environment_has`].
 pub(crate) fn carries(pid: u32, value: &str) -> io::Result<bool> {
-    let mark = crate::environment::GT_INCARNATION;
-    Ok(system::is_own(pid) && initial_environment_has(pid, mark, value)?)
+    was_started_with(pid, GT_INCARNATION, value)
+}
+
+fn was_started_with(pid: u32, name: &str, value: &str) -> io::Result<bool> {
+    Ok(system::is_own(pid) && initial_environment_has(pid, name, value)?)
 }
 
 /// Sends a signal to this very process. False: it is gone, and nothing was signalled.

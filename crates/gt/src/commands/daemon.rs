@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use gt_api::request::{Request, Response};
+use gt_core::ProcessId;
 use gt_core::observed::Observed;
 use gt_core::time::shown_in;
 use gt_host::paths::TownPaths;
@@ -129,8 +130,9 @@ fn answering(paths: &TownPaths) -> CliResult<Option<u32>> {
 /// is stored.
 pub(crate) fn stop(context: &Context) -> CliResult {
     let lock = context.paths().daemon_lock();
+    let daemon = process_of(&lock)?;
     match ask_to_end(context.paths()) {
-        Ok(()) if is_free_within(&lock, END) => return Ok(()),
+        Ok(()) if has_ended(&lock, daemon, END) => return Ok(()),
         // One that hung up may have died over it.
         Err(error) if error.kind != Kind::DaemonSilent => {
             return match status::is_gone(context) {
@@ -141,8 +143,11 @@ pub(crate) fn stop(context: &Context) -> CliResult {
         Ok(()) | Err(_) => {}
     }
     for (name, patience) in [(Signal::TERM, Duration::from_secs(2)), (Signal::KILL, END)] {
-        signal_holder(&lock, name)?;
-        if is_free_within(&lock, patience) {
+        if let Some(daemon) = process_of(&lock)? {
+            let signalled = process::signal(daemon, name);
+            signalled.doing(format!("signal the daemon (pid {})", daemon.pid))?;
+        }
+        if has_ended(&lock, daemon, patience) {
             printer::talk("the daemon did not answer and was ended by a signal");
             return Ok(());
         }
@@ -168,24 +173,24 @@ fn ask_to_end(paths: &TownPaths) -> CliResult {
     }
 }
 
-fn is_free_within(lock: &Path, patience: Duration) -> bool {
-    let free = || (lock::is_held(lock) == Observed::Known(false)).then_some(());
-    wait::until(patience, free).is_some()
+/// Whether its lock is free before the time is over, and its process gone, which leaves last.
+fn has_ended(lock: &Path, daemon: Option<ProcessId>, patience: Duration) -> bool {
+    let gone = Observed::Known(false);
+    let ended = || {
+        let is_free = lock::is_held(lock) == gone;
+        (is_free && daemon.is_none_or(|daemon| process::is_alive(daemon) == gone)).then_some(())
+    };
+    wait::until(patience, ended).is_some()
 }
 
-/// Signals whoever holds the lock, and nobody if nobody does.
-fn signal_holder(lock: &Path, signal: Signal) -> CliResult {
+/// The process that holds the daemon's lock, if one does.
+fn process_of(lock: &Path) -> CliResult<Option<ProcessId>> {
     let Some(pid) = lock::holder(lock) else {
-        return Ok(());
+        return Ok(None);
     };
     let found = process::identify(pid).doing("look at the daemon's process")?;
     // The pid is of a process that held the lock after it was written, or of nobody.
-    let Some(found) = found.filter(|_| lock::holder(lock) == Some(pid)) else {
-        return Ok(());
-    };
-    process::signal(found, signal)
-        .map(drop)
-        .doing(format!("signal the daemon (pid {pid})"))
+    Ok(found.filter(|_| lock::holder(lock) == Some(pid)))
 }
 
 fn show(context: &Context, json: Json) -> CliResult {

@@ -4,7 +4,11 @@
 mod told;
 
 use gt_api::view::Agent;
+use gt_core::ProcessId;
+use gt_core::incarnation::pids as pids_of;
+use gt_core::observed::Observed;
 use gt_host::clock;
+use gt_host::environment::GT_TOWN;
 use gt_host::process::{self, Signal};
 
 use super::stage::Stage;
@@ -105,7 +109,9 @@ fn crash(stage: &Stage) -> CliResult {
 fn handoff(stage: &Stage) -> CliResult {
     stage.title("A hand-off: the mayor asks for a fresh run of itself, with a message for it:");
     let before = stage.running("mayor")?;
-    stage.type_line("mayor", "/handoff cycle")?;
+    let words = "tag-it-first";
+    let ask = format!("/run {} handoff --cycle -m {words}", stage.program());
+    stage.type_line("mayor", &ask)?;
     let after = stage.until("the mayor's fresh run", || {
         stage.run_after("mayor", &before)
     })?;
@@ -117,18 +123,18 @@ fn handoff(stage: &Stage) -> CliResult {
         pid(&before)?,
         pid(&after)?
     ));
-    Ok(())
+    stage.say("Its successor's inbox:");
+    let inbox = stage.shown(&["mail", "inbox", "mayor/", "--unread"])?;
+    match inbox.contains("HANDOFF") {
+        true => Ok(()),
+        false => Err(missing("the words for the successor")),
+    }
 }
 
 fn daemon_crash(stage: &Stage) -> CliResult {
     stage.title("The daemon itself dies by kill -9. The agents do not notice:");
     let before = stage.running("mayor")?;
-    let daemon = stage
-        .status()?
-        .daemon
-        .pid
-        .ok_or_else(|| missing("the daemon's pid"))?;
-    kill_pid(daemon)?;
+    kill_pid(stage.daemon()?)?;
     stage.until("the daemon is gone", || {
         Ok((!stage.status()?.daemon.running).then_some(()))
     })?;
@@ -146,22 +152,27 @@ fn daemon_crash(stage: &Stage) -> CliResult {
 
 fn down(stage: &Stage) -> CliResult {
     stage.title("Down means down:");
-    let pids: Vec<u32> = stage
-        .status()?
-        .agents
+    let agents = stage.status()?.agents;
+    let of_agents = agents
         .iter()
-        .flat_map(|agent| [agent.pid, agent.holder_pid])
+        .flat_map(|agent| [agent.pid, agent.holder_pid]);
+    let pids = of_agents
         .flatten()
-        .collect();
+        .chain([stage.daemon()?, stage.tmux_server()?]);
+    let processes: Vec<ProcessId> = pids.map(living).collect::<CliResult<_>>()?;
     stage.show(&["down"])?;
-    for pid in pids {
-        if process::identify(pid).doing("look at a process")?.is_some() {
-            return Err(CliError::failed(format!(
-                "process {pid} is still there after `gt down`"
-            )));
-        }
+    let marked = process::started_with(GT_TOWN, &stage.town()).doing("look for processes")?;
+    let gone = Observed::Known(false);
+    let living = processes.into_iter();
+    let left: Vec<ProcessId> = living
+        .filter(|process| process::is_alive(*process) != gone)
+        .chain(marked)
+        .collect();
+    if !left.is_empty() {
+        let left = pids_of(&left);
+        return Err(CliError::failed(format!("{left} is left after `gt down`")));
     }
-    stage.say("No process of the town is left.");
+    stage.say("No process of the town is left: no agent, holder, tmux server or daemon.");
     Ok(())
 }
 
@@ -170,11 +181,14 @@ fn kill(agent: &Agent) -> CliResult {
 }
 
 fn kill_pid(pid: u32) -> CliResult {
-    let process = process::identify(pid).doing("look at a process")?;
-    let process = process.ok_or_else(|| missing(&format!("process {pid}")))?;
-    process::signal(process, Signal::KILL)
+    process::signal(living(pid)?, Signal::KILL)
         .doing("kill a process")
         .map(drop)
+}
+
+fn living(pid: u32) -> CliResult<ProcessId> {
+    let process = process::identify(pid).doing("look at a process")?;
+    process.ok_or_else(|| missing(&format!("process {pid}")))
 }
 
 fn pid(agent: &Agent) -> CliResult<u32> {

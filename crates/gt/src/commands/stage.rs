@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use gt_api::view::{Agent, Event, Status};
 use gt_host::command::{Output, Program};
+use gt_host::interrupt::Interrupt;
 use tempfile::TempDir;
 
 use crate::context::Context;
-use crate::error::{CliError, CliResult, Doing as _};
+use crate::error::{CliError, CliResult, Doing as _, Kind};
 use crate::{printer, wait};
 
 /// How long one command may take.
@@ -22,6 +23,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(super) struct Stage {
     gt: PathBuf,
     directory: TempDir,
+    /// Ctrl-C ends what is being done, and the stage is struck all the same.
+    interrupt: Interrupt,
 }
 
 impl Stage {
@@ -37,6 +40,7 @@ impl Stage {
         Ok(Self {
             gt: Context::gt()?,
             directory,
+            interrupt: Interrupt::watch().doing("watch for Ctrl-C")?,
         })
     }
 
@@ -63,10 +67,8 @@ impl Stage {
 
     pub(super) fn git(&self, arguments: &[&str]) -> CliResult {
         let program = self.environment(Program::new("git", self.directory.path(), COMMAND));
-        program
-            .args(arguments)
-            .output()
-            .doing("make a repository")
+        let made = program.args(arguments).output();
+        self.unless_interrupted(made.doing("make a repository"))
             .map(drop)
     }
 
@@ -84,17 +86,28 @@ impl Stage {
 
     /// Runs a command in the town, whatever its exit code.
     pub(super) fn gt(&self, arguments: &[&str]) -> CliResult<Output> {
+        let program = self.command(arguments);
+        let ended = program.interrupted_by(Some(&self.interrupt)).run();
+        self.unless_interrupted(ended.doing(format!("run `gt {}`", arguments.join(" "))))
+    }
+
+    fn command(&self, arguments: &[&str]) -> Program {
         let town = self.town();
         let mut words = Vec::new();
         if arguments.first() != Some(&"install") {
             words.extend(["--town", town.as_str()]);
         }
         words.extend(arguments);
-        let program = self.environment(Program::new(&self.gt, self.directory.path(), COMMAND));
-        program
+        self.environment(Program::new(&self.gt, self.directory.path(), COMMAND))
             .args(words)
-            .run()
-            .doing(format!("run `gt {}`", arguments.join(" ")))
+    }
+
+    /// What came of something, or that a person ended it.
+    fn unless_interrupted<T>(&self, ended: CliResult<T>) -> CliResult<T> {
+        match self.interrupt.has_come() {
+            true => Err(CliError::new(Kind::Interrupted, "interrupted")),
+            false => ended,
+        }
     }
 
     /// Runs a command that must go well.
@@ -162,14 +175,17 @@ impl Stage {
         what: &str,
         mut found: impl FnMut() -> CliResult<Option<T>>,
     ) -> CliResult<T> {
-        wait::until(PATIENCE, || found().transpose())
+        let looked = || self.unless_interrupted(found()).transpose();
+        wait::until(PATIENCE, looked)
             .unwrap_or_else(|| Err(CliError::failed(format!("{what} did not happen"))))
     }
 
-    /// Ends what still runs and removes the directory, unless it is to be kept.
+    /// Ends what still runs and removes the directory, unless it is to be kept. An error when a
+    /// person interrupted it.
     pub(super) fn strike(self, keep: bool) -> CliResult {
         if PathBuf::from(self.town()).exists() {
-            let output = self.gt(&["down", "--force"])?;
+            let down = self.command(&["down", "--force"]).run();
+            let output = down.doing("bring the town down")?;
             if output.code != 0 {
                 printer::talk(output.stderr);
             }
@@ -177,8 +193,13 @@ impl Stage {
         if keep {
             printer::data(format!("The town is kept at {}", self.town()));
             let _kept = self.directory.keep();
-            return Ok(());
+        } else {
+            let removed = self.directory.close();
+            removed.doing("remove the town's directory")?;
         }
-        self.directory.close().doing("remove the town's directory")
+        match self.interrupt.has_come() {
+            true => Err(CliError::new(Kind::Interrupted, "interrupted")),
+            false => Ok(()),
+        }
     }
 }

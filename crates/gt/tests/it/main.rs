@@ -5,6 +5,7 @@
 mod attach;
 mod conformance;
 mod daemon_process;
+mod demo;
 mod hooks;
 mod hostile;
 mod identity;

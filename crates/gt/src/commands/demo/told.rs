@@ -57,6 +57,11 @@ impl Stage {
 
     /// Runs a command, shows it with what it said, and ends the demo if it failed.
     pub(super) fn show(&self, arguments: &[&str]) -> CliResult {
+        self.shown(arguments).map(drop)
+    }
+
+    /// [`show`](Self::show), and what it said.
+    pub(super) fn shown(&self, arguments: &[&str]) -> CliResult<String> {
         printer::data(format!("   $ gt {}", arguments.join(" ")));
         let output = self.gt(arguments)?;
         let said = format!(
@@ -68,7 +73,7 @@ impl Stage {
             printer::data(format!("     {}", shortened(line)));
         }
         if output.code == 0 {
-            return Ok(());
+            return Ok(said);
         }
         Err(CliError::failed(format!(
             "`gt {}` ended with {}",
@@ -88,6 +93,19 @@ impl Stage {
                 .flatten()
         });
         Ok(nanoseconds.map(Duration::from_nanos).collect())
+    }
+
+    /// The daemon's pid.
+    pub(super) fn daemon(&self) -> CliResult<u32> {
+        let daemon = self.status()?.daemon.pid;
+        daemon.ok_or_else(|| CliError::failed("the demo failed: no daemon runs"))
+    }
+
+    /// The pid of the town's tmux server.
+    pub(super) fn tmux_server(&self) -> CliResult<u32> {
+        let said = self.gt_well(&["tmux", "display-message", "-p", "#{pid}"])?;
+        let pid = String::from_utf8_lossy(&said.stdout).trim().to_owned();
+        pid.parse().doing("read the pid of the tmux server")
     }
 
     /// Whether something of this kind happened to the agent.
