@@ -1,5 +1,7 @@
 //! `gt daemon`: its start, verified; its end, verified; its log.
 
+pub(super) mod running;
+
 use std::ffi::OsStr;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::Path;
@@ -15,6 +17,7 @@ use gt_host::{lock, process};
 
 use crate::cli::{Daemon, Json};
 use crate::client::{Client, unexpected};
+use crate::commands::daemon::running::Running;
 use crate::commands::{service, status};
 use crate::context::Context;
 use crate::error::{CliError, CliResult, Doing as _, Kind};
@@ -44,19 +47,19 @@ pub(crate) fn daemon(context: &Context, verb: Daemon) -> CliResult {
         }
         Daemon::Stop => {
             require_any(context.paths())?;
+            let agents = Running::of(context.paths());
             stop(context)?;
-            printer::talk("daemon stopped; the agents go on");
+            printer::talk(format!("daemon stopped; {}", agents.now()));
             Ok(())
         }
         Daemon::Restart => {
             // A daemon that works is not ended for one that could not begin.
             context.config()?;
             context.store()?;
+            let agents = Running::of(context.paths());
             stop(context)?;
-            printer::talk(format!(
-                "daemon restarted (pid {}); the agents went on",
-                start(context)?
-            ));
+            let pid = start(context)?;
+            printer::talk(format!("daemon restarted (pid {pid}); {}", agents.now()));
             Ok(())
         }
         Daemon::Status(json) => show(context, json),

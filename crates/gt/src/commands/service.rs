@@ -12,7 +12,7 @@ use gt_host::command::Program;
 use gt_host::environment::variable;
 
 use crate::client::Client;
-use crate::commands::daemon;
+use crate::commands::daemon::{self, running::Running};
 use crate::context::Context;
 use crate::error::{CliError, CliResult, Doing as _, Kind};
 use crate::{printer, wait};
@@ -91,6 +91,7 @@ pub(crate) fn uninstall(context: &Context) -> CliResult {
         )));
     }
     let answers = service.manager_answers();
+    let agents = Running::of(context.paths());
     if answers {
         run(&service.command_to_stop())?;
     }
@@ -101,9 +102,12 @@ pub(crate) fn uninstall(context: &Context) -> CliResult {
     printer::talk(format!("removed {}", service.file.display()));
     let running = Client::connect(context.paths())?.is_some();
     printer::talk(match (answers, running) {
-        (_, true) => "the daemon goes on, and nothing starts it again after its end",
-        (true, false) => "the daemon ended with it; the agents go on; `gt daemon start` starts it",
-        (false, false) => "no daemon runs; `gt daemon start` starts it",
+        (_, true) => "the daemon goes on, and nothing starts it again after its end".to_owned(),
+        (true, false) => format!(
+            "the daemon ended with it; {}; `gt daemon start` starts it",
+            agents.now()
+        ),
+        (false, false) => "no daemon runs; `gt daemon start` starts it".to_owned(),
     });
     Ok(())
 }
