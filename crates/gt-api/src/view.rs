@@ -32,8 +32,8 @@ pub struct Town {
 /// The daemon.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Daemon {
-    /// Whether it runs, by its lock.
-    pub running: bool,
+    /// Whether it runs, by its lock; null when that cannot be seen.
+    pub running: Option<bool>,
     /// Its process.
     pub pid: Option<u32>,
     /// Version of its binary.

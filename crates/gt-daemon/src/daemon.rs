@@ -194,9 +194,7 @@ impl Daemon {
     /// Whether the town was told to be down, or is no more.
     pub(crate) fn is_down(&self) -> bool {
         // Unreadable counts as there: whoever cannot read its town does not start agents in it.
-        self.told_down
-            || self.is_lost
-            || !matches!(self.hands.town.paths().down_file().try_exists(), Ok(false))
+        self.told_down || self.is_lost || self.hands.town.paths().is_down().unwrap_or(true)
     }
 
     /// Stores what is remembered of an agent.

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use gt_core::AgentId;
 use gt_core::memory::AgentMemory;
+use gt_core::observed::Observed;
 use gt_core::session::Session;
-use gt_core::snapshot::LastEnd;
+use gt_core::snapshot::{Holder, LastEnd};
+use gt_core::{AgentId, IncarnationId};
 use gt_store::{Store, StoreError, TownRows};
 
 use crate::daemon::Daemon;
@@ -36,6 +37,7 @@ pub(crate) struct Remembered {
     ends: BTreeMap<AgentId, LastEnd>,
     starts: BTreeMap<AgentId, u32>,
     sessions: BTreeMap<AgentId, Session>,
+    open: BTreeMap<AgentId, IncarnationId>,
 }
 
 impl Remembered {
@@ -45,6 +47,7 @@ impl Remembered {
             ends: store.last_ends()?,
             starts: store.starts()?,
             sessions: store.last_sessions()?,
+            open: store.open_runs()?,
         })
     }
 
@@ -56,6 +59,9 @@ impl Remembered {
         seat.last_end = seat.last_end.or(self.ends.remove(agent));
         let session = self.sessions.remove(agent);
         seat.session = seat.session.take().or(session);
+        let is_over =
+            |run: &IncarnationId| seat.last_end.is_some_and(|end| end.incarnation == *run);
+        seat.open_run = self.open.remove(agent).filter(|run| !is_over(run));
     }
 
     /// Keeps what is known of an agent that leaves the town: it may come back.
@@ -73,10 +79,17 @@ impl Daemon {
     /// Takes over what is remembered; the rows are left to be taken.
     pub(crate) fn remember_all(&mut self, reading: FirstReading) -> TownRows {
         let mut remembered = reading.remembered;
-        for seat in self.seats.values_mut() {
+        let mut lost = Vec::new();
+        for (agent, seat) in &mut self.seats {
             remembered.give_to(seat);
+            if seat.holder == Observed::Known(Holder::Gone) && seat.open_run.is_some() {
+                lost.push(agent.clone());
+            }
         }
         self.remembered = Some(remembered);
+        for agent in lost {
+            self.bury_unreported(&agent);
+        }
         reading.rows
     }
 }

@@ -47,6 +47,8 @@ pub(crate) struct Seat {
     /// Something that is not its own keeps the name of its session.
     pub(crate) name_taken: bool,
     pub(crate) last_end: Option<LastEnd>,
+    /// The last run that an earlier daemon began and whose end nobody told.
+    pub(crate) open_run: Option<IncarnationId>,
     /// Why the present run is being stopped, if the daemon is doing so.
     pub(crate) stopping: Option<StopPurpose>,
     pub(crate) activity: Option<Timestamp>,
@@ -85,6 +87,7 @@ impl Seat {
             pane_run: None,
             name_taken: false,
             last_end: None,
+            open_run: None,
             stopping: None,
             activity: None,
             session: None,
@@ -161,6 +164,7 @@ impl Seat {
 
     /// Takes over what a holder tells of itself.
     pub(crate) fn take_report(&mut self, report: &Report) {
+        self.open_run = None;
         self.holder_process = Some(report.holder);
         self.take_pane_of(report);
         self.leaving = false;

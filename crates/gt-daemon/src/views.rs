@@ -64,7 +64,7 @@ impl Daemon {
                 down: self.is_down(),
             },
             daemon: DaemonView {
-                running: true,
+                running: Some(true),
                 pid: Some(std::process::id()),
                 version: Some(crate::VERSION.to_owned()),
                 started_at: self.state.started_at.map(text),

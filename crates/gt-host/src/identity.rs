@@ -191,7 +191,6 @@ mod tests {
             keep: Vec::new(),
             survivors: Vec::new(),
             previous: None,
-            problem: None,
         }
     }
 

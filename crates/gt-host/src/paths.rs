@@ -1,6 +1,7 @@
 //! Where a town keeps its files. The original's stay where they were; what is new lives in
 //! `<town>/.gt/`.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use gt_core::AgentId;
@@ -105,6 +106,12 @@ impl TownPaths {
     /// While this file is there, nothing is started: `gt down` was given.
     pub fn down_file(&self) -> PathBuf {
         self.private().join("down")
+    }
+
+    /// Whether `gt down` was given, and no `gt up` since. What cannot be seen counts as down for
+    /// whoever starts agents.
+    pub fn is_down(&self) -> io::Result<bool> {
+        self.down_file().try_exists()
     }
 
     /// Last screens of agents that ended.

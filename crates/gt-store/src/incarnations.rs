@@ -100,6 +100,22 @@ impl Store {
         })
     }
 
+    /// The latest run of each agent, for those whose latest run is not known to have ended.
+    pub fn open_runs(&self) -> Result<BTreeMap<AgentId, IncarnationId>, StoreError> {
+        self.read("reading the open runs", |connection| {
+            connection
+                .prepare_cached(
+                    "SELECT agent, id FROM incarnation
+                     WHERE seq IN (SELECT max(seq) FROM incarnation GROUP BY agent)
+                         AND ended_at IS NULL",
+                )?
+                .query_map([], |row| {
+                    Ok((agent(row, "agent")?, incarnation(row, "id")?))
+                })?
+                .collect()
+        })
+    }
+
     /// How the latest run of each agent ended, for those whose latest run has.
     pub fn last_ends(&self) -> Result<BTreeMap<AgentId, LastEnd>, StoreError> {
         self.read("reading the last ends", |connection| {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use gt_core::agent_id::AgentIdError;
 use gt_core::nearest::nearest;
+use gt_core::observed::chain;
 use gt_core::shell::word;
 use gt_core::{AgentId, RigName, Roll};
 use gt_host::config::Config;
@@ -13,7 +14,7 @@ use gt_host::identity::Caller;
 use gt_host::paths::TownPaths;
 use gt_host::registry::{self, Discovery, Problem};
 use gt_host::roster::{self, TownRoster};
-use gt_host::tmux::Server;
+use gt_host::tmux::{Forked, PaneRow, Server, TmuxError, request};
 use gt_host::town::stranger::{Closed, closed_on_the_way};
 use gt_host::town::{Town, server};
 use gt_host::wake::{self, Wake};
@@ -24,6 +25,9 @@ use crate::printer;
 
 /// How long a command waits for the store's write lock: many short writers meet there.
 const STORE_BUSY: Duration = Duration::from_secs(5);
+
+/// The panes of a tmux server, or why they are unknown.
+pub(crate) type Panes = Result<Vec<PaneRow>, String>;
 
 /// The town that a command acts on.
 #[derive(Debug)]
@@ -135,6 +139,16 @@ impl Context {
             &self.paths().tmux_config(),
             deadline,
         ))
+    }
+
+    /// Every pane of the town's tmux server; none where no server runs.
+    pub(crate) fn panes(&self, deadline: Duration) -> Panes {
+        let server = self.tmux_server(deadline);
+        let server = server.map_err(|problem| problem.sentence())?;
+        match Forked::new(server).ask(request::list()) {
+            Err(TmuxError::NoServer { .. }) => Ok(Vec::new()),
+            panes => panes.map_err(|problem| chain(&problem)),
+        }
     }
 
     /// Whether the town is on a server of its own, which is the town's to end. It is when the

@@ -10,6 +10,7 @@ use gt_core::observed::{Observed, chain};
 use gt_core::plan::ActionKind;
 use gt_core::snapshot::{End, Holder};
 use gt_core::time::{elapsed, milliseconds};
+use gt_host::holder::StateError;
 use gt_host::holder::kill_set::{self, Scope};
 use gt_host::holder::protocol::{Answer, Report};
 use gt_host::{clock, holder, process};
@@ -31,6 +32,8 @@ impl Daemon {
         let paths = self.hands.town.paths();
         let report = match holder::read_state_file(paths, agent) {
             Ok(report) => report,
+            // A damaged file tells as much as a missing one.
+            Err(StateError::Form { .. }) => None,
             Err(error) => return self.look_again(agent, chain(&error)),
         };
         let is_alive = match &report {
@@ -44,7 +47,7 @@ impl Daemon {
             (Observed::Known(_), report) => match (holder::is_taken(paths, agent), report) {
                 (Observed::Known(true), _) => self.spawn_link(agent, paths.holder_socket(agent)),
                 (Observed::Known(false), Some(report)) => self.bury_reported(agent, &report),
-                (Observed::Known(false), None) => seat.holder = Observed::Known(Holder::Gone),
+                (Observed::Known(false), None) => self.bury_unreported(agent),
                 (Observed::Unknown(reason), _) => self.look_again(agent, reason),
             },
             (Observed::Unknown(reason), _) => self.look_again(agent, reason),
@@ -71,6 +74,15 @@ impl Daemon {
             self.store_end(end, None);
         }
         self.bury_holder(agent, report.incarnation);
+    }
+
+    /// A holder that is gone and left no file: what the store knows of its run counts.
+    pub(crate) fn bury_unreported(&mut self, agent: &AgentId) {
+        let open = self
+            .seats
+            .get_mut(agent)
+            .and_then(|seat| seat.open_run.take());
+        self.bury_holder(agent, open);
     }
 
     pub(super) fn spawn_link(&mut self, agent: &AgentId, socket: std::path::PathBuf) {

@@ -70,10 +70,9 @@ fn own_session() -> Option<u32> {
 
 fn first_report(paths: &TownPaths, agent: AgentId, seat: &Seat) -> io::Result<Report> {
     let boot_id = process::boot_id()?;
-    let (before, problem) = match state::read_state_file(paths, &agent) {
-        Ok(before) => (before.filter(|before| before.boot_id == boot_id), None),
-        Err(error) => (None, Some(gt_core::observed::chain(&error))),
-    };
+    // What cannot be read tells nothing; the daemon has the run before in its store.
+    let before = state::read_state_file(paths, &agent).ok().flatten();
+    let before = before.filter(|before| before.boot_id == boot_id);
     let survivors = before.as_ref().map(|before| before.survivors.clone());
     Ok(Report {
         version: VERSION,
@@ -93,7 +92,6 @@ fn first_report(paths: &TownPaths, agent: AgentId, seat: &Seat) -> io::Result<Re
         keep: Vec::new(),
         survivors: survivors.unwrap_or_default(),
         previous: before.and_then(previous_run),
-        problem,
     })
 }
 
@@ -287,11 +285,8 @@ impl Holder {
 
     /// Writes the state file and wakes the daemon.
     fn changed(&mut self) {
-        // A full disk stops no agent: it is told on the socket.
-        match state::write(&self.paths, &self.report) {
-            Ok(()) => self.report.problem = None,
-            Err(error) => self.report.problem = Some(error.to_string()),
-        }
+        // A full disk stops no agent: what the file lacks is told on the socket.
+        let _ = state::write(&self.paths, &self.report);
         // The daemon has a connection, or will read the file at its next look.
         let _ = wake::send(&self.paths, &Wake::Holder(self.report.agent.clone()));
     }

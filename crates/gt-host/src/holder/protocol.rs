@@ -320,9 +320,6 @@ pub struct Report {
     /// start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous: Option<Previous>,
-    /// Why the state file may be older than this, or what else is wrong.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub problem: Option<String>,
 }
 
 /// What a holder is doing.

@@ -205,8 +205,11 @@ fn show(context: &Context, json: Json) -> CliResult {
     let daemon = &status.daemon;
     match daemon.pid {
         Some(pid) => printer::data(format!("running (pid {pid})")),
-        None if daemon.running => printer::data("running, but it does not answer"),
-        None => printer::data("not running"),
+        None => printer::data(match daemon.running {
+            Some(true) => "running, but it does not answer",
+            Some(false) => "not running",
+            None => "unknown",
+        }),
     }
     for (what, value) in [
         ("started", &daemon.started_at),

@@ -136,7 +136,7 @@ fn daemon_crash(stage: &Stage) -> CliResult {
     let before = stage.running("mayor")?;
     kill_pid(stage.daemon()?)?;
     stage.until("the daemon is gone", || {
-        Ok((!stage.status()?.daemon.running).then_some(()))
+        Ok((stage.status()?.daemon.running == Some(false)).then_some(()))
     })?;
     stage.show(&["daemon", "start"])?;
     let after = stage.running("mayor")?;

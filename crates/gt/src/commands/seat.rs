@@ -154,7 +154,8 @@ fn verbose_start(context: &Context, agent: &AgentId) -> CliResult {
 
 /// Wants the agent up and waits until it runs.
 pub(crate) fn start(context: &Context, agent: &AgentId) -> CliResult {
-    if context.paths().down_file().exists() {
+    let down = context.paths().is_down();
+    if down.doing("see whether the town is down")? {
         return Err(CliError::failed("the town is down").hint("`gt up` brings it up"));
     }
     if !capture::is_captured(context) {

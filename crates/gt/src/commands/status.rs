@@ -119,12 +119,13 @@ fn render(Glance { status, resting }: &Glance) -> String {
 fn head(status: &Status) -> String {
     let daemon = &status.daemon;
     let state = match (daemon.running, daemon.pid) {
-        (true, Some(pid)) => format!("running (pid {pid})"),
-        (true, None) => "running".to_owned(),
-        (false, _) => "not running; start the town with `gt up`".to_owned(),
+        (Some(true), Some(pid)) => format!("running (pid {pid})"),
+        (Some(true), None) => "running".to_owned(),
+        (Some(false), _) => "not running; start the town with `gt up`".to_owned(),
+        (None, _) => "unknown".to_owned(),
     };
     let heartbeat = match (&daemon.last_heartbeat, daemon.heartbeat_count) {
-        (Some(at), Some(count)) if daemon.running => {
+        (Some(at), Some(count)) if daemon.running == Some(true) => {
             format!(", heartbeat {count} at {}", shown_in(at))
         }
         _ => String::new(),

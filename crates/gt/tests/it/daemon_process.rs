@@ -170,7 +170,7 @@ fn a_pid_file_of_a_stranger_harms_neither_the_stranger_nor_the_daemon() {
     let pid = stranger.0.id().to_string();
     for content in [pid.as_str(), "", "0", "-1", "4242 junk\n", "1"] {
         fs_err::write(&pid_file, content).unwrap();
-        assert!(!town.status().daemon.running, "{content:?}");
+        assert_eq!(town.status().daemon.running, Some(false), "{content:?}");
         town.gt(&["daemon", "stop"]).code(4);
         assert_eq!(fs_err::read_to_string(&pid_file).unwrap(), content);
         let said = town.gt(&["daemon", "start"]);
@@ -266,7 +266,7 @@ fn the_files_of_a_killed_daemon_are_no_daemon() {
     ] {
         assert!(left.exists(), "{}", left.display());
     }
-    assert!(!town.status().daemon.running);
+    assert_eq!(town.status().daemon.running, Some(false));
     town.gt(&["daemon", "stop"]).code(4);
     // A socket that somebody bound and left, and a file in its place, are replaced, too.
     fs_err::remove_file(paths.daemon_socket()).unwrap();

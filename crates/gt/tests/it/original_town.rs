@@ -145,7 +145,7 @@ fn a_town_of_the_originals_opens_and_stays_as_it_was() {
     let before = kept(town.root());
     let offline = town.status();
     assert_eq!(offline.town.name, "old");
-    assert!(!offline.daemon.running);
+    assert_eq!(offline.daemon.running, Some(false));
     town.gt(&["up"]).ok();
     for agent in ["mayor", "deacon"] {
         prompt(&town, agent);

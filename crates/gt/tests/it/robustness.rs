@@ -67,7 +67,12 @@ fn an_agent_whose_holders_file_is_missing_is_adopted() {
     town.gt(&["up"]).ok();
     let before = town.wait_for_run("mayor", None);
     fs_err::remove_file(town.paths().holder_state(&gt_core::AgentId::Mayor)).unwrap();
-    town.gt(&["daemon", "restart"]).ok();
+    town.gt(&["daemon", "stop"]).ok();
+    let unseen = town.agent("mayor");
+    assert_eq!(unseen.state, gt_api::view::State::Unknown);
+    let why = "its holder runs and could not write its file: a daemon can ask it";
+    assert_eq!(unseen.evidence[0], why);
+    town.gt(&["daemon", "start"]).ok();
     town.wait_for("the run to be adopted", || {
         (town.agent("mayor").incarnation == before.incarnation).then_some(())
     });
@@ -589,6 +594,38 @@ fn a_killed_holder_is_replaced_and_its_leftovers_are_swept() {
     let refused = town.gt(&["down"]).code(1);
     assert!(refused.contains("gt-deacon2"), "{refused}");
     town.gt(&["tmux", "kill-session", "-t", "=gt-deacon2"]).ok();
+}
+
+/// Covers F9: what an earlier run left is swept although its holder's file is gone or damaged: the
+/// store knows which run it was.
+#[test]
+fn leftovers_of_a_run_without_a_readable_file_are_swept() {
+    let town = town("[restart]\nstop_grace = '100ms'\n");
+    town.script("deacon", "first: /ignore-term\nfirst: /setsid\n");
+    town.script("mayor", "first: /ignore-term\nfirst: /setsid\n");
+    town.gt(&["up"]).ok();
+    let agents = ["deacon", "mayor"];
+    let before = agents.map(|agent| town.wait_for_run(agent, None));
+    for agent in agents {
+        town.wait_for("the leftovers", || {
+            (processes_of(&town, agent).len() == 2).then_some(())
+        });
+    }
+    town.gt(&["daemon", "stop"]).ok();
+    for agent in &before {
+        signal(agent.holder_pid.unwrap(), Signal::KILL);
+    }
+    let file = |id| town.paths().holder_state(&id);
+    fs_err::remove_file(file(gt_core::AgentId::Deacon)).unwrap();
+    fs_err::write(file(gt_core::AgentId::Mayor), "{ half").unwrap();
+    town.gt(&["daemon", "start"]).ok();
+    for (agent, before) in agents.iter().zip(&before) {
+        let after = town.wait_for_run(agent, before.incarnation.as_deref());
+        for left in processes_of(&town, agent) {
+            assert_eq!(Some(left.incarnation), after.incarnation);
+        }
+        assert_eq!(town.starts(agent), 2);
+    }
 }
 
 /// Covers F6: when the tmux server dies, every session is made anew and every agent

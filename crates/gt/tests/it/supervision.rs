@@ -47,7 +47,7 @@ fn down_leaves_nothing_running_and_up_brings_it_back() {
             "process {pid} is left"
         );
     }
-    assert!(!town.status().daemon.running);
+    assert_eq!(town.status().daemon.running, Some(false));
     assert!(!town.paths().tmux_socket().exists(), "a socket is left");
     let refused = town.gt(&["mayor", "start"]).code(1);
     assert!(refused.contains("the town is down"), "{refused}");
@@ -213,7 +213,7 @@ fn a_killed_daemon_adopts_the_running_agents() {
     let mayor = town.wait_for_run("mayor", None);
     kill(town.daemon_pid());
     let alone = town.wait_for("the status without a daemon", || {
-        Some(town.status()).filter(|status| !status.daemon.running)
+        Some(town.status()).filter(|status| status.daemon.running == Some(false))
     });
     assert!(
         alone
@@ -221,6 +221,9 @@ fn a_killed_daemon_adopts_the_running_agents() {
             .iter()
             .any(|agent| agent.id == "mayor" && agent.pid == mayor.pid)
     );
+    let mayor_alone = town.agent("mayor");
+    let shown = "tmux shows its session `gt-mayor`";
+    assert_eq!(mayor_alone.evidence[1], shown);
     town.gt(&["daemon", "start"]).ok();
     let adopted = town.wait_for_run("mayor", None);
     assert_eq!(

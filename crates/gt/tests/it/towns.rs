@@ -237,7 +237,7 @@ fn the_doctor_leaves_a_town_down() {
     town.gt(&["down"]).ok();
     let (_, found) = checks(&town, &["--fix"]);
     assert_eq!(result(&found, "daemon"), CheckResult::Ok);
-    assert!(!town.status().daemon.running);
+    assert_eq!(town.status().daemon.running, Some(false));
 }
 
 #[test]
@@ -371,7 +371,7 @@ fn a_service_takes_the_daemon_over_and_the_agents_never_notice() {
     with_systemd(&town, &bin, "install");
     assert_ne!(town.daemon_pid(), daemon);
     with_systemd(&town, &bin, "uninstall");
-    assert!(!town.status().daemon.running);
+    assert_eq!(town.status().daemon.running, Some(false));
     let asked = fs_err::read_to_string(town.beside().join("asked")).unwrap();
     let verbs: Vec<&str> = asked
         .lines()

@@ -12,7 +12,6 @@ use gt_host::agent_environment::{Captured, Change, Difference};
 use gt_host::holder::{self, StateError, protocol::Report};
 use gt_host::identity::Caller;
 use gt_host::roster::{self, SeatSpec};
-use gt_host::tmux::{Forked, TmuxError, request};
 use gt_host::{environment, process};
 
 use super::{error, ok, unseen, warning};
@@ -163,17 +162,10 @@ fn holder((agent, report): (AgentId, Result<Report, StateError>)) -> Option<Hold
 }
 
 fn sessions(context: &Context) -> Result<Vec<Session>, String> {
-    let server = context
-        .tmux_server(TMUX)
-        .map_err(|problem| problem.sentence())?;
-    match Forked::new(server).ask(request::list()) {
-        Ok(rows) => Ok(rows
-            .into_iter()
-            .map(|row| (row.session_name, row.pane_pid))
-            .collect()),
-        Err(TmuxError::NoServer { .. }) => Ok(Vec::new()),
-        Err(problem) => Err(chain(&problem)),
-    }
+    let panes = context.panes(TMUX)?.into_iter();
+    Ok(panes
+        .map(|pane| (pane.session_name, pane.pane_pid))
+        .collect())
 }
 
 /// Only sessions with the name of an agent of this town are the town's: all others are a person's

@@ -57,7 +57,7 @@ pub(super) fn running(context: &Context) -> Option<Check> {
         &held,
         &answer,
         &heartbeats,
-        paths.down_file().exists(),
+        paths.is_down().unwrap_or(true),
     ))
 }
 

@@ -2,6 +2,7 @@
 //! say. What only a daemon knows is unknown, not absent.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use gt_api::view::{Agent, Daemon, State, Status, Town};
 use gt_core::observed::{Observed, chain};
@@ -15,10 +16,14 @@ use gt_host::holder::protocol::{Phase, Report};
 use gt_host::paths::TownPaths;
 use gt_host::registry::{self, Discovery};
 use gt_host::roster::{self, SeatSpec};
+use gt_host::tmux::PaneRow;
 use gt_host::{holder, lock, process};
 
-use crate::context::Context;
+use crate::context::{Context, Panes};
 use crate::error::{CliError, Doing as _};
+
+/// How long tmux may take to say what it shows.
+const TMUX: Duration = Duration::from_secs(2);
 
 /// Looks at the whole town.
 pub(super) fn look(context: &Context) -> Status {
@@ -29,7 +34,7 @@ pub(super) fn look(context: &Context) -> Status {
 /// Looks at the town and leaves the seats out that rest.
 pub(super) fn glance(context: &Context) -> Status {
     let mut sight = Sight::of(context, |sight, config| sight.discover(context, config));
-    sight.leave_out_resting();
+    sight.leave_out_resting(context.paths());
     sight.into_status(context)
 }
 
@@ -42,6 +47,7 @@ struct Sight {
     seats: Vec<SeatSpec>,
     intents: Option<Intents>,
     reports: Reports,
+    panes: Panes,
     problems: Vec<String>,
 }
 
@@ -51,8 +57,13 @@ impl Sight {
             seats: Vec::new(),
             intents: None,
             reports: Reports::read(context.paths()),
+            panes: context.panes(TMUX),
             problems: Vec::new(),
         };
+        if let Err(reason) = &sight.panes {
+            let unknown = format!("what tmux shows is unknown: {reason}");
+            sight.problems.push(unknown);
+        }
         match context
             .store()
             .and_then(|store| store.intents().doing("read the store"))
@@ -100,7 +111,7 @@ impl Sight {
         self.seats.sort_by(|one, other| one.agent.cmp(&other.agent));
         let seat_of = |agent| self.seats.binary_search_by(|seat| seat.agent.cmp(agent));
         let strangers = self.reports.agents().filter(|agent| {
-            seat_of(agent).is_err() && see(&self.reports.of(agent)).state != State::Gone
+            seat_of(agent).is_err() && self.reports.see(paths, agent).state != State::Gone
         });
         let strangers: Vec<SeatSpec> = strangers
             .map(|agent| roster::unlisted(paths, config, agent))
@@ -110,28 +121,66 @@ impl Sight {
     }
 
     /// Without the store, nothing is known to be unasked for.
-    fn leave_out_resting(&mut self) {
+    fn leave_out_resting(&mut self, paths: &TownPaths) {
         let Some(intents) = &self.intents else { return };
         self.seats.retain(|seat| {
-            let is_gone = see(&self.reports.of(&seat.agent)).state == State::Gone;
+            let is_gone = self.reports.see(paths, &seat.agent).state == State::Gone;
             !is_gone || !seat.is_unasked(intents.get(&seat.agent))
         });
     }
 
     fn into_status(mut self, context: &Context) -> Status {
         let paths = context.paths();
-        let agents = self.seats.iter();
-        let agents =
-            agents.map(|seat| agent(seat, &self.reports.of(&seat.agent), self.intents.as_ref()));
+        let down = paths.is_down();
+        if let Err(error) = &down {
+            let unknown = format!("whether the town is down is unknown: {error}");
+            self.problems.push(unknown);
+        }
+        let agents = self.seats.iter().map(|seat| self.agent(paths, seat));
         Status {
             town: Town {
                 name: context.town.name().to_owned(),
                 root: paths.root().display().to_string(),
-                down: paths.down_file().exists(),
+                down: down.unwrap_or(true),
             },
             agents: agents.collect(),
             daemon: daemon(context, &mut self.problems),
             problems: self.problems,
+        }
+    }
+
+    fn agent(&self, paths: &TownPaths, seat: &SeatSpec) -> Agent {
+        let Seen {
+            state,
+            run,
+            holder,
+            evidence,
+        } = self.reports.see(paths, &seat.agent);
+        let shown = in_tmux(&self.panes, seat, holder);
+        let intents = self.intents.as_ref();
+        let intent = intents.and_then(|intents| intents.get(&seat.agent));
+        Agent {
+            id: seat.agent.to_string(),
+            role: seat.agent.role().to_string(),
+            rig: seat.agent.rig().map(ToString::to_string),
+            session: seat.session_name.clone(),
+            intent: match (intent, intents) {
+                (Some(intent), _) => intent.desire.as_str().to_owned(),
+                (None, Some(_)) => seat.run.as_str().to_owned(),
+                (None, None) => "unknown".to_owned(),
+            },
+            state,
+            since: run.and_then(|report| report.started_at).map(stamp),
+            pid: run
+                .and_then(|report| report.process)
+                .map(|process| process.pid),
+            holder_pid: holder,
+            incarnation: run
+                .and_then(|report| report.incarnation)
+                .map(|id| id.to_string()),
+            restarts: None,
+            waiting: None,
+            evidence: [evidence].into_iter().chain(shown).collect(),
         }
     }
 }
@@ -140,13 +189,13 @@ impl Sight {
 fn daemon(context: &Context, problems: &mut Vec<String>) -> Daemon {
     let paths = context.paths();
     let running = match lock::is_held(&paths.daemon_lock()) {
-        Observed::Known(held) => held,
+        Observed::Known(held) => Some(held),
         Observed::Unknown(reason) => {
             problems.push(format!("whether the daemon runs is unknown: {reason}"));
-            false
+            None
         }
     };
-    if running {
+    if running == Some(true) {
         problems.push("the daemon holds its lock and does not answer on its socket: `gt daemon restart` replaces it and keeps the agents".to_owned());
     }
     let state = DaemonState::read(&paths.daemon_state()).unwrap_or_else(|error| {
@@ -187,101 +236,96 @@ impl Reports {
         reports.into_iter().flatten()
     }
 
-    /// None when there is no holder's file; why not, when that is unknown.
-    fn of(&self, agent: &AgentId) -> Result<Option<&Report>, String> {
-        match self {
-            Self::Listed(reports) => match reports.get(agent) {
-                Some(Ok(report)) => Ok(Some(report)),
-                Some(Err(error)) => Err(chain(error)),
-                None => Ok(None),
-            },
-            Self::Unknown(reason) => Err(reason.clone()),
+    /// What an agent's file, its seat's lock and the kernel say together. A file can be missing,
+    /// or an earlier holder's, as on a full disk: only the lock says that nobody sits there.
+    fn see(&self, paths: &TownPaths, agent: &AgentId) -> Seen<'_> {
+        let report = match self {
+            Self::Listed(reports) => reports.get(agent).map(Result::as_ref).transpose(),
+            Self::Unknown(reason) => return Seen::without(State::Unknown, reason.clone()),
+        };
+        let report = match report {
+            Ok(report) => report,
+            Err(error) => return Seen::without(State::Unknown, chain(error)),
+        };
+        let is_alive = report.map_or(Observed::Known(false), |it| process::is_alive(it.holder));
+        match (is_alive, report) {
+            (Observed::Known(true), Some(report)) => Seen::seated(report),
+            (Observed::Known(_), report) => Seen::by_lock(&holder::is_taken(paths, agent), report),
+            (Observed::Unknown(reason), _) => Seen::without(State::Unknown, reason.to_string()),
         }
     }
 }
 
-fn agent(
-    seat: &SeatSpec,
-    report: &Result<Option<&Report>, String>,
-    intents: Option<&Intents>,
-) -> Agent {
-    let seen = see(report);
-    let intent = intents.and_then(|intents| intents.get(&seat.agent));
-    let running = report.as_ref().ok().copied().flatten();
-    let running = running.filter(|_| seen.runs);
-    Agent {
-        id: seat.agent.to_string(),
-        role: seat.agent.role().to_string(),
-        rig: seat.agent.rig().map(ToString::to_string),
-        session: seat.session_name.clone(),
-        intent: match (intent, intents) {
-            (Some(intent), _) => intent.desire.as_str().to_owned(),
-            (None, Some(_)) => seat.run.as_str().to_owned(),
-            (None, None) => "unknown".to_owned(),
-        },
-        state: seen.state,
-        since: running.and_then(|report| report.started_at).map(stamp),
-        pid: running
-            .and_then(|report| report.process)
-            .map(|process| process.pid),
-        holder_pid: seen.holder,
-        incarnation: running
-            .and_then(|report| report.incarnation)
-            .map(|id| id.to_string()),
-        restarts: None,
-        waiting: None,
-        evidence: vec![seen.evidence],
-    }
-}
-
-/// What a state file and the kernel say together.
-struct Seen {
+/// What can be said of one agent.
+struct Seen<'a> {
     state: State,
-    runs: bool,
+    /// Its run, if it goes on.
+    run: Option<&'a Report>,
     holder: Option<u32>,
     evidence: String,
 }
 
-fn see(report: &Result<Option<&Report>, String>) -> Seen {
-    let without = |state, evidence: String| Seen {
-        state,
-        runs: false,
-        holder: None,
-        evidence,
-    };
-    let report = match report {
-        Ok(Some(report)) => report,
-        Ok(None) => return without(State::Gone, "it has no holder".to_owned()),
-        Err(reason) => return without(State::Unknown, reason.clone()),
-    };
-    match process::is_alive(report.holder) {
-        Observed::Unknown(reason) => without(State::Unknown, reason.to_string()),
-        Observed::Known(false) => without(State::Gone, "its holder is gone".to_owned()),
-        Observed::Known(true) => seated(report),
+impl<'a> Seen<'a> {
+    fn without(state: State, evidence: impl Into<String>) -> Self {
+        Self {
+            state,
+            run: None,
+            holder: None,
+            evidence: evidence.into(),
+        }
+    }
+
+    /// A seat whose file names no living holder.
+    fn by_lock(is_taken: &Observed<bool>, report: Option<&Report>) -> Self {
+        match (is_taken, report) {
+            (Observed::Known(true), _) => Self::without(
+                State::Unknown,
+                "its holder runs and could not write its file: a daemon can ask it",
+            ),
+            (Observed::Known(false), Some(_)) => Self::without(State::Gone, "its holder is gone"),
+            (Observed::Known(false), None) => Self::without(State::Gone, "it has no holder"),
+            (Observed::Unknown(reason), _) => Self::without(State::Unknown, reason.to_string()),
+        }
+    }
+
+    /// A seat whose holder lives. What the agent is doing only a daemon knows.
+    fn seated(report: &'a Report) -> Self {
+        let state = match report.phase {
+            Phase::Idle => State::Exited,
+            Phase::Ending => State::Stopping,
+            Phase::Running | Phase::Unknown => State::Unknown,
+        };
+        let lives = |process| process::is_alive(process) == Observed::Known(true);
+        let runs = report.phase == Phase::Running && report.process.is_some_and(lives);
+        let evidence = match runs {
+            true => "its program runs; what it is doing only a daemon knows",
+            false => "its holder's file says so",
+        };
+        Self {
+            state,
+            run: Some(report).filter(|_| runs),
+            holder: Some(report.holder.pid),
+            evidence: evidence.to_owned(),
+        }
     }
 }
 
-/// A seat whose holder lives. What the agent is doing only a daemon knows.
-fn seated(report: &Report) -> Seen {
-    let holder = Some(report.holder.pid);
-    let state = match report.phase {
-        Phase::Idle => State::Exited,
-        Phase::Ending => State::Stopping,
-        Phase::Running | Phase::Unknown => State::Unknown,
+/// What tmux shows of an agent, if that is worth a word.
+fn in_tmux(panes: &Panes, seat: &SeatSpec, holder: Option<u32>) -> Option<String> {
+    let panes = panes.as_ref().ok()?;
+    let is_its_own = |pane: &&PaneRow| Some(pane.pane_pid) == holder;
+    let name = &seat.session_name;
+    let text = match (panes.iter().find(is_its_own), holder) {
+        (Some(pane), _) if pane.attached > 0 => {
+            format!("tmux shows its session `{name}`, and somebody is attached")
+        }
+        (Some(_), _) => format!("tmux shows its session `{name}`"),
+        (None, Some(_)) => "tmux shows no session with its holder".to_owned(),
+        (None, None) => {
+            let mut panes = panes.iter();
+            panes.find(|pane| pane.session_name == *name)?;
+            format!("tmux has a session `{name}` that is not its own")
+        }
     };
-    let runs = report.phase == Phase::Running
-        && report
-            .process
-            .is_some_and(|process| process::is_alive(process) == Observed::Known(true));
-    let evidence = if runs {
-        "its program runs; what it is doing only a daemon knows".to_owned()
-    } else {
-        "its holder's file says so".to_owned()
-    };
-    Seen {
-        state,
-        runs,
-        holder,
-        evidence,
-    }
+    Some(text)
 }
