@@ -115,21 +115,18 @@ impl World {
                 return Ok(());
             }
             self.advance(next.min(left));
-            self.check_processes()?;
         }
     }
 
     /// One beat; after how many milliseconds the next is due.
     fn beat(&mut self) -> Result<i64, Violation> {
         self.end_actions_in_flight()?;
-        self.check_processes()?;
         let snapshot = self.observe();
         let plan = decide(&snapshot, &self.policy);
         self.journal.write_plan(snapshot.now, &plan);
         self.check_plan(&snapshot, &plan)?;
         self.count_actions(&plan);
         let done = self.act(&plan)?;
-        self.check_processes()?;
         self.check_idempotent(&done)?;
         Ok(self.next_beat(&plan))
     }

@@ -285,7 +285,6 @@ impl World {
             (screen, digest) => PokeResult::NotTyped { screen, digest },
         };
         if result == PokeResult::Delivered {
-            self.check_typing(place)?;
             self.seats[place].take_poke(&self.clock);
         }
         self.check_poke_rate(place, incarnation)?;
