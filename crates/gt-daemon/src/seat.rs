@@ -47,7 +47,8 @@ pub(crate) struct Seat {
     /// Something that is not its own keeps the name of its session.
     pub(crate) name_taken: bool,
     pub(crate) last_end: Option<LastEnd>,
-    /// The last run that an earlier daemon began and whose end nobody told.
+    /// The last run that an earlier daemon began and whose end nobody told, until a
+    /// holder speaks.
     pub(crate) open_run: Option<IncarnationId>,
     /// Why the present run is being stopped, if the daemon is doing so.
     pub(crate) stopping: Option<StopPurpose>,

@@ -1,5 +1,7 @@
 //! The town's directory, moved or deleted under its daemon.
 
+use std::time::Duration;
+
 use gt_api::request::Reach;
 use gt_core::event::EventKind;
 use gt_core::observed::chain;
@@ -7,6 +9,9 @@ use gt_host::town::site::Whereabouts;
 
 use crate::daemon::Daemon;
 use crate::event::Event;
+
+/// How long tmux may take to be left.
+const LEAVE: Duration = Duration::from_secs(5);
 
 impl Daemon {
     /// Looks whether the town is whole and where it was; only then is what its files say to be
@@ -49,11 +54,15 @@ impl Daemon {
     /// the town down, unless nobody can any more.
     pub(crate) async fn leave_tmux(&self) {
         let is_own = self.hands.tmux_socket == self.hands.town.paths().tmux_socket();
-        if is_own && self.is_lost {
-            self.hands.terminal.end().await;
-        } else if !is_own && self.is_down() {
-            self.hands.terminal.leave().await;
-        }
+        let leave = async {
+            if is_own && self.is_lost {
+                self.hands.terminal.end().await;
+            } else if !is_own && self.is_down() {
+                self.hands.terminal.leave().await;
+            }
+        };
+        // A tmux that hangs does not keep the daemon.
+        let _ = tokio::time::timeout(LEAVE, leave).await;
     }
 
     /// A daemon without a town ends once nothing runs any more.

@@ -3,6 +3,7 @@
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 #[cfg(target_os = "linux")]
 use notify::event::{AccessKind, AccessMode, ModifyKind};
@@ -13,6 +14,9 @@ use tokio::sync::mpsc;
 
 use crate::daemon::event_of;
 use crate::event::Event;
+
+/// How long a socket that cannot be read is left alone.
+const RETRY: Duration = Duration::from_millis(100);
 
 /// Turns signals into events. Called before the pid file is written: whoever reads that file may
 /// signal at once.
@@ -50,8 +54,16 @@ pub(crate) fn listen_to_wake_ups(path: &Path, events: &mpsc::Sender<Event>) -> s
     let events = events.clone();
     tokio::task::spawn_local(async move {
         let mut buffer = vec![0; gt_host::wake::MAX_LENGTH];
-        while let Ok(length) = socket.recv(&mut buffer).await {
-            if events.send(event_of(&buffer[..length])).await.is_err() {
+        loop {
+            let event = match socket.recv(&mut buffer).await {
+                Ok(length) => event_of(&buffer[..length]),
+                // A system without memory says so, and has some later.
+                Err(_) => {
+                    tokio::time::sleep(RETRY).await;
+                    continue;
+                }
+            };
+            if events.send(event).await.is_err() {
                 return;
             }
         }
@@ -68,22 +80,28 @@ pub(crate) fn watch_files(
 ) -> notify::Result<RecommendedWatcher> {
     let watched = directories.to_owned();
     let mut watcher = notify::recommended_watcher(move |change: notify::Result<notify::Event>| {
-        let relevant = change.is_ok_and(|change| {
-            let changed = |path: &PathBuf| {
-                let is_read = is_configuration(path) && is_whole(&change.kind, path);
-                is_read || (watched.contains(path) && is_departure(&change.kind))
-            };
-            change.paths.iter().any(changed)
-        });
-        if relevant {
-            // A full queue is a loop that is about to look.
-            let _ = events.try_send(Event::Reload);
+        if is_relevant(&change, &watched) {
+            // Waits for room, on a thread of its own; the loop that has ended needs none.
+            let _ = events.blocking_send(Event::Reload);
         }
     })?;
     for directory in directories {
         watcher.watch(directory, RecursiveMode::NonRecursive)?;
     }
     Ok(watcher)
+}
+
+/// Whether something that is read may have changed. What could not be seen may have been that.
+fn is_relevant(change: &notify::Result<notify::Event>, watched: &[PathBuf]) -> bool {
+    let change = match change {
+        Ok(change) if !change.need_rescan() => change,
+        Ok(_) | Err(_) => return true,
+    };
+    let changed = |path: &PathBuf| {
+        let is_read = is_configuration(path) && is_whole(&change.kind, path);
+        is_read || (watched.contains(path) && is_departure(&change.kind))
+    };
+    change.paths.iter().any(changed)
 }
 
 /// Whether the file may be read after this: whoever writes it in place has closed it. Between the
@@ -119,4 +137,26 @@ fn is_configuration(path: &Path) -> bool {
         .is_some_and(|extension| extension == "toml")
         && path.parent().and_then(Path::file_name) == Some(OsStr::new("presets"));
     is_preset || path.file_name().is_some_and(is_named)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use notify::event::{Flag, RemoveKind};
+
+    /// Covers F74: what the watcher lost may have been town.toml, and nobody else reads it anew.
+    #[test]
+    fn what_could_not_be_seen_may_have_been_the_configuration() {
+        let watched = [PathBuf::from("/town")];
+        let is_relevant = |change| is_relevant(&change, &watched);
+        let removed = |path: &str| {
+            let kind = EventKind::Remove(RemoveKind::File);
+            Ok(notify::Event::new(kind).add_path(path.into()))
+        };
+        assert!(is_relevant(removed("/town/town.toml")));
+        assert!(!is_relevant(removed("/town/notes.md")));
+        let overflow = notify::Event::new(EventKind::Other).set_flag(Flag::Rescan);
+        assert!(is_relevant(Ok(overflow)));
+        assert!(is_relevant(Err(notify::Error::generic("no more watches"))));
+    }
 }

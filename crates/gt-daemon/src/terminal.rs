@@ -76,11 +76,13 @@ impl Terminal {
 
     /// Leaves a server that others may use, as it was found: one that is empty ends.
     pub(crate) async fn leave(&self) {
-        match self.list().await {
-            Ok(listing) if listing.panes.is_empty() => self.end().await,
-            // This ends the client that asks for it, so that no answer comes.
-            _ => drop(self.ask(request::leave()).await),
-        }
+        let is_empty = matches!(self.list().await, Ok(listing) if listing.panes.is_empty());
+        let leave = match is_empty {
+            true => request::leave_empty(),
+            false => request::leave(),
+        };
+        // This ends the client that asks for it, so that no answer comes.
+        let _ = self.ask(leave).await;
     }
 
     /// Ends the server and everything in it, as well as it can be done.

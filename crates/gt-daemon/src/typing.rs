@@ -9,7 +9,7 @@ use gt_core::screen::{Capture, Reading, Screen, ScreenRules, digest, start_of};
 use gt_core::snapshot::Pane;
 use gt_core::time::elapsed;
 use gt_host::roster::SeatSpec;
-use gt_host::tmux::{Key, request};
+use gt_host::tmux::request;
 use gt_host::{atomic, clock};
 
 use crate::act::Failure;
@@ -173,7 +173,7 @@ impl Typing<'_> {
     /// submits the text and nothing else: a dialog that came up meanwhile is not answered, and what
     /// a person began to type is not sent.
     async fn submit(&self, text: &str) -> Result<Tried, Failure> {
-        let submit = &Key::Named(self.keyboard.spec.preset.submit.clone());
+        let submit = &self.keyboard.spec.preset.submit;
         for _ in 0..2 {
             if self.is_person_there().await {
                 return Ok(PokeResult::NotTried.into());

@@ -2,12 +2,17 @@
 
 use std::io;
 use std::os::unix::net::UnixDatagram;
+use std::time::Duration;
 
 use gt_core::{AgentId, IncarnationId};
 use serde::{Deserialize, Serialize};
 
 use crate::hook::HookEvent;
 use crate::paths::TownPaths;
+
+/// How long the sender of a datagram that says more than "look" waits for room in the daemon's
+/// queue, which may hold as few as ten.
+const PATIENCE: Duration = Duration::from_millis(50);
 
 /// Longest datagram that is read.
 pub const MAX_LENGTH: usize = 4096;
@@ -48,20 +53,34 @@ pub enum Wake {
     Poke,
 }
 
-/// Tells the daemon, if there is one; never waits. False: nobody listens.
+impl Wake {
+    /// Whether nothing is lost with it as long as the daemon looks.
+    fn is_hint(&self) -> bool {
+        match self {
+            Self::Holder(_) | Self::Store | Self::Poke => true,
+            Self::Keepalive { .. } | Self::Hook { .. } | Self::StrangeHook { .. } => false,
+        }
+    }
+}
+
+/// Tells the daemon, if there is one. A hint never waits; what says more waits for a daemon that
+/// is behind, for 50 ms at most. False: nobody listens.
 ///
 /// # Errors
-/// When the socket is there and cannot be written to.
+/// When the socket is there and cannot be written to, or its queue stays full for what is no hint.
 pub fn send(paths: &TownPaths, wake: &Wake) -> io::Result<bool> {
     let text = serde_json::to_vec(wake)?;
     let socket = UnixDatagram::unbound()?;
-    socket.set_nonblocking(true)?;
+    match wake.is_hint() {
+        true => socket.set_nonblocking(true)?,
+        false => socket.set_write_timeout(Some(PATIENCE))?,
+    }
     match socket.send_to(&text, paths.wake_socket()) {
         Ok(_) => Ok(true),
         Err(error) => match error.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => Ok(false),
             // Its queue is full of wake-ups: it will look.
-            io::ErrorKind::WouldBlock => Ok(true),
+            io::ErrorKind::WouldBlock if wake.is_hint() => Ok(true),
             _ => Err(error),
         },
     }
@@ -101,6 +120,35 @@ mod tests {
         for _ in 0..5000 {
             assert!(send(&paths, &Wake::Poke).unwrap());
         }
+    }
+
+    /// Covers F57: what a hook tells is not lost because twenty others tell at the same moment.
+    #[test]
+    fn what_says_more_waits_for_room() {
+        let (_directory, paths) = town();
+        let daemon = UnixDatagram::bind(paths.wake_socket()).unwrap();
+        for _ in 0..5000 {
+            send(&paths, &Wake::Poke).unwrap();
+        }
+        let told = Wake::Keepalive {
+            incarnation: IncarnationId(uuid::Uuid::nil()),
+            agent: None,
+            command: "mail send".to_owned(),
+        };
+        send(&paths, &told).expect_err("there is no room, and nobody reads");
+        let reader = std::thread::spawn(move || {
+            let mut buffer = [0; MAX_LENGTH];
+            loop {
+                let length = daemon.recv(&mut buffer).unwrap();
+                match decode(&buffer[..length]) {
+                    Some(Wake::Poke) => {}
+                    other => return other,
+                }
+            }
+        });
+        let is_sent = (0..100).any(|_| send(&paths, &told).is_ok());
+        assert!(is_sent);
+        assert_eq!(reader.join().unwrap(), Some(told));
     }
 
     #[test]

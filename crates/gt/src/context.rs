@@ -78,7 +78,10 @@ impl Context {
         if let Err(error) = &caller {
             self.record_forgery(&error.to_string());
         }
-        caller.map_err(|error| CliError::new(Kind::Refused, gt_core::observed::chain(&error)))
+        caller.map_err(|error| {
+            CliError::new(Kind::Refused, chain(&error))
+                .hint("run it without the GT_ variables of another agent")
+        })
     }
 
     /// A sender that is not who it says is refused, and on record.

@@ -78,10 +78,7 @@ impl Daemon {
 
     /// A holder that is gone and left no file: what the store knows of its run counts.
     pub(crate) fn bury_unreported(&mut self, agent: &AgentId) {
-        let open = self
-            .seats
-            .get_mut(agent)
-            .and_then(|seat| seat.open_run.take());
+        let open = self.seats.get(agent).and_then(|seat| seat.open_run);
         self.bury_holder(agent, open);
     }
 

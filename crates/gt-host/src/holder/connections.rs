@@ -3,10 +3,13 @@
 
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::net::{UnixListener, UnixStream};
+use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags};
+use rustix::io::Errno;
 
 use super::protocol::{self, Answer, MAX_LINE};
+use crate::clock;
 
 /// A client that leaves so many bytes unread is dropped. Every answer is below 4 KiB.
 const MAX_UNREAD: usize = 64 * 1024;
@@ -14,6 +17,9 @@ const MAX_UNREAD: usize = 64 * 1024;
 /// A holder serves the daemon and a few commands. One more drops the oldest, so that hung clients
 /// never keep a person's `gt down` out.
 const MAX_CLIENTS: usize = 16;
+
+/// How long a client waits that cannot be taken for want of descriptors or memory.
+const EXHAUSTED: Duration = Duration::from_millis(20);
 
 /// Names a client for its answer; numbers are not given twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,8 +70,18 @@ impl Connections {
     }
 
     fn accept(&self) -> Option<UnixStream> {
-        // A client that hung up meanwhile, or too many open files: poll tells of the next.
-        self.listener.accept().ok().map(|(stream, _)| stream)
+        match self.listener.accept() {
+            Ok((stream, _)) => Some(stream),
+            Err(error) => {
+                let is_exhausted = Errno::from_io_error(&error)
+                    .is_some_and(|it| matches!(it, Errno::MFILE | Errno::NFILE | Errno::NOMEM));
+                if is_exhausted {
+                    // Poll tells of the same client again at once.
+                    clock::pause(EXHAUSTED);
+                }
+                None
+            }
+        }
     }
 
     fn admit(&mut self, stream: UnixStream) {

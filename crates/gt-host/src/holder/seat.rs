@@ -2,7 +2,7 @@
 
 use std::fs::TryLockError;
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixListener;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -13,14 +13,15 @@ use gt_core::AgentId;
 use crate::environment;
 use crate::lock::lock_within;
 use crate::paths::TownPaths;
+use crate::town::private::{self, PrivateError};
 
 /// Why a seat could not be taken.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum SeatError {
     #[error("another holder has the seat of {agent}")]
     Taken { agent: AgentId },
-    #[error("`{}` belongs to another user", path.display())]
-    Foreign { path: PathBuf },
+    #[error("the seat is not private")]
+    Private(#[source] PrivateError),
     #[error("cannot lock the seat of {agent}")]
     Lock {
         agent: AgentId,
@@ -54,8 +55,7 @@ pub(super) struct Seat {
 
 /// Takes the seat and listens on its socket. The file of a dead holder's socket is replaced.
 pub(super) fn take(paths: &TownPaths, agent: &AgentId) -> Result<(Seat, UnixListener), SeatError> {
-    private_directory(&paths.holders())?;
-    private_directory(paths.sockets())?;
+    private::secure(paths).map_err(SeatError::Private)?;
     let lock = lock(&paths.holder_lock(agent), agent)?;
     let socket = paths.holder_socket(agent);
     let listener = listen(&socket).map_err(|source| SeatError::Listen {
@@ -98,30 +98,6 @@ fn listen(socket: &Path) -> io::Result<UnixListener> {
     let listener = UnixListener::bind(socket)?;
     fs_err::set_permissions(socket, std::fs::Permissions::from_mode(0o600))?;
     Ok(listener)
-}
-
-/// Makes a directory that only this user can look into; one of another user is refused.
-fn private_directory(path: &Path) -> Result<(), SeatError> {
-    let made = std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(path)
-        .and_then(|()| fs_err::symlink_metadata(path));
-    let directory = made.map_err(|source| SeatError::System {
-        doing: "make the directory of holders",
-        source,
-    })?;
-    if !directory.is_dir() || directory.uid() != rustix::process::geteuid().as_raw() {
-        return Err(SeatError::Foreign {
-            path: path.to_owned(),
-        });
-    }
-    fs_err::set_permissions(path, std::fs::Permissions::from_mode(0o700)).map_err(|source| {
-        SeatError::System {
-            doing: "close the directory of holders to others",
-            source,
-        }
-    })
 }
 
 /// Executes this program anew when it carries an agent's mark, which cannot be taken off a running

@@ -66,33 +66,6 @@ pub struct NewSession {
     pub argv: Vec<OsString>,
 }
 
-/// A key that is pressed for an agent.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Key {
-    /// Submits the input row.
-    Enter,
-    /// Leaves a menu or interrupts a turn.
-    Escape,
-    /// Interrupts.
-    ControlC,
-    /// Clears the input row.
-    ControlU,
-    /// The key of this name, as tmux names keys.
-    Named(String),
-}
-
-impl Key {
-    fn name(&self) -> &str {
-        match self {
-            Self::Enter => "Enter",
-            Self::Escape => "Escape",
-            Self::ControlC => "C-c",
-            Self::ControlU => "C-u",
-            Self::Named(name) => name,
-        }
-    }
-}
-
 impl Command {
     /// Creates a detached session and prints its ids and its program's pid.
     pub fn new_session(session: &NewSession) -> Self {
@@ -162,14 +135,19 @@ impl Command {
         Self::of(["delete-buffer", "-b", buffer])
     }
 
-    /// Presses a key. In a pane that somebody scrolls in, the key goes to the scrolling.
-    pub fn send_key(pane: &PaneId, key: &Key) -> Self {
-        Self::of(["send-keys", "-t", &pane.0, key.name()])
+    /// Presses the key of this name, as tmux names keys. In a pane that somebody scrolls in, the key goes to the scrolling.
+    pub fn send_key(pane: &PaneId, key: &str) -> Self {
+        Self::of(["send-keys", "-t", &pane.0, key])
     }
 
     /// Ends a pane and its program; with its last pane a session ends, too.
     pub fn kill_pane(pane: &PaneId) -> Self {
         Self::of(["kill-pane", "-t", &pane.0])
+    }
+
+    /// Lets the server end with its last session.
+    pub(super) fn exit_when_empty() -> Self {
+        Self::of(["set-option", "-s", "exit-empty", "on"])
     }
 
     /// Ends the private session.

@@ -21,7 +21,7 @@ pub mod request;
 mod server;
 mod version;
 
-pub use command::{Command, Key, NewSession, PaneId, SessionId};
+pub use command::{Command, NewSession, PaneId, SessionId};
 pub use control::Control;
 pub use error::TmuxError;
 pub use forked::Forked;

@@ -6,7 +6,7 @@ use gt_core::Exit;
 use gt_core::screen::Capture;
 use jiff::Timestamp;
 
-use crate::tmux::command::{Command, Key, NewSession, PaneId, SessionId};
+use crate::tmux::command::{Command, NewSession, PaneId, SessionId};
 use crate::tmux::server::QUIET_SESSION;
 
 /// One question or order: its commands, and how the lines of their replies are read.
@@ -158,8 +158,8 @@ pub fn unload(buffer: &str) -> Request<()> {
     ask(Command::delete_buffer(buffer), nothing)
 }
 
-/// Presses a key.
-pub fn key(pane: &PaneId, key: &Key) -> Request<()> {
+/// Presses the key of this name, as tmux names keys.
+pub fn key(pane: &PaneId, key: &str) -> Request<()> {
     ask(Command::send_key(pane, key), nothing)
 }
 
@@ -188,6 +188,16 @@ pub fn remove(pane: &PaneId) -> Request<()> {
 /// Ends the control client's private session, on a server that goes on without it.
 pub fn leave() -> Request<()> {
     ask(Command::kill_quiet_session(), nothing)
+}
+
+/// Ends the control client's private session, and with it the server, unless there is another
+/// session in it by then: whether there is, tmux looks itself.
+pub fn leave_empty() -> Request<()> {
+    Request {
+        commands: vec![Command::exit_when_empty(), Command::kill_quiet_session()],
+        cleanup: Vec::new(),
+        read: nothing,
+    }
 }
 
 fn ask<T>(command: Command, read: fn(&[Vec<u8>]) -> Option<T>) -> Request<T> {

@@ -56,14 +56,19 @@ pub struct Repair {
 /// # Errors
 /// [`PrivateError`] names the first that is not safe to use.
 pub fn secure(paths: &TownPaths) -> Result<Vec<Repair>, PrivateError> {
-    let mut directories = vec![paths.private()];
-    directories.extend(socket_directories(paths));
-    directories.extend([paths.holders(), paths.post_mortems(), paths.pastes()]);
     let mut repairs = Vec::new();
-    for directory in directories {
+    for directory in directories(paths) {
         repairs.extend(secure_one(&directory)?);
     }
     Ok(repairs)
+}
+
+/// Every private directory of a town, each after the one that it is in.
+pub fn directories(paths: &TownPaths) -> Vec<PathBuf> {
+    let mut directories = vec![paths.private()];
+    directories.extend(socket_directories(paths));
+    directories.extend([paths.holders(), paths.post_mortems(), paths.pastes()]);
+    directories
 }
 
 /// The directories down to the sockets that must be ours. Outside the town these are all below

@@ -169,7 +169,9 @@ fn message(
         text,
         actor: sender.actor(),
         queued_at: now,
-        expires_at: expires_at.ok_or_else(|| CliError::new(Kind::Usage, "`--ttl` is too long"))?,
+        expires_at: expires_at.ok_or_else(|| {
+            CliError::new(Kind::Usage, "`--ttl` is too long").hint("'1h' is an hour, '7d' a week")
+        })?,
     })
 }
 

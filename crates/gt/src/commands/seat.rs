@@ -133,9 +133,8 @@ fn show(context: &Context, agent: &AgentId, json: Json) -> CliResult {
     let status = status::look(context)?;
     let id = agent.to_string();
     let Some(view) = status.agents.into_iter().find(|agent| agent.id == id) else {
-        return Err(CliError::failed(format!(
-            "{agent} has no seat in this town"
-        )));
+        let none = CliError::failed(format!("{agent} has no seat in this town"));
+        return Err(none.hint("`gt agents` lists who has one"));
     };
     if json.json {
         printer::json(&view);
@@ -176,7 +175,23 @@ pub(crate) fn ensure(context: &Context, agent: &AgentId) -> CliResult {
         report.phase == holder::protocol::Phase::Running
             && process::is_alive(report.holder) == Observed::Known(true)
     });
-    if runs { Ok(()) } else { start(context, agent) }
+    // A daemon knows of a run a moment before the file does.
+    match runs || seen_running(context, agent)?.is_some() {
+        true => Ok(()),
+        false => start(context, agent),
+    }
+}
+
+/// The run that the daemon sees, or without one its holder's file.
+fn seen_running(context: &Context, agent: &AgentId) -> CliResult<Option<IncarnationId>> {
+    let id = agent.to_string();
+    let agents = status::look(context)?.agents.into_iter();
+    let run = agents
+        .filter(|view| view.id == id && view.pid.is_some())
+        .find_map(|view| view.incarnation);
+    run.map(|run| run.parse())
+        .transpose()
+        .doing("read which run it is")
 }
 
 /// Wants the agent down and waits until nothing of it runs.
@@ -191,7 +206,7 @@ fn stop(context: &Context, agent: &AgentId) -> CliResult {
 
 /// Asks for a fresh run; starts one if none runs. What is wanted of the agent stays as it is.
 fn restart(context: &Context, agent: &AgentId) -> CliResult {
-    let Some(incarnation) = running(context, agent)? else {
+    let Some(incarnation) = seen_running(context, agent)? else {
         return verbose_start(context, agent);
     };
     Client::require(context.paths())?;
@@ -349,7 +364,8 @@ fn heartbeat(context: &Context, action: &[String]) -> CliResult {
                 "the heartbeat is the deacon's own; this is {}",
                 caller.actor()
             ),
-        ));
+        )
+        .hint("the deacon runs it in its session; `gt why deacon` tells when it did last"));
     };
     let touch = Touch {
         action: (!action.is_empty()).then(|| action.join(" ")),

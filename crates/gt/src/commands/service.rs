@@ -88,7 +88,8 @@ pub(crate) fn uninstall(context: &Context) -> CliResult {
         return Err(CliError::failed(format!(
             "no service is installed: there is no {}",
             service.file.display()
-        )));
+        ))
+        .hint("`gt daemon install` installs one"));
     }
     let answers = service.manager_answers();
     let agents = Running::of(context.paths());
@@ -132,8 +133,10 @@ fn answered(context: &Context, service: &Service) -> CliResult {
 impl Service {
     /// The town's service, installed or not.
     pub(crate) fn of(context: &Context) -> CliResult<Self> {
-        let directory = directory_of(HERE)
-            .ok_or_else(|| CliError::failed("the home directory is unknown: HOME is not set"))?;
+        let directory = directory_of(HERE).ok_or_else(|| {
+            CliError::failed("the home directory is unknown")
+                .hint("set HOME: the service's file goes below it")
+        })?;
         Ok(Self::at(
             HERE,
             &directory,

@@ -4,16 +4,20 @@ use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use gt_host::environment::GT_TOWN;
+use gt_host::environment::{self, GT_TOWN};
 use gt_host::process::{self, Signal};
 use gt_testkit::town::signal;
 
 /// The demo as a script starts it: without a terminal, and without a home.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "its signals and its output while it plays are what is tested"
+)]
 fn start() -> Child {
     Command::new(env!("CARGO_BIN_EXE_gt"))
         .arg("demo")
         .env_clear()
-        .env("PATH", std::env::var_os("PATH").unwrap())
+        .env("PATH", environment::variable("PATH").unwrap())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -622,9 +622,12 @@ fn leftovers_of_a_run_without_a_readable_file_are_swept() {
     for (agent, before) in agents.iter().zip(&before) {
         let after = town.wait_for_run(agent, before.incarnation.as_deref());
         for left in processes_of(&town, agent) {
-            assert_eq!(Some(left.incarnation), after.incarnation);
+            let run = Some(left.incarnation.clone());
+            assert_eq!(run, after.incarnation, "{left:?}\n{}", town.story());
         }
-        assert_eq!(town.starts(agent), 2);
+        town.wait_for("its one fresh start", || {
+            (town.starts(agent) == 2).then_some(())
+        });
     }
 }
 

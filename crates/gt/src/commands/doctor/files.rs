@@ -102,7 +102,7 @@ fn space_of(free: u64) -> Check {
 /// The private directories and files: ours, and for nobody else.
 pub(super) fn private(context: &Context) -> Option<Check> {
     const NAME: &str = "private files";
-    let directories = private_directories(context.paths());
+    let directories = private::directories(context.paths());
     let wrong = directories.iter().map(|path| (path, wrong_directory(path)));
     let files = private_files(context.paths());
     let wrong = wrong.chain(files.iter().map(|path| (path, wrong_file(path))));
@@ -151,20 +151,6 @@ pub(super) fn make_private(context: &Context) -> CliResult {
         }
     }
     Ok(())
-}
-
-/// As the daemon checks them: outside the town, every level that another user could have made.
-fn private_directories(paths: &TownPaths) -> Vec<PathBuf> {
-    let sockets = paths.sockets();
-    let levels = if sockets.starts_with(paths.root()) {
-        1
-    } else {
-        3
-    };
-    let mut directories = vec![paths.private()];
-    directories.extend(sockets.ancestors().take(levels).map(Path::to_owned));
-    directories.extend([paths.holders(), paths.post_mortems(), paths.pastes()]);
-    directories
 }
 
 fn private_files(paths: &TownPaths) -> Vec<PathBuf> {

@@ -59,7 +59,8 @@ pub(in crate::commands) fn draft(
     body: String,
 ) -> CliResult<NewMessage> {
     if subject.trim().is_empty() {
-        return Err(CliError::new(Kind::Usage, "a message needs a subject"));
+        return Err(CliError::new(Kind::Usage, "a message needs a subject")
+            .hint("`-s SUBJECT` gives it one"));
     }
     let id = clock::fresh_id();
     Ok(NewMessage {
@@ -144,8 +145,10 @@ fn addressed(
 
 fn priority(arguments: &MailSend) -> CliResult<Priority> {
     let number = arguments.priority;
-    let given = Priority::from_number(number)
-        .ok_or_else(|| CliError::new(Kind::Usage, format!("there is no priority {number}")))?;
+    let given = Priority::from_number(number).ok_or_else(|| {
+        CliError::new(Kind::Usage, format!("there is no priority {number}"))
+            .hint("0 is urgent, 1 high, 2 normal, 3 low")
+    })?;
     Ok(match given {
         _ if arguments.urgent => Priority::Urgent,
         Priority::Normal if arguments.notify => Priority::High,
@@ -343,7 +346,10 @@ mod tests {
     #[test]
     fn a_message_needs_a_subject() {
         let error = draft(&mayor(), vec!["mayor/".to_owned()], " \n", String::new()).unwrap_err();
-        assert_eq!(error.to_string(), "error: a message needs a subject");
+        assert_eq!(
+            error.to_string(),
+            "error: a message needs a subject\nhint: `-s SUBJECT` gives it one"
+        );
         assert_eq!(error.kind, Kind::Usage);
     }
 
