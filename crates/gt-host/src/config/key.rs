@@ -153,7 +153,7 @@ pub const KEYS: &[Key] = &[
         "tmux.socket",
         Kind::Socket,
         "\"town\"",
-        "The tmux server: the town's own (town), the user's (default), or a socket's path.",
+        "The tmux server: the town's own (town), the user's (default), or a socket's path. A town that is up stays where it is until `gt down`.",
     ),
     Key {
         path: "tmux.user_config",

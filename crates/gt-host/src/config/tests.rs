@@ -473,3 +473,29 @@ fn a_linked_file_is_changed_with_the_towns_presets() {
     let text = fs_err::read_to_string(elsewhere.join("town.toml")).unwrap();
     assert!(text.contains("mine"), "{text}");
 }
+
+/// The README tells of every key, in the words of the table, and of no other.
+#[test]
+fn the_readme_has_every_key() {
+    let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md");
+    let readme = fs_err::read_to_string(readme).unwrap();
+    let table = readme
+        .split("\n| key | default | meaning |")
+        .nth(1)
+        .unwrap();
+    let rows = table.split("\n\n").next().unwrap().lines().skip(2);
+    let rows: Vec<&str> = rows.collect();
+    assert_eq!(rows.len(), KEYS.len());
+    for (row, key) in rows.iter().zip(KEYS) {
+        let head = match key.default {
+            Fallback::Value(value) => format!("| `{}` | `{value}` |", key.path),
+            Fallback::ByRole(_) | Fallback::None => format!("| `{}` | ", key.path),
+        };
+        assert!(row.starts_with(&head), "{row}\n{head}");
+        assert!(
+            row.ends_with(&format!("| {} |", key.doc)),
+            "{row}\n{}",
+            key.doc
+        );
+    }
+}

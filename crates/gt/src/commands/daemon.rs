@@ -3,7 +3,8 @@
 pub(super) mod running;
 
 use std::ffi::OsStr;
-use std::io::{Read as _, Seek as _, SeekFrom};
+use std::io::Read as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -230,9 +231,7 @@ fn logs(path: &Path, follow: bool, lines: usize) -> CliResult {
     let mut file = fs_err::File::open(path)
         .doing("open the daemon's log")
         .map_err(|error| error.hint("the daemon writes it; `gt daemon start` starts one"))?;
-    let mut text = String::new();
-    file.read_to_string(&mut text)
-        .doing("read the daemon's log")?;
+    let text = rest(&mut file)?;
     let all: Vec<&str> = text.lines().collect();
     for line in &all[all.len().saturating_sub(lines)..] {
         printer::data(line);
@@ -247,25 +246,40 @@ fn logs(path: &Path, follow: bool, lines: usize) -> CliResult {
 fn follow_log(path: &Path, mut file: fs_err::File) -> CliResult {
     loop {
         gt_host::clock::pause(LOOK);
-        file = reopened(path, file)?;
-        let mut more = String::new();
-        file.read_to_string(&mut more)
-            .doing("read the daemon's log")?;
-        printer::text(&more);
+        printer::text(&added(path, &mut file)?);
     }
 }
 
-/// The file at the path, from its beginning if it was rotated away meanwhile.
-fn reopened(path: &Path, mut file: fs_err::File) -> CliResult<fs_err::File> {
-    let at = file.stream_position().doing("read the daemon's log")?;
-    let size = fs_err::metadata(path).doing("read the daemon's log")?.len();
-    if size >= at {
-        return Ok(file);
+/// What was added to the log since it was read last. One that was rotated away is read to its end,
+/// and the one that took its place from its beginning.
+fn added(path: &Path, file: &mut fs_err::File) -> CliResult<String> {
+    // Looked for first: nothing is added any more to a file whose successor is there.
+    let successor = successor(path, file)?;
+    let mut text = rest(file)?;
+    if let Some(next) = successor {
+        *file = next;
+        text.push_str(&rest(file)?);
     }
-    let mut file = fs_err::File::open(path).doing("open the daemon's log")?;
-    file.seek(SeekFrom::Start(0))
+    Ok(text)
+}
+
+fn successor(path: &Path, file: &fs_err::File) -> CliResult<Option<fs_err::File>> {
+    let identity = |file: &fs_err::File| file.metadata().map(|it| (it.dev(), it.ino()));
+    let next = match fs_err::File::open(path) {
+        // Between the two steps of a rotation.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        next => next.doing("open the daemon's log")?,
+    };
+    let is_same = identity(&next).doing("look at the daemon's log")?
+        == identity(file).doing("look at the daemon's log")?;
+    Ok((!is_same).then_some(next))
+}
+
+fn rest(file: &mut fs_err::File) -> CliResult<String> {
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)
         .doing("read the daemon's log")?;
-    Ok(file)
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// Is the daemon. When it was started detached, its errors before it is ready go to whoever
@@ -285,4 +299,26 @@ fn up() {
     gt_host::detached::ready();
     // A service manager that does not hear of it gives up on the service, and says so itself.
     let _ = gt_host::service_notify::ready();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_is_followed_over_its_rotation() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("daemon.log");
+        fs_err::write(&path, "one\n").unwrap();
+        let mut file = fs_err::File::open(&path).unwrap();
+        assert_eq!(added(&path, &mut file).unwrap(), "one\n");
+        assert_eq!(added(&path, &mut file).unwrap(), "");
+        fs_err::write(&path, "one\ntwo\n").unwrap();
+        let old = directory.path().join("daemon.log.1");
+        fs_err::rename(&path, old).unwrap();
+        assert_eq!(added(&path, &mut file).unwrap(), "two\n");
+        fs_err::write(&path, "three, which is longer than all before\n").unwrap();
+        let more = added(&path, &mut file).unwrap();
+        assert_eq!(more, "three, which is longer than all before\n");
+    }
 }
