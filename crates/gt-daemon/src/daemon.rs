@@ -93,6 +93,8 @@ pub(crate) struct Daemon {
     pub(crate) links: u64,
     pub(crate) store_reading: Refresh,
     pub(crate) tmux_reading: Refresh,
+    /// The process of the tmux server, once it was seen.
+    pub(crate) tmux_server: Option<ProcessId>,
     /// What the store knows of agents that had no seat yet; none until it was read once.
     pub(crate) remembered: Option<Remembered>,
     /// What was told in vain, and not by a run.

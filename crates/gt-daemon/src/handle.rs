@@ -7,10 +7,11 @@ mod told;
 
 use gt_core::AgentId;
 use gt_core::event::EventKind;
-use gt_core::incarnation::IncarnationId;
+use gt_core::incarnation::{IncarnationId, ProcessId};
 use gt_core::observed::{Observed, Reason};
 use gt_core::snapshot::Begun;
 use gt_host::clock;
+use gt_host::town::server as town_server;
 use gt_store::TownRows;
 
 use crate::clockwork::Passed;
@@ -183,6 +184,17 @@ impl Daemon {
         self.store_writing = writable.err();
     }
 
+    /// Keeps which process the town's tmux server is, for a time when its socket is gone.
+    fn remember_server(&mut self, server: Option<ProcessId>) {
+        if server.is_none() || server == self.tmux_server {
+            return;
+        }
+        self.tmux_server = server;
+        let (paths, socket) = (self.hands.town.paths(), &self.hands.tmux_socket);
+        // One that is not kept is missed only with its socket.
+        let _ = town_server::remember(paths, socket, server);
+    }
+
     fn take_listing(&mut self, listing: Observed<Listing>) {
         if self.tmux_reading.end() {
             self.spawn_tmux_reading();
@@ -200,6 +212,7 @@ impl Daemon {
             }
         }
         self.tmux_trouble = trouble;
+        self.remember_server(listing.known().and_then(|listing| listing.server));
         for seat in self.seats.values_mut() {
             let owner = seat.owner();
             let listing = listing.as_ref();

@@ -175,6 +175,7 @@ fn begin(town: Town, gt: PathBuf, events: &mpsc::Sender<Event>) -> Result<Daemon
     let mut store = Lazy::new(paths.store());
     let reading = store.get().and_then(|store| FirstReading::of(store)).into();
     tmux::probe(TMUX_DEADLINE).map_err(DaemonError::Tmux)?;
+    town_server::restore_socket(&paths);
     let tmux_socket = town_server::choose(&paths, &config);
     let tmux = connect_tmux(&paths, &config, &tmux_socket, &gt)
         .map_err(doing("write the files that tmux and agents read"))?;
@@ -210,7 +211,9 @@ fn connect_tmux(
         // As tmux itself makes it, which it does only for a server that it looks for by name.
         private::secure_one(directory).map_err(std::io::Error::other)?;
     }
-    town_server::remember(paths, socket)?;
+    if town_server::in_use(paths).as_deref() != Some(socket) {
+        town_server::remember(paths, socket, None)?;
+    }
     hook::style::write_files(paths, gt)?;
     let text = tmux::config::server_config(config.tmux_user_config.as_deref());
     atomic::write_private(&paths.tmux_config(), text.as_bytes())?;
@@ -259,6 +262,7 @@ impl Daemon {
             links: 0,
             store_reading: Refresh::default(),
             tmux_reading: Refresh::default(),
+            tmux_server: None,
             remembered: None,
             hooks_ignored: Ignored::default(),
             stirred: false,

@@ -4,6 +4,7 @@
 use std::cell::Cell;
 use std::time::Duration;
 
+use gt_core::ProcessId;
 use gt_core::screen::Capture;
 use gt_core::snapshot;
 use gt_host::clock;
@@ -48,6 +49,8 @@ impl TerminalError {
 pub(crate) struct Listing {
     panes: Vec<PaneRow>,
     people: Vec<Client>,
+    /// The process of the server that was looked at, where that is known.
+    pub(crate) server: Option<ProcessId>,
 }
 
 impl Terminal {
@@ -100,14 +103,19 @@ impl Terminal {
         } else {
             Vec::new()
         };
-        Ok(Listing { panes, people })
+        let server = self.tmux.lock().await.server_process();
+        Ok(Listing {
+            panes,
+            people,
+            server,
+        })
     }
 
     /// The panes in which something was drawn in this second of the epoch or later; none, and no
     /// server started, while there is no connection.
     pub(crate) async fn drawn_since(&self, second: i64) -> Result<Vec<Drawn>, TerminalError> {
-        let is_connected = self.tmux.lock().await.is_connected();
-        match is_connected {
+        let server = self.tmux.lock().await.server_process();
+        match server.is_some() {
             true => self.ask(request::drawn_since(second)).await,
             false => Ok(Vec::new()),
         }

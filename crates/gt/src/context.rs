@@ -129,6 +129,7 @@ impl Context {
 
     /// The socket of the town's tmux server: where it is, or would come up.
     pub(crate) fn tmux_socket(&self) -> CliResult<PathBuf> {
+        server::restore_socket(self.paths());
         match server::in_use(self.paths()) {
             Some(socket) => Ok(socket),
             None => Ok(self.config()?.tmux_socket_path(self.paths())),

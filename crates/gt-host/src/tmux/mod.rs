@@ -75,11 +75,12 @@ impl Tmux {
         }
     }
 
-    /// Whether a question costs no process: it would start none to be asked.
-    pub fn is_connected(&self) -> bool {
+    /// The process of the server that is connected to: a question then costs no process. None
+    /// where each question is one.
+    pub fn server_process(&self) -> Option<gt_core::ProcessId> {
         match self {
-            Self::Control(control) => control.server_process().is_some(),
-            Self::Forked(_) => false,
+            Self::Control(control) => control.server_process(),
+            Self::Forked(_) => None,
         }
     }
 

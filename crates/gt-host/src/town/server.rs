@@ -1,24 +1,63 @@
 //! Which tmux server the town is on. `tmux.socket` says where it comes up; once it is up somewhere,
-//! it stays there, and everybody finds it, until it was down.
+//! it stays there, and everybody finds it, until it was down, even if its socket is removed
+//! meanwhile.
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use gt_core::Observed;
+use gt_core::{Observed, ProcessId};
 
 use crate::config::Config;
 use crate::paths::TownPaths;
-use crate::{atomic, holder, process};
+use crate::process::Signal;
+use crate::{atomic, clock, holder, process};
 
 /// What stands for the town's own socket: the town may be moved.
 const OWN: &str = "town";
 
+/// How long a server may take to listen anew.
+const LISTEN: Duration = Duration::from_secs(1);
+
+/// How often it is looked whether it does.
+const LOOK: Duration = Duration::from_millis(5);
+
 /// The socket of the server that the town is on; none when it is on none, or that cannot be read.
 pub fn in_use(paths: &TownPaths) -> Option<PathBuf> {
     let text = fs_err::read_to_string(paths.tmux_in_use()).ok()?;
-    match text.trim_end_matches('\n') {
+    match text.lines().next()? {
         OWN => Some(paths.tmux_socket()),
         path => Some(PathBuf::from(path)).filter(|path| path.is_absolute()),
+    }
+}
+
+/// The process of that server, once it was known.
+fn process_in_use(paths: &TownPaths) -> Option<ProcessId> {
+    let text = fs_err::read_to_string(paths.tmux_in_use()).ok()?;
+    let (pid, start) = text.lines().nth(1)?.split_once(' ')?;
+    Some(ProcessId {
+        pid: pid.parse().ok()?,
+        start: start.parse().ok()?,
+    })
+}
+
+/// Has the town's server make its socket anew if somebody removed it, which tmux does on SIGUSR1:
+/// nobody would find the server again, and the next one to start would be another.
+pub fn restore_socket(paths: &TownPaths) {
+    let is_gone = |socket: &PathBuf| matches!(socket.try_exists(), Ok(false));
+    let Some(socket) = in_use(paths).filter(is_gone) else {
+        return;
+    };
+    let Some(server) = process_in_use(paths) else {
+        return;
+    };
+    if !matches!(process::signal(server, Signal::USR1), Ok(true)) {
+        // It is gone with its socket, or not to be reached.
+        return;
+    }
+    let until = clock::monotonic() + LISTEN;
+    while is_gone(&socket) && clock::monotonic() < until {
+        clock::pause(LOOK);
     }
 }
 
@@ -30,17 +69,21 @@ pub fn choose(paths: &TownPaths, config: &Config) -> PathBuf {
         .unwrap_or_else(|| config.tmux_socket_path(paths))
 }
 
-/// Remembers that the town is on this server.
+/// Remembers that the town is on the server of this socket, and which process that is, once it is
+/// known.
 ///
 /// # Errors
 /// When the file cannot be written.
-pub fn remember(paths: &TownPaths, socket: &Path) -> io::Result<()> {
-    let text = match socket == paths.tmux_socket() {
+pub fn remember(paths: &TownPaths, socket: &Path, server: Option<ProcessId>) -> io::Result<()> {
+    let name = match socket == paths.tmux_socket() {
         true => Path::new(OWN),
         false => socket,
     };
-    let line = [text.as_os_str().as_encoded_bytes(), b"\n"].concat();
-    atomic::write_private(&paths.tmux_in_use(), &line)
+    let mut text = [name.as_os_str().as_encoded_bytes(), b"\n"].concat();
+    if let Some(ProcessId { pid, start }) = server {
+        text.extend_from_slice(format!("{pid} {start}\n").as_bytes());
+    }
+    atomic::write_private(&paths.tmux_in_use(), &text)
 }
 
 /// The town is down, and comes up where it is told to.
@@ -73,7 +116,7 @@ mod tests {
         assert_eq!(in_use(&paths), None);
         assert_eq!(choose(&paths, &config("town")), paths.tmux_socket());
         for socket in [paths.tmux_socket(), "/tmp/x/tmux".into()] {
-            remember(&paths, &socket).unwrap();
+            remember(&paths, &socket, None).unwrap();
             assert_eq!(in_use(&paths), Some(socket));
         }
         assert_eq!(choose(&paths, &config("/y")), Path::new("/y"));

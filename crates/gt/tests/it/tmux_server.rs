@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use gt_host::command::Program;
-use gt_testkit::town::TestTown;
+use gt_host::process::Signal;
+use gt_testkit::town::{TestTown, is_gone, signal};
 
 use crate::town;
 
@@ -75,4 +76,30 @@ fn a_persons_own_server_is_left_as_it_was_found() {
     town.gt(&["down"]).ok();
     assert_eq!(sessions(&socket), ["mine"]);
     tmux(&socket, &["kill-server"]);
+}
+
+/// The socket of the town's tmux server, removed under it, is made anew by the server that has the
+/// agents: nobody starts another, and `gt down` ends that one.
+#[test]
+fn a_server_whose_socket_is_removed_is_found_again() {
+    let town = town("");
+    town.gt(&["up"]).ok();
+    let mayor = town.wait_for_run("mayor", None);
+    crate::prompt(&town, "mayor");
+    let server = town.tmux_pid();
+    let remove = || fs_err::remove_file(town.paths().tmux_socket()).unwrap();
+    remove();
+    assert!(town.screen("mayor").contains("? for shortcuts"));
+    remove();
+    let daemon = town.daemon_pid();
+    signal(daemon, Signal::KILL);
+    town.wait_for("the daemon's end", || is_gone(daemon).then_some(()));
+    town.gt(&["daemon", "start"]).ok();
+    let adopted = town.wait_for_run("mayor", None);
+    assert_eq!(adopted.pid, mayor.pid);
+    assert_eq!(town.tmux_pid(), server);
+    remove();
+    town.gt(&["down"]).ok();
+    assert!(is_gone(server));
+    assert_eq!(town.marked(), []);
 }
