@@ -308,7 +308,7 @@ async fn a_paste_that_fails_is_an_error_and_leaves_no_buffer() {
     }
 }
 
-/// Covers T14: keys reach the program that has the terminal.
+/// Keys reach the program that has the terminal.
 #[tokio::test]
 async fn keys_are_pressed() {
     let test = TestServer::new(PATIENCE);
@@ -330,7 +330,7 @@ async fn keys_are_pressed() {
     }
 }
 
-/// Covers T12, F6: the pane's process and how it ended come from tmux itself.
+/// Covers F6: the pane's process and how it ended come from tmux itself.
 #[tokio::test]
 async fn a_dead_pane_stays_and_says_how_it_ended() {
     let test = TestServer::new(PATIENCE);

@@ -13,6 +13,7 @@ use gt_host::{clock, lock};
 use gt_store::Store;
 use gt_testkit::town::{Finished, TestTown, is_gone, signal};
 
+use crate::robustness::run_daemon;
 use crate::town;
 
 /// The town's daemons: the processes that are `gt … daemon run` and belong to it.
@@ -70,7 +71,7 @@ fn at_once(town: &TestTown, arguments: &[&str], times: usize) -> Vec<Finished> {
     })
 }
 
-/// Covers F34, D14, D16: of many starters at once, each ends with a daemon that answers, and there
+/// Covers F34, D14: of many starters at once, each ends with a daemon that answers, and there
 /// is exactly one.
 #[test]
 fn eight_starts_at_once_make_one_daemon() {
@@ -247,6 +248,28 @@ fn a_missing_program_is_named_by_the_first_up() {
     let lack = "mayor does not run: it waits on the program `no-such-program`";
     assert!(said.contains(lack), "{said}");
     town.wait_for_run("deacon", None);
+}
+
+/// Covers D16: whoever reads the pid file may signal the daemon at once.
+#[test]
+fn a_signal_as_soon_as_the_pid_is_told_ends_nothing() {
+    let town = town("");
+    let file = town.paths().daemon_pid();
+    for _ in 0..10 {
+        let mut daemon = run_daemon(&town);
+        let own = daemon.id().to_string();
+        while fs_err::read_to_string(&file).ok() != Some(own.clone()) {
+            assert!(daemon.try_wait().unwrap().is_none(), "it ended");
+            std::hint::spin_loop();
+        }
+        signal(daemon.id(), Signal::USR1);
+        signal(daemon.id(), Signal::HUP);
+        town.wait_for("the daemon's answer", || {
+            (town.status().daemon.pid == Some(daemon.id())).then_some(())
+        });
+        signal(daemon.id(), Signal::TERM);
+        assert_eq!(daemon.wait().unwrap().code(), Some(0));
+    }
 }
 
 /// Covers F40, D18, D19: what a killed daemon leaves (pid file, state, sockets, its lock's file)

@@ -88,7 +88,7 @@ fn a_command_is_typed() {
     assert!(line.contains("its screen took it"), "{line}");
 }
 
-/// A session begins with the role; a turn begins with news of mail and the messages that wait.
+/// Covers T14: a session begins with the role, once; a turn begins with news of mail and the messages that wait.
 #[test]
 fn a_turn_begins_with_what_is_due() {
     let town = town_with_hooks();

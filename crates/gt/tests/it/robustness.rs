@@ -176,7 +176,7 @@ fn assert_no_torn_file(directory: &Path) {
 }
 
 /// The daemon itself, not through `gt daemon start`: it is killed before it is ready, too.
-fn run_daemon(town: &TestTown) -> Child {
+pub(crate) fn run_daemon(town: &TestTown) -> Child {
     let mut command = town.command(town.root());
     command
         .args(["daemon", "run"])
@@ -472,7 +472,7 @@ fn nothing_of_a_stubborn_agent_outlives_it() {
     assert_eq!(town.marked(), []);
 }
 
-/// Covers F39, D23, D25: what cannot be ended is named, by `gt down` and in the status; no successor
+/// Covers F39, D23: what cannot be ended is named, by `gt down` and in the status; no successor
 /// runs beside it, also after the town came up anew; once it is gone, the agent comes up by itself.
 #[test]
 fn a_town_with_a_process_that_no_signal_ends_is_not_down_and_gets_no_second_run() {

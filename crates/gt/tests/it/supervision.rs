@@ -1,9 +1,12 @@
 //! Agents are brought up, restarted when they die, and survive their daemon.
 
+use gt_api::view::State;
 use gt_core::{Observed, ProcessId};
 use gt_host::process::{self, Signal};
+use gt_testkit::scripted_agent;
 use gt_testkit::town::{TestTown, is_gone, signal};
 
+use crate::nudges::times_taken;
 use crate::town;
 
 fn kill(pid: u32) {
@@ -13,7 +16,7 @@ fn kill(pid: u32) {
     assert!(process::signal(process, Signal::KILL).expect("it can be signalled"));
 }
 
-/// Covers D4, F8, F22: the death of an agent is noticed and its successor is another run in the
+/// Covers D4, F22: the death of an agent is noticed and its successor is another run in the
 /// same pane; the agents beside it are left alone.
 #[test]
 fn a_killed_agent_is_restarted_and_its_neighbour_is_not() {
@@ -31,6 +34,41 @@ fn a_killed_agent_is_restarted_and_its_neighbour_is_not() {
         (town.starts("mayor") == 2).then_some(())
     });
     assert_eq!(town.starts("deacon"), 1);
+}
+
+/// Covers F8, T12, T14: a program in a wrapper of the user's own is supervised by its process alone,
+/// and typed at when its prompt is there, however long that takes.
+#[test]
+fn a_program_in_a_wrapper_is_known_by_its_process_and_its_prompt() {
+    let town = town("");
+    let [go, journal] = ["go", "journal"].map(|name| town.beside().join(name));
+    let wrapper = format!(
+        "until [ -e '{}' ]; do sleep 0.02; done; \"$0\" simulate-agent --gt \"$0\"; true",
+        go.display()
+    );
+    town.configure(&format!(
+        "[roles.mayor]\nagent = 'wrapped'\n\n[agents.wrapped]\ncommand = ['sh', '-c', {wrapper:?}, '{gt}']\n\
+         ready = '{ready}'\nblocked = '{blocked}'\nenv = {{ {variable} = '{journal}' }}\n",
+        gt = env!("CARGO_BIN_EXE_gt"),
+        ready = scripted_agent::READY,
+        blocked = scripted_agent::BLOCKED,
+        variable = scripted_agent::JOURNAL_VARIABLE,
+        journal = journal.display(),
+    ));
+    town.gt(&["up"]).ok();
+    let mayor = town.wait_for_run("mayor", None);
+    town.gt(&["nudge", "mayor", "-m", "are you there"]).ok();
+    let waiting = town.wait_for_waiting("mayor", "empty prompt");
+    assert_eq!(town.journal("mayor"), "", "{waiting:?}");
+    fs_err::write(&go, "").unwrap();
+    town.wait_for("the message", || {
+        (times_taken(&town, "mayor", "are you there") == 1).then_some(())
+    });
+    let idle = town.wait_for_state("mayor", State::Idle);
+    assert_eq!(idle.incarnation, mayor.incarnation);
+    let inner = process::children(mayor.pid.unwrap()).unwrap();
+    kill(inner[0].pid);
+    town.wait_for_run("mayor", mayor.incarnation.as_deref());
 }
 
 /// Covers F39, D23: down means down, for agents, the tmux server and the daemon, and it stays so.
