@@ -114,11 +114,11 @@ async fn supervise(town: Town, gt: PathBuf, ready: impl FnOnce()) -> Result<(), 
     let (events, mut queue) = mpsc::channel(QUEUE);
     sources::listen_to_signals(&events).map_err(doing("listen to signals"))?;
     let mut daemon = begin(town, gt, &events)?;
-    let listener =
-        server::bind(&paths.daemon_socket()).map_err(doing("listen on the daemon's socket"))?;
-    sources::listen_to_wake_ups(&paths.wake_socket(), &events)
+    let socket = paths.daemon_socket();
+    let listener = server::bind(&socket).map_err(doing("listen on the daemon's socket"))?;
+    sources::listen_to_wake_ups(paths.wake_socket(), &events)
         .map_err(doing("listen for wake-ups"))?;
-    tokio::task::spawn_local(server::serve(listener, events.clone()));
+    tokio::task::spawn_local(server::serve(socket, listener, events.clone()));
     pid_file::write(&paths.daemon_pid(), std::process::id()).map_err(|error| {
         DaemonError::System {
             doing: "write the pid file",

@@ -1,6 +1,6 @@
 //! The daemon's stream socket: one request a line, one answer a line.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use gt_api::request::{Envelope, Request, Response};
@@ -16,6 +16,9 @@ const MAX_REQUEST: u64 = 64 << 10;
 /// The pause after a client could not be accepted: others have to hang up first.
 const BREATH: Duration = Duration::from_millis(200);
 
+/// How often a socket is looked for at its path.
+pub(crate) const LOOK: Duration = Duration::from_secs(1);
+
 /// How long a client may say nothing before it is hung up on.
 const SILENCE: Duration = Duration::from_secs(30);
 
@@ -29,11 +32,19 @@ pub(crate) fn bind(path: &Path) -> std::io::Result<UnixListener> {
     UnixListener::bind(path)
 }
 
-/// Accepts clients for as long as the loop listens.
-pub(crate) async fn serve(listener: UnixListener, events: mpsc::Sender<Event>) {
+/// Accepts clients for as long as the loop listens, on the socket of this path, which is made anew
+/// when somebody removes it: whoever clears `/tmp` of old files does.
+pub(crate) async fn serve(path: PathBuf, mut listener: UnixListener, events: mpsc::Sender<Event>) {
     let mut in_trouble = false;
-    loop {
-        match listener.accept().await {
+    while !events.is_closed() {
+        let Ok(accepted) = tokio::time::timeout(LOOK, listener.accept()).await else {
+            if is_removed(&path) {
+                // Tried again after the next pause.
+                listener = bind(&path).unwrap_or(listener);
+            }
+            continue;
+        };
+        match accepted {
             Ok((stream, _)) => {
                 in_trouble = false;
                 tokio::task::spawn_local(converse(stream, events.clone()));
@@ -48,6 +59,11 @@ pub(crate) async fn serve(listener: UnixListener, events: mpsc::Sender<Event>) {
             }
         }
     }
+}
+
+/// Whether a socket that was bound is not at its path any more.
+pub(crate) fn is_removed(path: &Path) -> bool {
+    matches!(path.try_exists(), Ok(false))
 }
 
 /// Serves one client until it hangs up. Another user's client is hung up on.

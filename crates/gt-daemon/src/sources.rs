@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 
 use crate::daemon::event_of;
 use crate::event::Event;
+use crate::server;
 
 /// How long a socket that cannot be read is left alone.
 const RETRY: Duration = Duration::from_millis(100);
@@ -44,31 +45,38 @@ fn forward(
     Ok(())
 }
 
-/// Turns datagrams into events.
-pub(crate) fn listen_to_wake_ups(path: &Path, events: &mpsc::Sender<Event>) -> std::io::Result<()> {
-    match fs_err::remove_file(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let socket = UnixDatagram::bind(path)?;
+/// Turns datagrams into events. The socket is made anew when somebody removes it.
+pub(crate) fn listen_to_wake_ups(
+    path: PathBuf,
+    events: &mpsc::Sender<Event>,
+) -> std::io::Result<()> {
+    let mut socket = bind(&path)?;
     let events = events.clone();
     tokio::task::spawn_local(async move {
         let mut buffer = vec![0; gt_host::wake::MAX_LENGTH];
-        loop {
-            let event = match socket.recv(&mut buffer).await {
-                Ok(length) => event_of(&buffer[..length]),
+        while !events.is_closed() {
+            match tokio::time::timeout(server::LOOK, socket.recv(&mut buffer)).await {
+                Ok(Ok(length)) => drop(events.send(event_of(&buffer[..length])).await),
                 // A system without memory says so, and has some later.
-                Err(_) => {
-                    tokio::time::sleep(RETRY).await;
-                    continue;
+                Ok(Err(_)) => tokio::time::sleep(RETRY).await,
+                Err(_) if server::is_removed(&path) => {
+                    socket = bind(&path).unwrap_or(socket);
+                    // What was sent meanwhile was lost.
+                    let _ = events.send(Event::Changed).await;
                 }
-            };
-            if events.send(event).await.is_err() {
-                return;
+                Err(_) => {}
             }
         }
     });
     Ok(())
+}
+
+fn bind(path: &Path) -> std::io::Result<UnixDatagram> {
+    match fs_err::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    UnixDatagram::bind(path)
 }
 
 /// Watches town.toml and the registry by their directories, since they are replaced by rename, and

@@ -31,6 +31,9 @@ const START: Duration = Duration::from_secs(20);
 /// How often the log is looked at for more.
 const LOOK: Duration = Duration::from_millis(200);
 
+/// How long it may take to listen anew where its socket was removed: it looks every second.
+const LISTEN: Duration = Duration::from_secs(2);
+
 /// How long it may take to end after it said that it would.
 const END: Duration = Duration::from_secs(10);
 
@@ -171,7 +174,13 @@ fn require_any(paths: &TownPaths) -> CliResult {
 }
 
 fn ask_to_end(paths: &TownPaths) -> CliResult {
-    match Client::connect(paths)? {
+    // One that runs and whose socket was removed listens anew within a moment.
+    let runs = || lock::is_held(&paths.daemon_lock()) == Observed::Known(true);
+    let client = wait::until(LISTEN, || match Client::connect(paths) {
+        Ok(None) if runs() => None,
+        client => Some(client),
+    });
+    match client.transpose()?.flatten() {
         Some(mut client) => client.ask(Request::Stop).map(drop),
         None => Ok(()),
     }

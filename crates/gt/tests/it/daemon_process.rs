@@ -250,6 +250,31 @@ fn a_missing_program_is_named_by_the_first_up() {
     town.wait_for_run("deacon", None);
 }
 
+/// Sockets that somebody removed are made anew: the daemon stays within reach, and is woken.
+#[test]
+fn a_daemon_whose_sockets_are_removed_listens_anew() {
+    let town = town("");
+    town.gt(&["up"]).ok();
+    let pid = town.daemon_pid();
+    let paths = town.paths();
+    let remove = || {
+        for socket in [paths.daemon_socket(), paths.wake_socket()] {
+            fs_err::remove_file(socket).unwrap();
+        }
+    };
+    remove();
+    town.gt(&["up"]).ok();
+    assert_eq!(town.daemon_pid(), pid);
+    town.wait_for("the socket for wake-ups", || {
+        paths.wake_socket().exists().then_some(())
+    });
+    town.gt(&["nudge", "mayor", "-m", "hello", "--wait", "confirmed"])
+        .ok();
+    remove();
+    town.gt(&["daemon", "restart"]).ok();
+    assert_ne!(town.daemon_pid(), pid);
+}
+
 /// Covers D16: whoever reads the pid file may signal the daemon at once.
 #[test]
 fn a_signal_as_soon_as_the_pid_is_told_ends_nothing() {
