@@ -1,6 +1,7 @@
 //! Rigs: adding one, listing, removing from the registry, and the facts that are shown of one.
 
 mod add;
+mod adopt;
 mod building;
 mod prefix;
 
@@ -12,6 +13,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 pub use add::{AddRig, Added, Step, add};
+pub use adopt::{Adopted, adopt};
 pub use building::{clear_leftovers, leftovers};
 pub use prefix::{Prefix, PrefixError};
 
@@ -40,8 +42,27 @@ pub enum RigError {
     /// Something is in the rig's place.
     #[error("`{}` is there already", path.display())]
     InTheWay {
+        /// The rig that was to be added.
+        name: RigName,
         /// What.
         path: PathBuf,
+    },
+    /// There is no rig to register.
+    #[error("`{}` has no clone in `refinery/rig` or `mayor/rig`", path.display())]
+    NoClone {
+        /// Where the rig should be.
+        path: PathBuf,
+    },
+    /// It is not known where a clone came from.
+    #[error("cannot tell where the clone `{}` of rig `{rig}` came from", clone.display())]
+    Origin {
+        /// The rig.
+        rig: RigName,
+        /// Relative to the rig.
+        clone: PathBuf,
+        /// Why.
+        #[source]
+        source: Box<GitError>,
     },
     /// A person ended it, and what was made is gone.
     #[error("interrupted")]

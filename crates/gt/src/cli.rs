@@ -257,7 +257,11 @@ pub(crate) enum Rig {
         /// Its name: letters, digits, `-` and `_`.
         name: String,
         /// What to clone: a URL or a path.
-        url: String,
+        #[arg(required_unless_present = "adopt")]
+        url: Option<String>,
+        /// Register the rig whose directory is there already, as it is.
+        #[arg(long, conflicts_with_all = ["url", "crew"])]
+        adopt: bool,
         /// Prefix of its issues; made from the name by default.
         #[arg(long)]
         prefix: Option<String>,

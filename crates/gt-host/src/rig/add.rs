@@ -84,8 +84,10 @@ pub fn add(
     let head = make_clones(building.path(), request, git, progress)?;
     write_files(building.path(), request, &prefix)?;
     progress(Step::Registering);
-    put_in_place(building.path(), &place)?;
-    let prefix_shared_with = register(paths, request, &prefix).inspect_err(|_| {
+    put_in_place(building.path(), &place, &request.name)?;
+    let url = request.url.as_str();
+    let registered = register(paths, &request.name, url, &prefix, request.now);
+    let prefix_shared_with = registered.inspect_err(|_| {
         // Back under the name that is removed when `building` is dropped. Should that fail too,
         // the directory stays, unregistered, and the next try names it.
         let _ = fs_err::rename(&place, building.path());
@@ -100,9 +102,10 @@ pub fn add(
 
 fn check_free(paths: &TownPaths, request: &AddRig, place: &Path) -> Result<(), RigError> {
     match Registry::read(&paths.rigs_json()) {
-        Ok(registry) if registry.rig(&request.name).is_some() => Err(already(request)),
+        Ok(registry) if registry.rig(&request.name).is_some() => Err(already(&request.name)),
         Ok(_) | Err(RegistryError::NotFound { .. }) if place.symlink_metadata().is_ok() => {
             Err(RigError::InTheWay {
+                name: request.name.clone(),
                 path: place.to_owned(),
             })
         }
@@ -111,10 +114,8 @@ fn check_free(paths: &TownPaths, request: &AddRig, place: &Path) -> Result<(), R
     }
 }
 
-fn already(request: &AddRig) -> RigError {
-    RigError::AlreadyRegistered {
-        name: request.name.clone(),
-    }
+fn already(name: &RigName) -> RigError {
+    RigError::AlreadyRegistered { name: name.clone() }
 }
 
 /// Makes the clones, the first from the remote and the others from it; the commit they have.
@@ -219,11 +220,12 @@ fn write_files(rig: &Path, request: &AddRig, prefix: &Prefix) -> Result<(), RigE
 }
 
 /// Renames the finished rig; refuses when something came into its place meanwhile.
-fn put_in_place(building: &Path, place: &Path) -> Result<(), RigError> {
+fn put_in_place(building: &Path, place: &Path, name: &RigName) -> Result<(), RigError> {
     use rustix::io::Errno;
     match renameat_with(CWD, building, CWD, place, RenameFlags::NOREPLACE) {
         Ok(()) => Ok(()),
         Err(Errno::EXIST) => Err(RigError::InTheWay {
+            name: name.clone(),
             path: place.to_owned(),
         }),
         // A file system that cannot refuse: look, then rename.
@@ -238,20 +240,24 @@ fn put_in_place(building: &Path, place: &Path) -> Result<(), RigError> {
 }
 
 /// Saves the registry; the other rigs with the same prefix.
-fn register(paths: &TownPaths, request: &AddRig, prefix: &Prefix) -> Result<Vec<String>, RigError> {
+pub(super) fn register(
+    paths: &TownPaths,
+    name: &RigName,
+    url: &str,
+    prefix: &Prefix,
+    now: Timestamp,
+) -> Result<Vec<String>, RigError> {
     Registry::update(paths, |registry| {
-        let name = request.name.as_str().to_owned();
-        if registry.rigs.contains_key(&name) {
-            return Err(already(request));
+        if registry.rig(name).is_some() {
+            return Err(already(name));
         }
-        let same = registry
-            .rigs
-            .iter()
+        let others = registry.rigs.iter();
+        let same = others
             .filter(|(_, entry)| entry.prefix() == Some(prefix.as_str()))
             .map(|(name, _)| name.clone())
             .collect();
-        let entry = RigEntry::new(request.url.as_str(), prefix.as_str(), request.now);
-        registry.rigs.insert(name, entry);
+        let entry = RigEntry::new(url, prefix.as_str(), now);
+        registry.rigs.insert(name.as_str().to_owned(), entry);
         Ok(same)
     })
 }

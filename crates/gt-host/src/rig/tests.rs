@@ -100,6 +100,46 @@ fn a_rig_is_made_in_the_originals_layout() {
     );
 }
 
+/// A rig that was taken out of the registry, or whose registry is lost, comes back as it was.
+#[test]
+fn a_rig_that_is_there_is_registered_as_it_is() {
+    let world = world();
+    let gas = name("gas");
+    let mut request = world.request("gas");
+    request.prefix = Some(Prefix::new("own").unwrap());
+    world.add(&request).unwrap();
+    let adopt = || adopt(&world.paths, &gas, None, request.now, &world.git);
+    assert!(matches!(adopt(), Err(RigError::AlreadyRegistered { .. })));
+    let work = world.paths.root().join("gas/crew/main/work");
+    fs_err::write(&work, "not committed").unwrap();
+    let before = Registry::read(&world.paths.rigs_json()).unwrap();
+    fs_err::remove_file(world.paths.rigs_json()).unwrap();
+    let adopted = adopt().unwrap();
+    assert_eq!(adopted.prefix.as_str(), "own");
+    assert_eq!(Registry::read(&world.paths.rigs_json()).unwrap(), before);
+    assert_eq!(fs_err::read_to_string(&work).unwrap(), "not committed");
+}
+
+#[test]
+fn a_directory_without_a_clone_is_no_rig() {
+    let world = world();
+    fs_err::create_dir_all(world.paths.root().join("notes/refinery/rig")).unwrap();
+    for absent in ["notes", "nothing"] {
+        let adopted = adopt(
+            &world.paths,
+            &name(absent),
+            None,
+            Timestamp::UNIX_EPOCH,
+            &world.git,
+        );
+        assert!(
+            matches!(adopted, Err(RigError::NoClone { .. })),
+            "{adopted:?}"
+        );
+    }
+    assert!(!world.paths.rigs_json().exists());
+}
+
 /// Covers M22: a clone is clean from birth, and the project's own CLAUDE.md is untouched.
 #[test]
 fn every_clone_is_clean_at_the_same_commit() {

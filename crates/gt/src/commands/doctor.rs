@@ -11,18 +11,56 @@ mod programs;
 mod service;
 mod store;
 
+use std::cell::OnceCell;
+use std::ops::Deref;
+
 use anstyle::{AnsiColor, Style};
 use gt_api::view::{Check, CheckResult};
 
+use self::daemon::Hello;
 use crate::cli::Doctor;
 use crate::context::Context;
 use crate::error::{CliError, CliResult, Kind};
 use crate::printer;
 
+/// The town while it is looked at.
+struct Patient<'a> {
+    context: &'a Context,
+    /// What the daemon answered: one that is silent is waited for once.
+    hello: OnceCell<Result<Option<Hello>, String>>,
+}
+
+impl<'a> Patient<'a> {
+    fn new(context: &'a Context) -> Self {
+        let hello = OnceCell::new();
+        Self { context, hello }
+    }
+
+    /// The daemon that answers; none when nobody listens.
+    fn hello(&self) -> &Result<Option<Hello>, String> {
+        let ask = || daemon::hello(self.context).map_err(|problem| problem.sentence());
+        self.hello.get_or_init(ask)
+    }
+
+    /// The pid of the daemon that answers.
+    fn daemon_pid(&self) -> Option<u32> {
+        let hello = self.hello().as_ref().ok()?;
+        hello.as_ref().map(|hello| hello.pid)
+    }
+}
+
+impl Deref for Patient<'_> {
+    type Target = Context;
+
+    fn deref(&self) -> &Context {
+        self.context
+    }
+}
+
 /// One thing that is looked at.
 struct Examination {
     /// None where it does not apply to this town.
-    look: fn(&Context) -> Option<Check>,
+    look: fn(&Patient<'_>) -> Option<Check>,
     /// Puts it right; only where that harms nothing.
     mend: Option<fn(&Context) -> CliResult>,
 }
@@ -50,12 +88,12 @@ const EXAMINATIONS: &[Examination] = &[
     only(agents::strays),
 ];
 
-const fn only(look: fn(&Context) -> Option<Check>) -> Examination {
+const fn only(look: fn(&Patient<'_>) -> Option<Check>) -> Examination {
     Examination { look, mend: None }
 }
 
 const fn mended(
-    look: fn(&Context) -> Option<Check>,
+    look: fn(&Patient<'_>) -> Option<Check>,
     mend: fn(&Context) -> CliResult,
 ) -> Examination {
     Examination {
@@ -66,7 +104,8 @@ const fn mended(
 
 /// Examines the town.
 pub(crate) fn doctor(context: &Context, arguments: &Doctor) -> CliResult {
-    let examine = |examination| examine(context, examination, arguments.fix);
+    let mut patient = Patient::new(context);
+    let examine = |examination| examine(&mut patient, examination, arguments.fix);
     let checks: Vec<Check> = EXAMINATIONS.iter().filter_map(examine).collect();
     if arguments.json.json {
         printer::json(&checks);
@@ -84,15 +123,15 @@ pub(crate) fn doctor(context: &Context, arguments: &Doctor) -> CliResult {
 }
 
 /// Looks, and with `fix` mends what is not well and looks again.
-fn examine(context: &Context, examination: &Examination, fix: bool) -> Option<Check> {
-    let mut check = (examination.look)(context)?;
+fn examine(patient: &mut Patient<'_>, examination: &Examination, fix: bool) -> Option<Check> {
+    let mut check = (examination.look)(patient)?;
     let Some(mend) = examination
         .mend
         .filter(|_| fix && check.result != CheckResult::Ok)
     else {
         return Some(check);
     };
-    if let Err(error) = mend(context) {
+    if let Err(error) = mend(patient.context) {
         check.message = format!(
             "{}; it could not be mended: {}",
             check.message,
@@ -100,7 +139,8 @@ fn examine(context: &Context, examination: &Examination, fix: bool) -> Option<Ch
         );
         return Some(check);
     }
-    let mut check = (examination.look)(context)?;
+    *patient = Patient::new(patient.context);
+    let mut check = (examination.look)(patient)?;
     check.fixed = check.result == CheckResult::Ok;
     Some(check)
 }

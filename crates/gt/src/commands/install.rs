@@ -5,6 +5,7 @@ use std::path::Path;
 use gt_core::observed::chain;
 use gt_core::shell::word;
 use gt_host::config::Config;
+use gt_host::paths::TownPaths;
 use gt_host::registry::Registry;
 use gt_host::town::{self, InstallError, Town, Warning, private::PrivateError};
 
@@ -24,6 +25,7 @@ Run `gt prime` before anything else. It prints your role, the hand-off to you an
 /// Makes the town and says what to do next.
 pub(crate) fn install(arguments: &Install) -> CliResult {
     let existed = town::is_town(&arguments.path);
+    check_what_is_there(&arguments.path)?;
     let installed = town::install(&town::Install {
         path: arguments.path.clone(),
         name: arguments.name.clone(),
@@ -38,6 +40,18 @@ pub(crate) fn install(arguments: &Install) -> CliResult {
     let town = verified(installed.town.paths().root())?;
     printer::talk(success(&town, existed));
     Ok(())
+}
+
+/// What a town would be opened with is there already, and has to be readable before the rest is made.
+fn check_what_is_there(root: &Path) -> CliResult {
+    let file = TownPaths::new(root).town_toml();
+    if !file.exists() {
+        return Ok(());
+    }
+    let read = Config::load(&file).doing("read the configuration that is there");
+    read.map(drop).map_err(|error| {
+        error.hint("nothing was made: mend the file, or move it away, and install again")
+    })
 }
 
 /// The town, opened as the next command will open it.
@@ -131,7 +145,14 @@ mod tests {
         fs_err::write(root.join("town.toml"), "[poke\n").unwrap();
         let error = install(&arguments(&root, true)).unwrap_err();
         assert_eq!(error.kind, Kind::Failed);
-        assert!(error.to_string().contains("gt config check"), "{error}");
+        assert!(error.to_string().contains("nothing was made"), "{error}");
+
+        let other = directory.path().join("other");
+        fs_err::create_dir(&other).unwrap();
+        fs_err::write(other.join("town.toml"), "[poke\n").unwrap();
+        install(&arguments(&other, false)).unwrap_err();
+        let left = fs_err::read_dir(&other).unwrap().count();
+        assert_eq!(left, 1, "nothing was made");
     }
 
     #[test]

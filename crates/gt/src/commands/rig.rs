@@ -44,10 +44,12 @@ pub(crate) fn rig(context: &Context, verb: Rig) -> CliResult {
     match verb {
         Rig::Add {
             name,
-            url,
+            url: Some(url),
             prefix,
             crew,
+            ..
         } => add::add(context, &name, &url, prefix.as_deref(), &crew),
+        Rig::Add { name, prefix, .. } => add::adopt(context, &name, prefix.as_deref()),
         Rig::List(json) => list(context, json),
         Rig::Remove { name } => remove(context, &name),
         Rig::Status { name, json } => show(context, &name, json),
@@ -97,7 +99,10 @@ fn remove(context: &Context, name: &str) -> CliResult {
     }
     let place = paths.root().join(name.as_str());
     printer::talk(format!("rig `{name}` is no rig of the town any more"));
-    printer::talk(format!("its files stay at {}", place.display()));
+    printer::talk(format!(
+        "its files stay at {}; `gt rig add {name} --adopt` takes it back",
+        place.display()
+    ));
     tell_daemon(context)
 }
 
@@ -234,8 +239,15 @@ fn refused(error: &RigError) -> CliError {
         RigError::AlreadyRegistered { .. } => {
             CliError::new(Kind::Refused, message).hint("`gt rig list` lists them")
         }
-        RigError::InTheWay { .. } => {
-            CliError::new(Kind::Refused, message).hint("move it away, or choose another name")
+        RigError::InTheWay { name, .. } => {
+            CliError::new(Kind::Refused, message).hint(format!(
+                "`gt rig add {name} --adopt` registers it as it is; or move it away, or choose another name"
+            ))
+        }
+        RigError::NoClone { .. } => CliError::new(Kind::Refused, message)
+            .hint("`gt rig add NAME URL` makes a rig; `gt rig list` lists those there are"),
+        RigError::Origin { .. } => {
+            CliError::failed(message).hint("`git remote -v` in it tells what git knows")
         }
         RigError::NotRegistered { name, known } => {
             no_rig(name.as_str(), known.iter().map(String::as_str))

@@ -14,20 +14,20 @@ use gt_host::identity::Caller;
 use gt_host::roster::{self, SeatSpec};
 use gt_host::{environment, process};
 
-use super::{error, ok, unseen, warning};
+use super::{Patient, error, ok, unseen, warning};
 use crate::context::Context;
 
 /// How long tmux may take for one answer.
 const TMUX: Duration = Duration::from_secs(5);
 
 /// Whether each agent's program and work directory are there.
-pub(super) fn programs(context: &Context) -> Option<Check> {
+pub(super) fn programs(patient: &Patient<'_>) -> Option<Check> {
     const NAME: &str = "agent programs";
-    let roster = match context.roster() {
+    let roster = match patient.roster() {
         Ok(roster) => roster,
         Err(problem) => return Some(unseen(NAME, problem.sentence())),
     };
-    let captured = Captured::read(context.paths()).ok().flatten();
+    let captured = Captured::read(patient.paths()).ok().flatten();
     let captured = captured.and_then(|captured| Some(captured.variables.get("PATH")?.to_owned()));
     let path = captured
         .or_else(|| environment::variable("PATH"))
@@ -81,19 +81,19 @@ fn programs_of(
 }
 
 /// How a person's environment differs from the one that agents get: names only, never values.
-pub(super) fn environment(context: &Context) -> Option<Check> {
+pub(super) fn environment(patient: &Patient<'_>) -> Option<Check> {
     const NAME: &str = "environment";
     // An agent's own environment differs by what makes it an agent's.
-    context
+    patient
         .caller()
         .ok()
         .filter(|caller| *caller == Caller::Overseer)?;
-    let captured = match Captured::read(context.paths()) {
+    let captured = match Captured::read(patient.paths()) {
         Ok(Some(captured)) => captured,
         Ok(None) => return Some(ok(NAME, "none captured yet; the first `gt up` does")),
         Err(problem) => return Some(unseen(NAME, chain(&problem))),
     };
-    let config = match context.config() {
+    let config = match patient.config() {
         Ok(config) => config,
         Err(problem) => return Some(unseen(NAME, problem.sentence())),
     };
@@ -125,18 +125,18 @@ fn environment_of(differences: &[Difference]) -> Check {
 }
 
 /// Sessions of the town without a holder, and holders without a seat.
-pub(super) fn strays(context: &Context) -> Option<Check> {
+pub(super) fn strays(patient: &Patient<'_>) -> Option<Check> {
     const NAME: &str = "strays";
-    let roster = match context.roster() {
+    let roster = match patient.roster() {
         Ok(roster) => roster,
         Err(problem) => return Some(unseen(NAME, problem.sentence())),
     };
     let seats: Vec<AgentId> = roster.seats.into_iter().map(|seat| seat.agent).collect();
-    let holders = match holder::list_state_files(context.paths()) {
+    let holders = match holder::list_state_files(patient.paths()) {
         Ok(holders) => holders,
         Err(problem) => return Some(unseen(NAME, problem)),
     };
-    let sessions = match sessions(context) {
+    let sessions = match sessions(patient) {
         Ok(sessions) => sessions,
         Err(problem) => return Some(unseen(NAME, problem)),
     };

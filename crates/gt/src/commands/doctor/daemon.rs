@@ -11,7 +11,7 @@ use gt_host::lock::{self, Lock};
 use gt_host::pid_file::{self, PidFileError};
 use gt_host::process;
 
-use super::{error, ok, unseen, warning};
+use super::{Patient, error, ok, unseen, warning};
 use crate::client::Client;
 use crate::commands::daemon;
 use crate::context::Context;
@@ -38,8 +38,8 @@ pub(super) fn hello(context: &Context) -> CliResult<Option<Hello>> {
     }
 }
 
-pub(super) fn running(context: &Context) -> Option<Check> {
-    let paths = context.paths();
+pub(super) fn running(patient: &Patient<'_>) -> Option<Check> {
+    let paths = patient.paths();
     let held = lock::is_held(&paths.daemon_lock());
     let heartbeats = DaemonState::read(&paths.daemon_state()).map_or_else(
         |problem| chain(&problem),
@@ -52,10 +52,9 @@ pub(super) fn running(context: &Context) -> Option<Check> {
             None => "no heartbeat yet".to_owned(),
         },
     );
-    let answer = hello(context).map_err(|problem| problem.sentence());
     Some(running_of(
         &held,
-        &answer,
+        patient.hello(),
         &heartbeats,
         paths.is_down().unwrap_or(true),
     ))
@@ -103,9 +102,9 @@ pub(super) fn start(context: &Context) -> CliResult {
 }
 
 /// A daemon of another version than this program.
-pub(super) fn version(context: &Context) -> Option<Check> {
-    let hello = hello(context).ok()??;
-    Some(version_of(&hello, gt_daemon::VERSION))
+pub(super) fn version(patient: &Patient<'_>) -> Option<Check> {
+    let hello = patient.hello().as_ref().ok()?.as_ref()?;
+    Some(version_of(hello, gt_daemon::VERSION))
 }
 
 fn version_of(hello: &Hello, own: &str) -> Check {
@@ -125,11 +124,11 @@ fn version_of(hello: &Hello, own: &str) -> Check {
 
 /// The pid file is for people and old tools, and misleads both when it is stale. No process is
 /// signalled for what it says.
-pub(super) fn pid_file(context: &Context) -> Option<Check> {
-    let paths = context.paths();
+pub(super) fn pid_file(patient: &Patient<'_>) -> Option<Check> {
+    let paths = patient.paths();
     let written = pid_file::read(&paths.daemon_pid());
     let held = lock::is_held(&paths.daemon_lock());
-    let daemon = hello(context).ok().flatten().map(|hello| hello.pid);
+    let daemon = patient.daemon_pid();
     Some(pid_file_of(&written, &held, daemon, |pid| {
         Observed::from(process::identify(pid)).map(|found| found.is_some())
     }))

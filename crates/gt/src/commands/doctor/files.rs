@@ -13,7 +13,7 @@ use gt_host::registry::{self, Problem};
 use gt_host::rig;
 use gt_host::town::{TownFile, filesystem, private};
 
-use super::{error, ok, unseen, warning};
+use super::{Patient, error, ok, unseen, warning};
 use crate::context::Context;
 use crate::error::{CliResult, Doing as _};
 
@@ -23,9 +23,9 @@ const LITTLE_SPACE: u64 = 1 << 30;
 const NO_SPACE: u64 = 100 << 20;
 
 /// A town whose own file is gone is still found by what its daemon left, so that it can be stopped.
-pub(super) fn town(context: &Context) -> Option<Check> {
+pub(super) fn town(patient: &Patient<'_>) -> Option<Check> {
     const NAME: &str = "town";
-    let path = context.paths().town_json();
+    let path = patient.paths().town_json();
     Some(match TownFile::read(&path) {
         Ok(file) => ok(NAME, format!("`{}`", file.name)),
         Err(problem) => error(
@@ -36,9 +36,9 @@ pub(super) fn town(context: &Context) -> Option<Check> {
     })
 }
 
-pub(super) fn configuration(context: &Context) -> Option<Check> {
+pub(super) fn configuration(patient: &Patient<'_>) -> Option<Check> {
     const NAME: &str = "configuration";
-    Some(match Config::load(&context.paths().town_toml()) {
+    Some(match Config::load(&patient.paths().town_toml()) {
         Ok(_) => ok(NAME, "town.toml has no mistakes"),
         Err(ConfigError::Mistakes { mistakes, .. }) => {
             let lines: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
@@ -48,9 +48,9 @@ pub(super) fn configuration(context: &Context) -> Option<Check> {
     })
 }
 
-pub(super) fn registry(context: &Context) -> Option<Check> {
+pub(super) fn registry(patient: &Patient<'_>) -> Option<Check> {
     const NAME: &str = "registry";
-    let discovery = registry::discover(context.paths(), None);
+    let discovery = registry::discover(patient.paths(), None);
     let damaged = discovery
         .problems
         .iter()
@@ -67,9 +67,9 @@ pub(super) fn registry(context: &Context) -> Option<Check> {
     Some(warning(NAME, message, "`gt rig list` shows each rig"))
 }
 
-pub(super) fn file_system(context: &Context) -> Option<Check> {
+pub(super) fn file_system(patient: &Patient<'_>) -> Option<Check> {
     const NAME: &str = "file system";
-    Some(match filesystem::network_kind(context.paths().root()) {
+    Some(match filesystem::network_kind(patient.paths().root()) {
         None => ok(NAME, "no network file system"),
         Some(kind) => error(
             NAME,
@@ -81,8 +81,8 @@ pub(super) fn file_system(context: &Context) -> Option<Check> {
     })
 }
 
-pub(super) fn space(context: &Context) -> Option<Check> {
-    Some(match rustix::fs::statvfs(context.paths().root()) {
+pub(super) fn space(patient: &Patient<'_>) -> Option<Check> {
+    Some(match rustix::fs::statvfs(patient.paths().root()) {
         Ok(system) => space_of(system.f_bavail.saturating_mul(system.f_frsize)),
         Err(problem) => unseen("disk space", problem),
     })
@@ -100,11 +100,11 @@ fn space_of(free: u64) -> Check {
 }
 
 /// The private directories and files: ours, and for nobody else.
-pub(super) fn private(context: &Context) -> Option<Check> {
+pub(super) fn private(patient: &Patient<'_>) -> Option<Check> {
     const NAME: &str = "private files";
-    let directories = private::directories(context.paths());
+    let directories = private::directories(patient.paths());
     let wrong = directories.iter().map(|path| (path, wrong_directory(path)));
-    let files = private_files(context.paths());
+    let files = private_files(patient.paths());
     let wrong = wrong.chain(files.iter().map(|path| (path, wrong_file(path))));
     let mut lines = Vec::new();
     for (path, found) in wrong {
@@ -122,9 +122,9 @@ pub(super) fn private(context: &Context) -> Option<Check> {
 }
 
 /// Rigs half made, whose `gt rig add` was killed. None, for most towns, is no line.
-pub(super) fn leftovers(context: &Context) -> Option<Check> {
+pub(super) fn leftovers(patient: &Patient<'_>) -> Option<Check> {
     const NAME: &str = "leftovers";
-    let left = match rig::leftovers(context.paths()) {
+    let left = match rig::leftovers(patient.paths()) {
         Ok(left) => left,
         Err(problem) => return Some(unseen(NAME, problem)),
     };
@@ -205,11 +205,11 @@ fn wrong_owner_or_mode(metadata: &std::fs::Metadata) -> Option<String> {
 }
 
 /// Whether the daemon will be able to listen: found out by listening.
-pub(super) fn sockets(context: &Context) -> Option<Check> {
+pub(super) fn sockets(patient: &Patient<'_>) -> Option<Check> {
     const NAME: &str = "sockets";
-    let directory = context.paths().sockets();
+    let directory = patient.paths().sockets();
     let socket = directory.join(format!("doctor-{}.sock", std::process::id()));
-    if context.paths().daemon_socket().as_os_str().len() > MAX_SOCKET_PATH {
+    if patient.paths().daemon_socket().as_os_str().len() > MAX_SOCKET_PATH {
         let message = format!("`{}` is too long a path for sockets", directory.display());
         return Some(error(
             NAME,

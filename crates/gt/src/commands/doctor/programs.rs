@@ -7,14 +7,13 @@ use gt_core::observed::chain;
 use gt_host::git::Git;
 use gt_host::tmux;
 
-use super::{error, ok};
-use crate::context::Context;
+use super::{Patient, error, ok};
 
 /// How long a program may take to tell its version.
 const ANSWER: Duration = Duration::from_secs(5);
 
 /// What the daemon cannot start without.
-pub(super) fn tmux(_: &Context) -> Option<Check> {
+pub(super) fn tmux(_: &Patient<'_>) -> Option<Check> {
     Some(match tmux::probe(ANSWER) {
         Ok(version) => ok("tmux", format!("version {version}")),
         Err(problem) => {
@@ -25,7 +24,7 @@ pub(super) fn tmux(_: &Context) -> Option<Check> {
 }
 
 /// What rigs are cloned with.
-pub(super) fn git(_: &Context) -> Option<Check> {
+pub(super) fn git(_: &Patient<'_>) -> Option<Check> {
     Some(match Git::new().version() {
         Ok((major, minor)) => ok("git", format!("version {major}.{minor}")),
         Err(problem) => error("git", chain(&problem), "install a newer git"),

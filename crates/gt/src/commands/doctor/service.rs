@@ -6,9 +6,8 @@ use std::path::Path;
 use gt_api::view::Check;
 use gt_host::environment::variable;
 
-use super::{daemon, ok, unseen, warning};
+use super::{Patient, ok, unseen, warning};
 use crate::commands::service::Service;
-use crate::context::Context;
 
 const NAME: &str = "service";
 
@@ -16,13 +15,13 @@ const NAME: &str = "service";
 const LINGERING: &str = "/var/lib/systemd/linger";
 
 /// Whether the service outlives a log-out, and whether the daemon is the one it started.
-pub(super) fn service(context: &Context) -> Option<Check> {
-    let service = Service::of(context).ok().filter(Service::is_installed)?;
+pub(super) fn service(patient: &Patient<'_>) -> Option<Check> {
+    let service = Service::of(patient).ok().filter(Service::is_installed)?;
     if cfg!(target_os = "macos") {
         return Some(ok(NAME, format!("installed as {}", service.file.display())));
     }
     if service.manager_answers() {
-        let daemon = daemon::hello(context).ok().flatten().map(|hello| hello.pid);
+        let daemon = patient.daemon_pid();
         let started = match service.main_process() {
             Ok(started) => started,
             Err(problem) => return Some(unseen(NAME, problem.sentence())),

@@ -7,15 +7,15 @@ use gt_core::observed::chain;
 use gt_host::paths::TownPaths;
 use gt_store::{Store, StoreError};
 
-use super::{error, ok, unseen, warning};
-use crate::context::{Context, store_hints};
+use super::{Patient, error, ok, unseen, warning};
+use crate::context::store_hints;
 
 /// How long to wait for who writes: each write is short.
 const BUSY: Duration = Duration::from_secs(5);
 
-pub(super) fn integrity(context: &Context) -> Option<Check> {
+pub(super) fn integrity(patient: &Patient<'_>) -> Option<Check> {
     const NAME: &str = "store";
-    let path = context.paths().store();
+    let path = patient.paths().store();
     match path.try_exists() {
         Ok(true) => {}
         Ok(false) => {
@@ -45,13 +45,13 @@ pub(super) fn integrity(context: &Context) -> Option<Check> {
 
 /// Found out by writing: one that can only be read answers every other question well. One that is
 /// no store that this gt reads is [`integrity`]'s finding.
-pub(super) fn writable(context: &Context) -> Option<Check> {
+pub(super) fn writable(patient: &Patient<'_>) -> Option<Check> {
     const NAME: &str = "store writable";
-    if !context.paths().store().exists() {
+    if !patient.paths().store().exists() {
         // Nothing to write to; its directory is looked at by itself.
         return None;
     }
-    let written = write(context.paths());
+    let written = write(patient.paths());
     Some(match written {
         Ok(()) => ok(NAME, "a trial write was stored"),
         Err(StoreError::Corrupt { .. } | StoreError::BadRow { .. } | StoreError::Newer { .. }) => {

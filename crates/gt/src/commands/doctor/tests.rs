@@ -9,7 +9,7 @@ use crate::commands::test_town::TestTown;
 
 fn look(town: &TestTown, name: &str) -> Check {
     let found = EXAMINATIONS.iter().find_map(|examination| {
-        let check = (examination.look)(&town.context)?;
+        let check = (examination.look)(&Patient::new(&town.context))?;
         (check.name == name).then_some(check)
     });
     found.unwrap_or_else(|| panic!("no check {name}"))
@@ -17,10 +17,10 @@ fn look(town: &TestTown, name: &str) -> Check {
 
 fn fixed(town: &TestTown, name: &str) -> Check {
     let of_name = |examination: &&Examination| {
-        (examination.look)(&town.context).is_some_and(|check| check.name == name)
+        (examination.look)(&Patient::new(&town.context)).is_some_and(|check| check.name == name)
     };
     let examination = EXAMINATIONS.iter().find(of_name).unwrap();
-    examine(&town.context, examination, true).unwrap()
+    examine(&mut Patient::new(&town.context), examination, true).unwrap()
 }
 
 fn set_mode(path: &std::path::Path, mode: u32) {
@@ -32,7 +32,7 @@ fn every_check_of_a_new_town_has_a_name_of_its_own() {
     let town = TestTown::new();
     let checks = EXAMINATIONS
         .iter()
-        .filter_map(|one| (one.look)(&town.context));
+        .filter_map(|one| (one.look)(&Patient::new(&town.context)));
     let mut names: Vec<String> = checks.map(|check| check.name).collect();
     let count = names.len();
     names.sort();
@@ -137,7 +137,7 @@ fn a_store_is_looked_at_without_being_made_and_a_damaged_one_is_an_error() {
         "{hint}"
     );
     assert!(
-        store::writable(&town.context).is_none(),
+        store::writable(&Patient::new(&town.context)).is_none(),
         "one cause is told once"
     );
 }

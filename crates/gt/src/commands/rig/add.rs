@@ -12,6 +12,7 @@ use gt_host::interrupt::Interrupt;
 use gt_host::rig::{self, AddRig, Added, Prefix, Step};
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::look::shown;
 use super::{refused, relative, tell_daemon};
 use crate::context::Context;
 use crate::error::{CliError, CliResult, Doing as _, Kind};
@@ -35,10 +36,7 @@ pub(super) fn add(
             usage(&error).hint(format!("for example `gt rig add {name} {}`", word(url)))
         })?,
         url: GitUrl::new(url, &here).map_err(|error| usage(&error))?,
-        prefix: prefix
-            .map(Prefix::new)
-            .transpose()
-            .map_err(|error| usage(&error))?,
+        prefix: prefix_of(prefix)?,
         crew: WorkerName::new(crew).map_err(|error| usage(&error))?,
         now: gt_host::clock::now(),
     };
@@ -55,6 +53,34 @@ pub(super) fn add(
         printer::talk(line);
     }
     tell_daemon(context)
+}
+
+/// Registers a rig that is there.
+pub(super) fn adopt(context: &Context, name: &str, prefix: Option<&str>) -> CliResult {
+    let name = RigName::new(name).map_err(|error| {
+        usage(&error).hint("the name is that of its directory in the town's root")
+    })?;
+    let prefix = prefix_of(prefix)?;
+    let (paths, now) = (context.paths(), gt_host::clock::now());
+    let adopted = rig::adopt(paths, &name, prefix, now, &Git::new());
+    let adopted = adopted.map_err(|error| refused(&error))?;
+    printer::talk(format!(
+        "registered rig `{name}` as it is in {}, from {}; its issues begin with `{}-`",
+        relative(&adopted.directory, paths.root()),
+        shown(&adopted.git_url),
+        adopted.prefix
+    ));
+    if let Some(warning) = shared_prefix(&adopted.prefix_shared_with) {
+        printer::talk(warning);
+    }
+    tell_daemon(context)
+}
+
+fn prefix_of(given: Option<&str>) -> CliResult<Option<Prefix>> {
+    given
+        .map(Prefix::new)
+        .transpose()
+        .map_err(|error| usage(&error))
 }
 
 /// A good name that is like what was asked for, or like the repository's.
@@ -95,22 +121,29 @@ fn words(step: &Step, request: &AddRig) -> String {
 fn success(request: &AddRig, added: &Added, root: &Path) -> Vec<String> {
     let name = &request.name;
     let place = relative(&added.directory, root).to_string();
-    let mut lines = vec![format!(
+    let added_line = format!(
         "added rig `{name}` in {place}, at commit {}; its issues begin with `{}-`",
         added.head.chars().take(12).collect::<String>(),
         added.prefix
-    )];
-    if !added.prefix_shared_with.is_empty() {
-        lines.push(format!(
-            "warning: the issues of {} begin so, too; `--prefix` gives a rig its own",
-            added.prefix_shared_with.join(", ")
-        ));
-    }
-    lines.push(format!(
+    );
+    let next = format!(
         "next: `gt up` to run its agents, `gt crew at {name}/{}` to work in it",
         request.crew
-    ));
-    lines
+    );
+    let shared = shared_prefix(&added.prefix_shared_with);
+    [Some(added_line), shared, Some(next)]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+fn shared_prefix(others: &[String]) -> Option<String> {
+    (!others.is_empty()).then(|| {
+        format!(
+            "warning: the issues of {} begin so, too; `--prefix` gives a rig its own",
+            others.join(", ")
+        )
+    })
 }
 
 /// What is being done: one line that changes on a terminal, a line each anywhere else.
