@@ -8,13 +8,17 @@ use jiff::Timestamp;
 
 use super::{Failure, Outcome, spawn};
 use crate::daemon::{Daemon, Hands};
-use crate::notification::escalation_mail;
+use crate::notification::{Trouble, escalation_mail};
 
 pub(super) fn tell(daemon: &Daemon, step: &Step, circuit: Option<Option<Timestamp>>) {
     let kind = step.action.kind();
     let (agent, step) = (step.agent.clone(), step.clone());
+    let trouble = Trouble {
+        last_end: daemon.seats[&agent].last_end.map(|end| end.how),
+        is_given_up: circuit.is_some(),
+    };
     spawn(daemon, &agent, kind, move |hands| {
-        tell_person(hands, step, circuit)
+        tell_person(hands, step, trouble, circuit)
     });
 }
 
@@ -22,9 +26,10 @@ pub(super) fn tell(daemon: &Daemon, step: &Step, circuit: Option<Option<Timestam
 async fn tell_person(
     hands: Rc<Hands>,
     step: Step,
+    trouble: Trouble,
     circuit: Option<Option<Timestamp>>,
 ) -> Result<Outcome, Failure> {
-    let mail = escalation_mail(&step, clock::now());
+    let mail = escalation_mail(&step, &trouble, clock::now());
     hands.store.write(move |store| store.send(&mail)).await?;
     Ok(Outcome::PersonTold {
         because: step.because,

@@ -263,12 +263,22 @@ fn any_of(patterns: &[String]) -> String {
 fn check_patterns(value: &toml_edit::Value, whole: &str) -> Result<(), String> {
     let check = |text: &str| {
         let checked = check_pattern(text);
-        checked.map_err(|error| format!("is not a regular expression: {}", error.message))
+        checked.map_err(|error| format!("is not a regular expression: {}", error.message))?;
+        match wants_trailing_blank(text) {
+            true => Err("never matches: blanks at the end of a line are cut off".to_owned()),
+            false => Ok(()),
+        }
     };
     for one in list(value).unwrap_or_default() {
         check(&one).map_err(|problem| format!("{problem} (`{}`)", one.escape_debug()))?;
     }
     check(whole)
+}
+
+/// Whether the pattern ends with a blank at the end of a line, which a screen as it is read never has.
+fn wants_trailing_blank(text: &str) -> bool {
+    let is_verbose = text.starts_with("(?x");
+    !is_verbose && [" $", r" \z"].iter().any(|end| text.ends_with(end))
 }
 
 /// Bytes by unit, largest first, so that a size is written in the largest that it is a multiple of.

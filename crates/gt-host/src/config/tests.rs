@@ -96,6 +96,15 @@ fn a_value_that_does_not_fit_is_named_with_what_would() {
     assert!(bad[1].problem.ends_with("(`(`)"), "{}", bad[1]);
 }
 
+/// A prompt such as `> ` is cut to `>` with the rest of its line's blanks.
+#[test]
+fn a_pattern_that_no_screen_can_match_is_a_mistake() {
+    let bad = Config::check("[agents.x]\nready = ['^%$', '^> $']\n").unwrap_err();
+    let problem = "never matches: blanks at the end of a line are cut off (`^> $`)";
+    assert_eq!(bad[0].problem, problem);
+    Config::check("[agents.x]\nready = '^> ?$'\n").unwrap();
+}
+
 #[test]
 fn mistakes_that_show_only_in_the_whole_are_named_too() {
     check_mistakes(

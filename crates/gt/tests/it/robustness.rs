@@ -689,6 +689,14 @@ fn a_crash_loop_grows_slower_stops_and_is_reset_by_a_person() {
     assert_eq!(town.events("escalation", "mayor"), 1);
     let inbox = town.gt(&["mail", "inbox"]).ok();
     assert!(inbox.contains("mayor needs you"), "{inbox}");
+    let id = inbox.lines().nth(1).and_then(|line| line.split(' ').next());
+    let mail = town.gt(&["mail", "read", id.unwrap()]).ok();
+    for part in [
+        "the last time, its run ended with exit code",
+        "`gt up mayor` tries again",
+    ] {
+        assert!(mail.contains(part), "{mail}");
+    }
     town.wait_for_waiting("mayor", "crash loop");
 
     // The deacon dies beside it, as the daemon does: neither opens the gate.
