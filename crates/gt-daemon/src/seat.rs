@@ -63,6 +63,8 @@ pub(crate) struct Seat {
     pub(crate) sighting: Option<Sighting>,
     /// What its program told in vain.
     pub(crate) hooks_ignored: Ignored,
+    /// This daemon heard of its run by its hooks.
+    is_heard: bool,
     /// The message that was last tried and not brought.
     pub(crate) nudge_tried: Option<(Uuid, NudgeTry)>,
     pub(crate) in_flight: Option<InFlight>,
@@ -96,6 +98,7 @@ impl Seat {
             run_preset: None,
             sighting: None,
             hooks_ignored: Ignored::default(),
+            is_heard: false,
             nudge_tried: None,
             in_flight: None,
             failure: None,
@@ -258,6 +261,7 @@ impl Seat {
         self.session = self.named_session.take();
         self.sighting = None;
         self.hooks_ignored = Ignored::default();
+        self.is_heard = false;
     }
 
     /// What its screen shows, as far as it is known.
@@ -278,9 +282,9 @@ impl Seat {
         is_news
     }
 
-    /// It works, or its prompt took a text. The hooks of a program that has some tell of its turns.
+    /// It works, or its prompt took a text. A program that tells of its session tells of its turns.
     pub(crate) fn notice_turn(&mut self) {
-        let is_silent = self.preset().hooks.is_none();
+        let is_silent = !self.is_heard;
         if let Some(session) = &mut self.session {
             session.used |= is_silent;
         }
@@ -303,6 +307,7 @@ impl Seat {
         if !self.is_of_its_session(told) {
             return false;
         }
+        self.is_heard = true;
         let Some(state) = told.state() else {
             return false;
         };

@@ -1,5 +1,6 @@
 //! What an agent's program tells by its hooks: the JSON of an event, and what it says of the agent.
 
+pub mod extension;
 pub mod style;
 
 use gt_core::mail::printable_line;

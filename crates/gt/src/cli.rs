@@ -148,6 +148,9 @@ pub(crate) enum Command {
         /// The event, such as `Stop`.
         event: String,
     },
+    /// How agents' programs come to tell what they do, and what one of them needs for that.
+    #[command(subcommand)]
+    Hooks(Hooks),
     /// Run tmux on the town's server.
     Tmux {
         /// Passed to tmux as they are.
@@ -204,6 +207,23 @@ pub(crate) enum Config {
     Check,
     /// Print the JSON schema of town.toml, for editors.
     Schema,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Hooks {
+    /// Print how each program is given its hooks.
+    Check(HooksHome),
+    /// Give Gemini its extension; every other program needs nothing.
+    Install(HooksHome),
+    /// Take Gemini's extension away again.
+    Remove(HooksHome),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct HooksHome {
+    /// The home of the agent's program; one's own by default.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) home: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]

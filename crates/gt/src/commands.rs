@@ -11,6 +11,7 @@ pub(crate) mod down;
 pub(crate) mod events;
 pub(crate) mod handoff;
 mod hook;
+mod hooks;
 pub(crate) mod install;
 pub(crate) mod mail;
 mod nudge;
@@ -73,6 +74,7 @@ pub(crate) fn run(cli: Cli) -> CliResult {
             hook::hook(cli.town.as_deref(), &event);
             Ok(())
         }
+        Command::Hooks(verb) => hooks::hooks(&verb),
         Command::Tmux { arguments } => tmux::tmux(&town()?, &arguments),
         Command::StatusLine { session } => status_line::status_line(&town()?, &session),
     }

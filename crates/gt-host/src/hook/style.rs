@@ -83,7 +83,7 @@ pub fn write_files(paths: &TownPaths, gt: &Path) -> io::Result<()> {
 }
 
 /// The shell line of a hook. A `gt` that is not there any more is no failure of the agent's.
-fn line(gt: &Path, event: &str) -> String {
+pub(super) fn line(gt: &Path, event: &str) -> String {
     format!("{} hook {event} || true", word(&gt.to_string_lossy()))
 }
 

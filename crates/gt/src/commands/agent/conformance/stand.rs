@@ -62,6 +62,9 @@ impl Stand {
             }
             fs_err::write(path, text).doing("write the program's settings")?;
         }
+        if subject.has_extension {
+            stage.gt_well(&["hooks", "install", "--home", &place.home])?;
+        }
         Ok(Self {
             subject,
             stage,

@@ -18,6 +18,8 @@ pub(super) struct Subject {
     /// Its tables for town.toml.
     pub(super) tables: fn(&Place) -> String,
     /// The files that it finds in its HOME: what a person would have answered before.
+    /// Whether `gt hooks install` has something for it.
+    pub(super) has_extension: bool,
     pub(super) files: fn(&Place) -> Vec<(&'static str, String)>,
     /// What a person types to get this done.
     pub(super) prompt: fn(&Deed<'_>) -> String,
@@ -68,6 +70,7 @@ pub(super) const SUBJECTS: [Subject; 5] = [
         version: &["gt", "--version"],
         tables: simulated_tables,
         files: |_| Vec::new(),
+        has_extension: false,
         prompt: simulated_prompt,
         approve: &["Enter"],
         interrupt: &["Escape"],
@@ -79,6 +82,7 @@ pub(super) const SUBJECTS: [Subject; 5] = [
         version: &["claude", "--version"],
         tables: claude_tables,
         files: claude_files,
+        has_extension: false,
         prompt: model_prompt,
         approve: &["Enter"],
         interrupt: &["Escape"],
@@ -90,6 +94,7 @@ pub(super) const SUBJECTS: [Subject; 5] = [
         version: &["codex", "--version"],
         tables: codex_tables,
         files: codex_files,
+        has_extension: false,
         prompt: codex_prompt,
         approve: &["y"],
         interrupt: &["Escape"],
@@ -101,6 +106,7 @@ pub(super) const SUBJECTS: [Subject; 5] = [
         version: &["gemini", "--version"],
         tables: gemini_tables,
         files: gemini_files,
+        has_extension: true,
         prompt: model_prompt,
         approve: &["Enter"],
         interrupt: &["Escape"],
@@ -112,6 +118,7 @@ pub(super) const SUBJECTS: [Subject; 5] = [
         version: &["opencode", "--version"],
         tables: opencode_tables,
         files: opencode_files,
+        has_extension: false,
         prompt: model_prompt,
         approve: &["Enter"],
         interrupt: &["Escape", "Escape"],
