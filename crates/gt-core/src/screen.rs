@@ -11,7 +11,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-pub use draft::start_of;
+pub use draft::{start_of, times_shown};
 pub use reset::Reset;
 pub use rules::{CannotType, PatternError, RuleTexts, ScreenRules, check_pattern};
 pub use sighting::{Authority, Look, Sighting};

@@ -19,6 +19,7 @@ use gt_core::snapshot::Pane;
 use jiff::Timestamp;
 use uuid::Uuid;
 
+pub(crate) use self::nudge::end_message;
 pub(crate) use self::request::close_without_seat;
 pub(crate) use self::start::{Took, not_started};
 pub(crate) use self::stop::stop_run;

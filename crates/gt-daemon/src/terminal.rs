@@ -121,20 +121,20 @@ impl Terminal {
         }
     }
 
-    /// Whether the pane is still this agent's: ids begin anew with each server, and may be
+    /// The pane as it is, if it is still this agent's: ids begin anew with each server, and may be
     /// another's by now.
-    pub(crate) async fn is_of(
+    pub(crate) async fn row_of(
         &self,
         pane: &snapshot::Pane,
         owner: &Owner,
-    ) -> Result<bool, TerminalError> {
+    ) -> Result<Option<PaneRow>, TerminalError> {
         match self.ask(request::list()).await {
-            Ok(panes) => Ok(panes.iter().any(|row| {
+            Ok(panes) => Ok(panes.into_iter().find(|row| {
                 row.pane_id.to_string() == pane.pane
                     && row.session_id.to_string() == pane.session
                     && owner.has(row)
             })),
-            Err(error) if error.is_not_found() => Ok(false),
+            Err(error) if error.is_not_found() => Ok(None),
             Err(error) => Err(error),
         }
     }

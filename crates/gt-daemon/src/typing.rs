@@ -5,14 +5,15 @@ use std::time::Duration;
 
 use gt_core::AgentId;
 use gt_core::memory::PokeResult;
-use gt_core::screen::{Capture, Reading, Screen, ScreenRules, digest, start_of};
+use gt_core::nudge::NudgeEnd;
+use gt_core::screen::{Capture, Reading, Screen, ScreenRules, digest, start_of, times_shown};
 use gt_core::snapshot::Pane;
 use gt_core::time::elapsed;
 use gt_host::roster::SeatSpec;
 use gt_host::tmux::request;
 use gt_host::{atomic, clock};
 
-use crate::act::Failure;
+use crate::act::{Failure, end_message};
 use crate::daemon::{Daemon, Hands};
 use crate::terminal::{Owner, last_activity, pane_id};
 
@@ -62,12 +63,12 @@ pub(crate) struct Keyboard {
     owner: Owner,
     /// An attached person's hands must have rested for this long.
     quiet: Duration,
-    /// The paste buffer of the message.
-    buffer: String,
+    /// The name of the message: no other of the agent's has it.
+    message: String,
 }
 
 impl Keyboard {
-    /// That of an agent, in this pane, for a message of this name: no other of the agent's has it.
+    /// That of an agent, in this pane, for a message of this name.
     pub(crate) fn of(daemon: &Daemon, agent: &AgentId, pane: Pane, message: &str) -> Self {
         let seat = &daemon.seats[agent];
         Self {
@@ -75,8 +76,13 @@ impl Keyboard {
             pane,
             owner: seat.owner(),
             quiet: daemon.policy.attached_quiet,
-            buffer: format!("gt-{}-{message}", agent.file_stem()),
+            message: message.to_owned(),
         }
+    }
+
+    /// The paste buffer of the message.
+    fn buffer(&self) -> String {
+        format!("gt-{}-{}", self.spec.agent.file_stem(), self.message)
     }
 
     /// What types on it.
@@ -88,6 +94,13 @@ impl Keyboard {
     }
 }
 
+/// What was pasted last, and of which message it is.
+#[derive(Debug)]
+struct Pasted {
+    message: String,
+    text: String,
+}
+
 /// One message on its way.
 #[derive(Debug)]
 pub(crate) struct Typing<'a> {
@@ -96,11 +109,18 @@ pub(crate) struct Typing<'a> {
 }
 
 impl Typing<'_> {
-    /// Whether the pane is still the agent's, and nobody is at it.
+    /// Whether the pane is still the agent's, and nobody is at it. One that somebody scrolled in and
+    /// left is shown as it is again: keys would go to the scrolling.
     pub(crate) async fn is_free(&self) -> bool {
         let Keyboard { pane, owner, .. } = self.keyboard;
-        let its_own = self.hands.terminal.is_of(pane, owner).await;
-        its_own.unwrap_or(false) && !self.is_person_there().await
+        let Ok(Some(row)) = self.hands.terminal.row_of(pane, owner).await else {
+            return false;
+        };
+        if self.is_person_there().await {
+            return false;
+        }
+        let leave = request::leave_mode(&row.pane_id);
+        !row.in_mode || self.hands.terminal.ask(leave).await.is_ok()
     }
 
     /// Looks, pastes, looks again, presses Enter, and looks whether it was taken. What an earlier
@@ -111,19 +131,36 @@ impl Typing<'_> {
         text: &str,
         begin: impl AsyncFnOnce() -> Result<bool, Failure>,
     ) -> Result<Tried, Failure> {
-        if let Some(pasted) = self.own_draft().await? {
-            return self.submit(&pasted).await;
+        if let Some(left) = self.leftover().await? {
+            return self.submit_leftover(left).await;
         }
         let before = self.look().await?;
         if self.rules().read(&before) != Screen::Prompt {
             return Ok(Tried::not_typed(self.rules(), &before));
         }
         self.load(text).await?;
-        if !begin().await? {
+        let begun = begin().await;
+        if !matches!(begun, Ok(true)) {
             self.unload().await;
-            return Ok(PokeResult::NotTried.into());
+            return begun.map(|_| PokeResult::NotTried.into());
         }
         self.paste(text).await
+    }
+
+    /// Submits what an earlier try left in the input row. Where that is another message, the one at
+    /// hand is for the next try.
+    async fn submit_leftover(&self, left: Pasted) -> Result<Tried, Failure> {
+        let tried = self.submit(&left.text).await?;
+        if left.message == self.keyboard.message {
+            return Ok(tried);
+        }
+        if tried.result == PokeResult::Delivered
+            && let Ok(other) = left.message.parse()
+        {
+            let reason = "its screen took what was left of an earlier try".to_owned();
+            end_message(self.hands, other, NudgeEnd::Confirmed, reason).await?;
+        }
+        Ok(PokeResult::NotTried.into())
     }
 
     /// Pastes what is loaded, and submits it, if the prompt is empty and nobody is there at this
@@ -137,7 +174,7 @@ impl Typing<'_> {
             return Ok(Tried::not_typed(self.rules(), &before));
         }
         let pane = pane_id(&self.keyboard.pane.pane);
-        let paste = request::paste(&self.keyboard.buffer, &pane);
+        let paste = request::paste(&self.keyboard.buffer(), &pane);
         self.hands.terminal.ask(paste).await?;
         if !self.is_shown(text, &before).await? {
             // Its file stays: what is drawn late is known by it at the next try.
@@ -149,20 +186,19 @@ impl Typing<'_> {
     }
 
     /// Finds out what became of a text whose typing was begun and whose end nobody saw: submits it
-    /// if it is in the input row, and takes it for submitted where it stands above. It is pasted
-    /// only if its buffer shows that it was not.
+    /// if it is in the input row, and takes it for submitted where it stands above an empty one. It
+    /// is pasted only if its buffer shows that it was not.
     pub(crate) async fn find(&self, text: &str) -> Result<Tried, Failure> {
-        if self.own_draft().await?.is_some_and(|pasted| pasted == text) {
-            return self.submit(text).await;
+        if let Some(left) = self.leftover().await? {
+            return self.submit_leftover(left).await;
         }
-        let loaded = request::is_loaded(&self.keyboard.buffer);
+        let loaded = request::is_loaded(&self.keyboard.buffer());
         let is_loaded = self.hands.terminal.ask(loaded).await?;
         if is_loaded {
             return self.paste(text).await;
         }
         let shown = self.look().await?;
-        let is_above = self.rules().draft(&shown).is_none() && shown.text.contains(start_of(text));
-        if !is_above {
+        if !self.rules().shows_taken(&shown, text) {
             return Ok(Tried::not_typed(self.rules(), &shown));
         }
         self.forget_paste();
@@ -175,7 +211,7 @@ impl Typing<'_> {
     async fn submit(&self, text: &str) -> Result<Tried, Failure> {
         let submit = &self.keyboard.spec.preset.submit;
         for _ in 0..2 {
-            if self.is_person_there().await {
+            if !self.is_free().await {
                 return Ok(PokeResult::NotTried.into());
             }
             let shown = self.look().await?;
@@ -186,7 +222,7 @@ impl Typing<'_> {
                 .terminal
                 .ask(request::key(&pane_id(&self.keyboard.pane.pane), submit))
                 .await?;
-            if self.was_taken().await? {
+            if self.was_taken(text, &shown).await? {
                 self.forget_paste();
                 return Ok(PokeResult::Delivered.into());
             }
@@ -216,15 +252,22 @@ impl Typing<'_> {
         let drawn = count(before);
         self.comes_true(|capture| {
             // A `ready` pattern without a `draft` group takes a full input row for an empty one.
-            self.rules().read(capture) != Screen::Prompt || count(capture) > drawn
+            let is_empty = self.rules().read(capture) == Screen::Prompt;
+            self.rules().holds(capture, text) || (is_empty && count(capture) > drawn)
         })
         .await
     }
 
-    /// After Enter the input row must become empty or the program busy: the text is gone from it.
-    async fn was_taken(&self) -> Result<bool, Failure> {
-        self.comes_true(|capture| self.rules().read(capture) != Screen::Draft)
-            .await
+    /// After Enter the text must be gone from the input row. A dialog hides whether it is, and may
+    /// have come up before and had the key: the text has to stand in the transcript above it.
+    async fn was_taken(&self, text: &str, before: &Capture) -> Result<bool, Failure> {
+        let drawn = times_shown(&before.text, text);
+        self.comes_true(|capture| {
+            let is_asked = self.rules().read(capture) == Screen::Dialog;
+            let stands = drawn > 0 && times_shown(&capture.text, text) >= drawn;
+            (!is_asked || stands) && !self.rules().keeps(capture, text)
+        })
+        .await
     }
 
     /// Looks until the screen is as wanted, or the time for it is over.
@@ -243,21 +286,24 @@ impl Typing<'_> {
         Ok(self.hands.terminal.look(&self.keyboard.pane.pane).await?)
     }
 
-    /// What the input row holds, if that is just what a daemon pasted that ended before it pressed
+    /// What the input row holds, if that is just what a daemon pasted that did not get to press
     /// Enter. A person's half-typed line is never that, and is left alone.
-    async fn own_draft(&self) -> Result<Option<String>, Failure> {
-        let Ok(pasted) = fs_err::read_to_string(self.paste_file()) else {
+    async fn leftover(&self) -> Result<Option<Pasted>, Failure> {
+        let Ok(text) = fs_err::read_to_string(self.paste_file()) else {
             return Ok(None);
         };
-        let is_own = self.rules().holds(&self.look().await?, &pasted);
-        Ok(is_own.then_some(pasted))
+        // One without a name is none of those that are still to be brought.
+        let message = fs_err::read_to_string(self.name_file()).unwrap_or_default();
+        let is_own = self.rules().holds(&self.look().await?, &text);
+        Ok(is_own.then_some(Pasted { message, text }))
     }
 
     /// Makes the text ready to be pasted in one step, which tmux does once.
     async fn load(&self, text: &str) -> Result<(), Failure> {
         let file = self.paste_file();
         atomic::write_for_boot(&file, text.as_bytes())?;
-        let load = request::load(&self.keyboard.buffer, &file);
+        atomic::write_for_boot(&self.name_file(), self.keyboard.message.as_bytes())?;
+        let load = request::load(&self.keyboard.buffer(), &file);
         match self.hands.terminal.ask(load).await? {
             true => Ok(()),
             false => Err(Failure("tmux did not take its text".to_owned())),
@@ -267,14 +313,20 @@ impl Typing<'_> {
     /// What was loaded is not pasted.
     pub(crate) async fn unload(&self) {
         // One that is not there needs no end.
-        let unload = request::unload(&self.keyboard.buffer);
+        let unload = request::unload(&self.keyboard.buffer());
         let _ = self.hands.terminal.ask(unload).await;
     }
 
-    /// The file stays until its text was taken: it tells whose text is in the input row.
+    /// The files stay until their text was taken: they tell whose text is in the input row.
     fn forget_paste(&self) {
         // One that stays is replaced by the next paste.
+        let _ = fs_err::remove_file(self.name_file());
         let _ = fs_err::remove_file(self.paste_file());
+    }
+
+    /// Which message the pasted text is.
+    fn name_file(&self) -> PathBuf {
+        self.paste_file().with_extension("message")
     }
 
     fn paste_file(&self) -> PathBuf {

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use regex_lite::{Match, Regex, RegexBuilder};
 
-use super::draft::is_all_of;
+use super::draft::{is_all_of, stands_in};
 use super::{Capture, Reading, Reset, Screen, ScreenState};
 
 /// How many of the last non-empty lines are read. Old spinner and prompt lines further up are the
@@ -169,14 +169,35 @@ impl ScreenRules {
             .is_some_and(|draft| is_all_of(&draft, text, self.pasted.as_ref()))
     }
 
-    /// Whether Enter submits this text and nothing of a person's. An input row that is empty, or
-    /// whose pattern does not say what is in it, holds nothing of a person's that is known.
+    /// Whether Enter submits this text and nothing of a person's. Where the pattern does not say what
+    /// is in the input row, nothing of a person's is known to be there.
     pub fn may_submit(&self, capture: &Capture, text: &str) -> bool {
         match self.read(capture) {
-            Screen::Prompt => true,
+            Screen::Prompt => !self.knows_draft(),
             Screen::Draft => self.holds(capture, text),
             Screen::Dialog | Screen::Busy => false,
         }
+    }
+
+    /// Whether the input row still holds this text, whatever else the screen shows.
+    pub fn keeps(&self, capture: &Capture, text: &str) -> bool {
+        let bottom = bottom_of(&capture.text);
+        self.input_row(&bottom)
+            .is_some_and(|row| is_all_of(row, text, self.pasted.as_ref()))
+    }
+
+    /// Whether an empty prompt stands below this text: it was submitted.
+    pub fn shows_taken(&self, capture: &Capture, text: &str) -> bool {
+        self.read(capture) == Screen::Prompt && stands_in(&capture.text, text, self.pasted.as_ref())
+    }
+
+    /// Whether its pattern says what is in the input row.
+    fn knows_draft(&self) -> bool {
+        let names = self.ready.as_ref().map(Regex::capture_names);
+        names
+            .into_iter()
+            .flatten()
+            .any(|name| name == Some("draft"))
     }
 
     /// Reads what the screen says the program is doing, and on what evidence.

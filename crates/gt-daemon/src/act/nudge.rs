@@ -83,7 +83,7 @@ pub(super) fn end(daemon: &Daemon, step: &Step, id: Uuid, end: NudgeEnd) {
     );
 }
 
-async fn end_message(
+pub(crate) async fn end_message(
     hands: &Hands,
     id: Uuid,
     end: NudgeEnd,

@@ -96,7 +96,7 @@ async fn remove_session(
     owner: Owner,
     grace: Duration,
 ) -> Result<Outcome, Failure> {
-    let is_its_own = hands.terminal.is_of(&pane, &owner).await;
+    let row = hands.terminal.row_of(&pane, &owner).await;
     if let Some(link) = link {
         match link.ask(Request::Quit, grace + BEYOND_GRACE).await {
             Ok(Answer::Refused { refusal }) => return Err(refusal.into()),
@@ -105,7 +105,7 @@ async fn remove_session(
             Err(error) => return Err(error.into()),
         }
     }
-    if !is_its_own? {
+    if row?.is_none() {
         return Ok(Outcome::SessionRemoved);
     }
     match hands

@@ -140,6 +140,11 @@ impl Command {
         Self::of(["send-keys", "-t", &pane.0, key])
     }
 
+    /// Leaves whatever mode a pane is in, such as scrolling.
+    pub fn leave_mode(pane: &PaneId) -> Self {
+        Self::of(["copy-mode", "-q", "-t", &pane.0])
+    }
+
     /// Ends a pane and its program; with its last pane a session ends, too.
     pub fn kill_pane(pane: &PaneId) -> Self {
         Self::of(["kill-pane", "-t", &pane.0])

@@ -163,6 +163,11 @@ pub fn key(pane: &PaneId, key: &str) -> Request<()> {
     ask(Command::send_key(pane, key), nothing)
 }
 
+/// Shows a pane's program again where somebody scrolls in it.
+pub fn leave_mode(pane: &PaneId) -> Request<()> {
+    ask(Command::leave_mode(pane), nothing)
+}
+
 /// Sets a session's options.
 pub fn options(session: &SessionId, options: &[(&str, String)]) -> Request<()> {
     Request {

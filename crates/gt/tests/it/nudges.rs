@@ -287,3 +287,39 @@ fn a_daemon_that_dies_brings_no_message_twice() {
         assert_eq!(line.contains("  confirmed  "), taken == 1, "{line}");
     }
 }
+
+/// Covers F59, F61: what a message left in the input row is that message, and no other is confirmed
+/// for it. It is pasted at the very moment at which a dialog comes up, whose end leaves its text.
+#[test]
+fn a_text_that_was_left_is_confirmed_as_its_own() {
+    let town = town("");
+    town.gt(&["up"]).ok();
+    prompt(&town, "mayor");
+    let pastes = town.paths().pastes();
+    // A daemon that died between the paste of a heartbeat and its Enter.
+    fs_err::write(pastes.join("mayor"), "an old heartbeat").unwrap();
+    fs_err::write(pastes.join("mayor.message"), "poke").unwrap();
+    town.press("mayor", &["-l", "an old heartbeat"]);
+    town.wait_for("the row", || {
+        town.screen("mayor")
+            .contains("> an old heartbeat")
+            .then_some(())
+    });
+    let sent = ["nudge", "mayor", "-m", "a message", "--wait", "confirmed"];
+    town.gt(&sent).ok();
+    for text in ["an old heartbeat", "a message"] {
+        assert_eq!(times_taken(&town, "mayor", text), 1, "{text}");
+    }
+}
+
+/// A terminal in which somebody scrolled and which nobody is at any more gets its messages.
+#[test]
+fn a_terminal_that_was_scrolled_in_is_typed_at() {
+    let town = town("");
+    town.gt(&["up"]).ok();
+    prompt(&town, "mayor");
+    town.gt(&["tmux", "copy-mode", "-t", "=gt-mayor:"]).ok();
+    let sent = ["nudge", "mayor", "-m", "a message", "--wait", "confirmed"];
+    town.gt(&sent).ok();
+    assert_eq!(times_taken(&town, "mayor", "a message"), 1);
+}

@@ -199,8 +199,17 @@ fn a_screen_takes_enter_for_what_is_in_its_input_row() {
     let text = "HEARTBEAT: check your rigs";
     let shows = |screen: &str| rules.may_submit(&Capture::untitled(screen), text);
     assert!(shows(&format!("> {text}")));
-    assert!(shows("> "));
+    assert!(
+        !shows("> "),
+        "it would bring nothing, and look as if it had"
+    );
     assert!(!shows("> fix the"));
     assert!(!shows("Allow? [y/n]"));
     assert!(!shows("working"));
+    let plain = RuleTexts {
+        ready: Some("^>$".to_owned()),
+        ..RuleTexts::default()
+    };
+    let plain = ScreenRules::new(&plain).unwrap();
+    assert!(plain.may_submit(&Capture::untitled(">"), text));
 }
