@@ -32,16 +32,16 @@ impl Daemon {
         (state, at, evidence(seat, poke.as_ref()))
     }
 
-    /// Silence is evidence of nothing: an agent that shows none is idle, not stalled.
+    /// Silence is evidence of nothing: neither of rest nor of a stall.
     fn by_activity(&self, seat: &Seat, since: Timestamp) -> (State, Timestamp) {
         let now = clock::now();
         match seat.activity {
             Some(at) if age(at, self.clockwork.epoch(), now) < self.policy.poke.fresh => {
                 (State::Working, at)
             }
-            Some(at) => (State::Idle, at),
+            Some(at) => (State::Unknown, at),
             None if elapsed(since, now) < COMING_UP => (State::Starting, since),
-            None => (State::Idle, since),
+            None => (State::Unknown, since),
         }
     }
 }
@@ -89,12 +89,12 @@ fn silent_state(poke: &LastPoke, misses: u32) -> State {
             ..
         } => State::NeedsAnswer,
         _ if misses > 0 => State::Stalled,
-        // Neither a prompt nor a reading.
         PokeResult::NotTyped {
-            screen: Screen::Busy,
+            screen: Screen::Prompt | Screen::Draft,
             ..
-        } => State::Unknown,
-        _ => State::Idle,
+        } => State::Idle,
+        // Neither a prompt nor a reading.
+        _ => State::Unknown,
     }
 }
 

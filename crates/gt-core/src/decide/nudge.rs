@@ -125,6 +125,12 @@ pub(super) fn decide_nudge(seen: &Seen<'_>, incarnation: IncarnationId) -> Verdi
     if let Some(verdict) = person_at(seen, pane) {
         return verdict;
     }
+    if nudge.typing.is_none()
+        && let Some(lack) = lack(seen)
+    {
+        let on = format!("a person, before a message is typed: {lack}");
+        return seen.wait_until(on, nudge.expires_at);
+    }
     // A prompt that its screen shows before its turn is told to be over may be drawn anew, with what
     // was typed lost.
     if nudge.typing.is_none() && seen.shows(ScreenState::Working).is_some() {
@@ -144,6 +150,17 @@ pub(super) fn decide_nudge(seen: &Seen<'_>, incarnation: IncarnationId) -> Verdi
         },
         "a message is queued for it",
     )
+}
+
+/// What it lacks to do anything with a message.
+fn lack(seen: &Seen<'_>) -> Option<&'static str> {
+    let refused = seen
+        .shows(ScreenState::AuthDead)
+        .map(|_| "its login is refused");
+    let missing = seen
+        .shows(ScreenState::ModelUnavailable)
+        .map(|_| "its model is not to be had");
+    refused.or(missing)
 }
 
 /// The wait for the next try, unless it is due.

@@ -201,10 +201,13 @@ fn running(seen: &Seen<'_>, incarnation: IncarnationId, since: Timestamp) -> Ver
     }
 }
 
-/// When a limit that is not over ends for it. All that the limit stopped are not woken at once.
+/// When a limit that is not over ends for it, or is tried again where that is not told. All that the
+/// limit stopped are not woken at once.
 fn limited_until(seen: &Seen<'_>) -> Option<Timestamp> {
     const SPREAD: u64 = 60;
-    let until = seen.shows(ScreenState::Limited)?.until?;
+    const UNTOLD: Duration = Duration::from_secs(15 * 60);
+    let shown = seen.shows(ScreenState::Limited)?;
+    let until = shown.until.unwrap_or_else(|| after(shown.since, UNTOLD));
     let turn = digest(&seen.facts.id.to_string()) % SPREAD;
     let until = after(until, Duration::from_secs(turn));
     (until > seen.now()).then_some(until)

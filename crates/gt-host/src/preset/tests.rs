@@ -288,7 +288,7 @@ fn a_presets_file_is_checked() {
         let mistakes = super::check(text).err().unwrap_or_default();
         mistakes.iter().map(ToString::to_string).collect()
     };
-    assert_eq!(said("command = ['aider']\nready = '^> $'"), [""; 0]);
+    assert_eq!(said("command = ['aider']\nready = '^>$'"), [""; 0]);
     assert_eq!(
         said("command = ['aider']\nredy = '^> $'\n[states]\nlimitd = 'x'\nworking = '(['\n"),
         [
@@ -298,7 +298,7 @@ fn a_presets_file_is_checked() {
         ]
     );
     assert_eq!(
-        said("ready = '^> $'"),
+        said("ready = '^>$'"),
         ["line 1: `command` is missing: what is to be started"]
     );
     for (name, text) in TEXTS.into_iter().filter(|(name, _)| *name != "generic") {

@@ -37,6 +37,28 @@ fn a_message_is_brought_and_tried_again() {
     );
 }
 
+/// Covers F60: a message is not spent on a model that cannot be asked.
+#[test]
+fn a_message_waits_for_what_its_agent_lacks() {
+    let lacks = |state| {
+        let told = deacon().set(|facts| facts.memory.escalated_at = Some(at(-MINUTE)));
+        told.nudged(|_| ()).shows(state, -MINUTE)
+    };
+    check!(
+        lacks(ScreenState::AuthDead),
+        @"deacon: waiting on a person, before a message is typed: its login is refused until 2026-01-01T12:10:00Z"
+    );
+    check!(
+        lacks(ScreenState::ModelUnavailable),
+        @"deacon: waiting on a person, before a message is typed: its model is not to be had until 2026-01-01T12:10:00Z"
+    );
+    check!(
+        lacks(ScreenState::Limited),
+        @"deacon: waiting on its limit to end until 2026-01-01T12:10:00Z"
+    );
+    check!(lacks(ScreenState::ContextFull), @"deacon: nudge (a message is queued for it)");
+}
+
 /// Covers F59: what was typed and cannot be found keeps nobody waiting, and is never typed again.
 #[test]
 fn a_message_that_cannot_be_found_any_more_ends() {

@@ -168,6 +168,12 @@ fn a_limit_is_waited_for() {
         @"deacon: waiting on its limit to end until 2026-01-01T13:00:11Z"
     );
     check!(silent().limited_until(-10 * MINUTE), @"deacon: poke (it owes 1 unread message and is not fresh)");
+    let untold = |since| silent().shows(ScreenState::Limited, since);
+    check!(
+        untold(-MINUTE),
+        @"deacon: waiting on its limit to end until 2026-01-01T12:14:11Z"
+    );
+    check!(untold(-16 * MINUTE), @"deacon: poke (it owes 1 unread message and is not fresh)");
 }
 
 /// A refused login is told of once, by the first run that meets it, without a poke; no other run of
