@@ -25,7 +25,7 @@ pub struct Snapshot {
     /// sleep of the machine.
     pub epoch: Timestamp,
     /// The town was told to be down: nothing starts, everything stops.
-    pub down: bool,
+    pub down: Observed<bool>,
     /// Why destructive automatic actions are frozen: the store cannot be read.
     pub frozen: Option<Reason>,
     /// Every seat of the roster.

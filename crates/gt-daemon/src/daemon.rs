@@ -12,7 +12,7 @@ use gt_core::event::{EventKind, NewEvent};
 use gt_core::observed::Reason;
 use gt_core::plan::Plan;
 use gt_core::policy::Policy;
-use gt_core::{AgentId, IncarnationId, ProcessId};
+use gt_core::{AgentId, IncarnationId, Observed, ProcessId};
 use gt_host::agent_environment::{self, Captured, Launch};
 use gt_host::config::Config;
 use gt_host::daemon_state::DaemonState;
@@ -194,9 +194,16 @@ impl Daemon {
     }
 
     /// Whether the town was told to be down, or is no more.
+    pub(crate) fn down(&self) -> Observed<bool> {
+        match self.told_down || self.is_lost {
+            true => Observed::Known(true),
+            false => self.hands.town.paths().is_down().into(),
+        }
+    }
+
+    /// Whether that is known.
     pub(crate) fn is_down(&self) -> bool {
-        // Unreadable counts as there: whoever cannot read its town does not start agents in it.
-        self.told_down || self.is_lost || self.hands.town.paths().is_down().unwrap_or(true)
+        self.down() == Observed::Known(true)
     }
 
     /// Stores what is remembered of an agent.

@@ -24,7 +24,8 @@ impl Daemon {
     /// Puts together what is known. Looks at nothing but the roster's directories and programs of
     /// seats that may have to be started.
     pub(crate) fn observe(&self) -> Snapshot {
-        let down = self.is_down();
+        let down = self.down();
+        let is_down = down == Observed::Known(true);
         let refused = self.refused_logins();
         Snapshot {
             now: gt_host::clock::now(),
@@ -34,7 +35,7 @@ impl Daemon {
             agents: self
                 .seats
                 .values()
-                .map(|seat| self.facts(seat, down, &refused))
+                .map(|seat| self.facts(seat, is_down, &refused))
                 .collect(),
             requests: self.request_facts(),
         }

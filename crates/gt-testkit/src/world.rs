@@ -46,8 +46,8 @@ pub struct World {
     daemon: Daemon,
     acting: Acting,
     tmux_answers: bool,
-    /// The `down` file, which needs no store.
-    down: bool,
+    /// Whether the `down` file is there, which needs no store; none while that cannot be seen.
+    down: Option<bool>,
     /// How many ids were given out.
     ids: u128,
     ledger: Ledger,
@@ -67,7 +67,7 @@ impl World {
             daemon: Daemon::new(seats.len(), clock.now()),
             acting: Acting::default(),
             tmux_answers: true,
-            down: false,
+            down: Some(false),
             ids: 0,
             ledger: Ledger::default(),
             counts: Vec::new(),

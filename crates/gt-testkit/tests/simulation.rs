@@ -103,6 +103,7 @@ fn by_somebody() -> impl Strategy<Value = Event> {
             Event::Wish { seat, desire, by_person }
         }),
         1 => any::<bool>().prop_map(Event::TownDown),
+        1 => Just(Event::TownUnseen),
     ]
 }
 

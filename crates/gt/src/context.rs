@@ -84,6 +84,18 @@ impl Context {
         })
     }
 
+    /// Refuses what only a person may do. Who cannot be named is no agent that is known.
+    pub(crate) fn refuse_agent(&self, what: &str) -> CliResult {
+        match self.caller() {
+            Ok(Caller::Agent { agent, .. }) => {
+                let why = format!("{agent} asks, and only a person {what}");
+                let hint = "a person does it from a terminal of their own; `gt handoff` ends one's own run";
+                Err(CliError::new(Kind::Refused, why).hint(hint))
+            }
+            Ok(Caller::Overseer) | Err(_) => Ok(()),
+        }
+    }
+
     /// A sender that is not who it says is refused, and on record.
     fn record_forgery(&self, text: &str) {
         let event = gt_core::event::NewEvent {

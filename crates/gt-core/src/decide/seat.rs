@@ -36,8 +36,12 @@ pub enum Goal {
 
 /// What is wanted of this agent.
 pub fn goal(snapshot: &Snapshot, facts: &AgentFacts) -> Goal {
-    if snapshot.down {
-        return Goal::Down("the town is down".to_owned());
+    match &snapshot.down {
+        Observed::Known(true) => return Goal::Down("the town is down".to_owned()),
+        Observed::Known(false) => {}
+        Observed::Unknown(reason) => {
+            return Goal::Unknown(format!("whether the town is to be down ({reason})"));
+        }
     }
     if let Observed::Unknown(reason) = &facts.intent {
         return Goal::Unknown(format!("what is wished of it ({reason})"));
@@ -155,7 +159,8 @@ fn escalate_once(seen: &Seen<'_>, because: String) -> Verdict {
 /// Whether a person wants it down: that alone is never frozen.
 fn wished_by_person(seen: &Seen<'_>) -> bool {
     let intent = seen.facts.wish();
-    seen.snapshot.down || intent.is_some_and(|intent| intent.actor.is_person())
+    seen.snapshot.down == Observed::Known(true)
+        || intent.is_some_and(|intent| intent.actor.is_person())
 }
 
 fn up(seen: &Seen<'_>, holder: &Holder, why: &str) -> Verdict {

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use gt_api::request::{Reach, Request, Response};
-use gt_core::AgentId;
 use gt_core::event::{EventKind, NewEvent};
+use gt_core::{AgentId, Observed};
 use gt_host::clock;
 use gt_host::identity::{Caller, Claim};
 use tokio::sync::oneshot;
@@ -29,6 +29,10 @@ impl Daemon {
             Request::Why { agent } => return self.answer_why(agent, reply),
             Request::Wake => self.answered(Self::read_store),
             Request::Reload => self.answered(Self::reload),
+            Request::Down if self.is_agents(peer) => refused("only a person brings the town down"),
+            Request::Up if self.is_agents(peer) && self.down() != Observed::Known(false) => {
+                refused("the town is down, and only a person brings it up")
+            }
             Request::Down => self.answered(|daemon| daemon.set_down(true, peer)),
             Request::Up => self.answered(|daemon| daemon.set_down(false, peer)),
             Request::Stop => self.answered(|daemon| daemon.ending = true),
@@ -64,6 +68,12 @@ impl Daemon {
         self.read_store();
     }
 
+    /// Whether an agent is behind a connection.
+    fn is_agents(&self, peer: u32) -> bool {
+        let caller = Caller::of(self.hands.town.paths(), peer, &Claim::default());
+        matches!(caller, Ok(Caller::Agent { .. }))
+    }
+
     /// Who is behind a connection, by the ancestors of its process.
     pub(super) fn actor(&self, peer: u32) -> String {
         let caller = Caller::of(self.hands.town.paths(), peer, &Claim::default());
@@ -93,5 +103,12 @@ impl Daemon {
             reply,
         });
         self.read_store();
+    }
+}
+
+fn refused(why: &str) -> Response {
+    Response::Error {
+        message: why.to_owned(),
+        refused: true,
     }
 }

@@ -86,6 +86,8 @@ pub enum Event {
     },
     /// `gt down` or `gt up`.
     TownDown(bool),
+    /// Whether the town was told to be down cannot be seen any more.
+    TownUnseen,
 }
 
 /// How an agent's program behaves.

@@ -54,7 +54,8 @@ impl World {
                 desire,
                 by_person,
             } => self.wish(seat, desire, by_person),
-            Event::TownDown(down) => self.down = down,
+            Event::TownDown(down) => self.down = Some(down),
+            Event::TownUnseen => self.down = None,
         }
     }
 

@@ -25,7 +25,10 @@ impl World {
         Snapshot {
             now: self.clock.now(),
             epoch: self.daemon.epoch,
-            down: self.down,
+            down: match self.down {
+                Some(down) => Observed::Known(down),
+                None => Observed::unknown("it cannot be looked at"),
+            },
             frozen: frozen.then(|| Reason("the store is broken".to_owned())),
             agents,
             requests: rows.map_or_else(Vec::new, |rows| rows.requests.clone()),

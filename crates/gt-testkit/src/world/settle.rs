@@ -87,6 +87,7 @@ impl World {
     fn heal(&mut self) {
         self.tmux_answers = true;
         self.store.health = StoreHealth::Good;
+        self.down.get_or_insert(false);
         self.acting = super::act::Acting::default();
         for seat in &mut self.seats {
             seat.manner = Manner::Healthy;

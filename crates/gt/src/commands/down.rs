@@ -7,7 +7,7 @@ use gt_api::request::{Reach, Request};
 use gt_core::event::{EventKind, NewEvent};
 use gt_core::incarnation::pids;
 use gt_core::observed::{Observed, chain};
-use gt_core::{AgentId, ProcessId};
+use gt_core::{AgentId, IncarnationId, ProcessId};
 use gt_host::holder::client::Client as HolderClient;
 use gt_host::holder::kill_set::{self, Scope};
 use gt_host::holder::protocol::{self, Report};
@@ -19,7 +19,7 @@ use crate::cli::Down;
 use crate::client::Client;
 use crate::commands::daemon;
 use crate::context::Context;
-use crate::error::{CliError, CliResult};
+use crate::error::{CliError, CliResult, Doing as _};
 use crate::printer;
 
 /// How long tmux may take for one answer.
@@ -48,6 +48,7 @@ type Left = Vec<String>;
 
 /// Brings the town down: the wish first, then agents, the tmux server and the daemon last.
 pub(crate) fn down(context: &Context, arguments: &Down) -> CliResult {
+    context.refuse_agent("brings the town down")?;
     let mut left = save_wish(context);
     let agents = seated(context, &mut left);
     let tmux = probe_tmux(context);
@@ -116,6 +117,23 @@ fn stop_agents(
             left.push(format!("{agent}: {why}"));
         }
     }
+    for (agent, run) in unseated_runs(context, agents) {
+        let survivors = kill_set::end(Scope::marked(run), grace(arguments));
+        let ended = survivors.map_err(|error| format!("what is left of it is unknown: {error}"));
+        if let Err(why) = ended.and_then(|survivors| none_survived(&survivors)) {
+            left.push(format!("{agent}: {why}"));
+        }
+    }
+}
+
+/// Runs that the store knows and no holder tells of: it may be gone, and its file with it.
+fn unseated_runs(context: &Context, seated: &[AgentId]) -> Vec<(AgentId, IncarnationId)> {
+    let runs = context
+        .store()
+        .and_then(|store| store.open_runs().doing("read the runs"));
+    // A store that cannot be read keeps nothing running that has a holder.
+    let runs = runs.unwrap_or_default().into_iter();
+    runs.filter(|(agent, _)| !seated.contains(agent)).collect()
 }
 
 /// Whether a daemon brought every agent that it knows of down in time. What it could not do is tried

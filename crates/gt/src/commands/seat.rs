@@ -320,6 +320,13 @@ fn running(context: &Context, agent: &AgentId) -> CliResult<Option<IncarnationId
 /// Stores what is wanted of one agent, and wakes the daemon.
 fn wish(context: &Context, agent: &AgentId, desire: Desire, reason: &str) -> CliResult {
     let actor = context.caller()?.actor();
+    if desire.is_stop() && !actor.may_stop(agent) {
+        // Stored, it would replace what a person wants.
+        let message = format!("{agent} is stopped only by a person or by itself, not by {actor}");
+        return Err(CliError::new(Kind::Refused, message).hint(format!(
+            "`gt mail send {agent} -s …` asks it to end its work"
+        )));
+    }
     let intent = Intent {
         desire,
         actor,

@@ -30,6 +30,9 @@ pub(crate) fn up(context: &Context, arguments: &Up) -> CliResult {
         .iter()
         .map(|text| context.agent(text))
         .collect::<CliResult<Vec<AgentId>>>()?;
+    if context.paths().is_down().unwrap_or(true) {
+        context.refuse_agent("brings up a town that was told to be down")?;
+    }
     capture::capture(context)?;
     config::reload(context)?;
     let taken_back = want(context, &named)?;
@@ -90,7 +93,8 @@ fn progress_bar(agents: usize) -> ProgressBar {
     ProgressBar::new(agents as u64).with_style(style.expect("the template is well formed"))
 }
 
-/// Takes back single stops, unless agents are named, and returns them; parked agents stay parked.
+/// Takes back single stops, unless agents are named, and returns them; parked agents stay parked,
+/// and a person's stops are a person's to take back.
 fn want(context: &Context, named: &[AgentId]) -> CliResult<Vec<(AgentId, Intent)>> {
     let mut store = context.store()?;
     let now = clock::now();
@@ -114,7 +118,8 @@ fn want(context: &Context, named: &[AgentId]) -> CliResult<Vec<(AgentId, Intent)
         .doing("read what is wanted")?
         .into_iter()
         .collect();
-    stops.retain(|(_, intent)| intent.desire == Desire::Down);
+    let may_start = |intent: &Intent| actor.is_person() || !intent.actor.is_person();
+    stops.retain(|(_, intent)| intent.desire == Desire::Down && may_start(intent));
     let stopped: Vec<AgentId> = stops.iter().map(|(agent, _)| agent.clone()).collect();
     store
         .clear_intents(&stopped, now, &actor.to_string())

@@ -539,3 +539,22 @@ fn a_poor_environment_does_not_replace_one_that_finds_the_agents_programs() {
         "{said}"
     );
 }
+
+/// Covers F1: whether the town was told to be down cannot be seen: nothing is stopped on that.
+#[test]
+fn a_down_file_that_cannot_be_looked_at_stops_nobody() {
+    let town = town("");
+    town.gt(&["up"]).ok();
+    let mayor = town.wait_for_run("mayor", None);
+    let down = town.paths().down_file();
+    std::os::unix::fs::symlink(&down, &down).unwrap();
+    signal(town.daemon_pid(), Signal::USR1);
+    town.wait_for_waiting("mayor", "whether the town is to be down");
+    assert_eq!(town.agent("mayor").pid, mayor.pid);
+    fs_err::remove_file(&down).unwrap();
+    signal(town.daemon_pid(), Signal::USR1);
+    town.wait_for("the end of the doubt", || {
+        town.agent("mayor").waiting.is_none().then_some(())
+    });
+    assert_eq!(town.starts("mayor"), 1);
+}

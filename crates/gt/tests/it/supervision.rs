@@ -1,5 +1,7 @@
 //! Agents are brought up, restarted when they die, and survive their daemon.
 
+use std::thread;
+
 use gt_api::view::State;
 use gt_core::{Observed, ProcessId};
 use gt_host::process::{self, Signal};
@@ -7,6 +9,7 @@ use gt_testkit::scripted_agent;
 use gt_testkit::town::{TestTown, is_gone, signal};
 
 use crate::nudges::times_taken;
+use crate::robustness::answer;
 use crate::town;
 
 fn kill(pid: u32) {
@@ -34,6 +37,40 @@ fn a_killed_agent_is_restarted_and_its_neighbour_is_not() {
         (town.starts("mayor") == 2).then_some(())
     });
     assert_eq!(town.starts("deacon"), 1);
+}
+
+/// Covers F13, F39, F43: that the town be down, and up again, is a person's to say: no agent ends
+/// others', nor itself half-way through, nor revives what a person stopped.
+#[test]
+fn an_agent_brings_no_town_down_and_none_up() {
+    let town = town("[restart]\nstop_grace = '5s'\n");
+    town.script("mayor", "/ignore-term\n");
+    town.gt(&["up"]).ok();
+    let before = town.wait_for_run("mayor", None);
+    town.gt(&["deacon", "stop"]).ok();
+    let asks = |command: &str| {
+        town.type_line("mayor", &format!("/run {command}"));
+        answer(&town, "mayor", command)
+    };
+    assert_eq!(asks("gt down"), 5);
+    assert_eq!(asks("gt up"), 0);
+    assert_eq!(town.agent("deacon").pid, None, "a person's stop stays");
+    assert_eq!(town.agent("mayor").incarnation, before.incarnation);
+    thread::scope(|scope| {
+        let down = scope.spawn(|| town.gt(&["down"]));
+        town.wait_for_state("mayor", State::Stopping);
+        town.type_line("mayor", "/run gt up");
+        down.join().unwrap().ok();
+    });
+    assert!(town.status().town.down);
+    assert_eq!(town.marked(), []);
+    town.gt(&["daemon", "start"]).ok();
+    town.gt(&["mail", "send", "mayor", "-s", "a", "-m", "b"])
+        .ok();
+    town.wait_for("a look at the town", || {
+        (town.status().daemon.heartbeat_count >= Some(1)).then_some(())
+    });
+    assert_eq!((town.starts("mayor"), town.starts("deacon")), (1, 1));
 }
 
 /// Covers F8, T12, T14: a program in a wrapper of the user's own is supervised by its process alone,

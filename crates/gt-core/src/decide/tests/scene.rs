@@ -101,7 +101,7 @@ impl Scene {
         let snapshot = Snapshot {
             now: at(0),
             epoch: at(-24 * HOUR),
-            down: false,
+            down: Observed::Known(false),
             frozen: None,
             agents: Vec::new(),
             requests: Vec::new(),
@@ -212,7 +212,7 @@ impl Scene {
     }
 
     pub(super) fn down(mut self) -> Self {
-        self.snapshot.down = true;
+        self.snapshot.down = Observed::Known(true);
         self
     }
 
