@@ -69,7 +69,7 @@ pub struct Agent {
     pub holder_pid: Option<u32>,
     /// Its run.
     pub incarnation: Option<String>,
-    /// How often it was started again.
+    /// How often its program was started again since the town was made, by whomever.
     pub restarts: Option<u32>,
     /// What it waits on, if it is not as it should be.
     pub waiting: Option<Waiting>,

@@ -72,7 +72,30 @@ fn replace(
 mod tests {
     use super::*;
 
-    /// Covers D19, F74: a write that fails leaves the old file whole.
+    /// Covers D19, F74: whoever has the old file open reads all of it, and a write that fails leaves
+    /// nothing behind.
+    #[test]
+    fn a_file_is_replaced_and_never_written_into() {
+        use std::io::Read as _;
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("state.json");
+        write(&path, b"old").unwrap();
+        let link = directory.path().join("link");
+        fs_err::hard_link(&path, &link).unwrap();
+        let mut open = fs_err::File::open(&path).unwrap();
+        write(&path, b"new and longer").unwrap();
+        let mut read = String::new();
+        open.read_to_string(&mut read).unwrap();
+        assert_eq!(read, "old");
+        assert_eq!(fs_err::read(link).unwrap(), b"old");
+        assert_eq!(fs_err::read(&path).unwrap(), b"new and longer");
+        let in_the_way = directory.path().join("directory");
+        fs_err::create_dir(&in_the_way).unwrap();
+        write(&in_the_way, b"new").unwrap_err();
+        assert_eq!(fs_err::read_dir(directory.path()).unwrap().count(), 3);
+    }
+
+    /// Covers F74: a write that fails leaves the old file whole.
     #[test]
     fn a_failed_write_keeps_the_old_file_and_names_the_path() {
         let directory = tempfile::tempdir().unwrap();

@@ -337,8 +337,21 @@ mod tests {
     /// Covers D11, F73: a program that hangs is ended with its children, at its deadline.
     #[test]
     fn a_hanging_program_is_ended_with_its_group() {
-        let hanging = program("sh", Duration::from_millis(100)).args(["-c", "sleep 600 & wait"]);
+        let directory = tempfile::tempdir().unwrap();
+        let child = directory.path().join("child");
+        let script = format!("sleep 600 & echo $! > {}; wait", child.display());
+        let hanging = program("sh", Duration::from_millis(300)).args(["-c", &script]);
         assert!(matches!(hanging.run(), Err(CommandError::TimedOut { .. })));
+        let child: u32 = fs_err::read_to_string(child)
+            .unwrap()
+            .trim()
+            .parse()
+            .unwrap();
+        let until = clock::monotonic() + Duration::from_secs(30);
+        while crate::process::identify(child).unwrap().is_some() {
+            assert!(clock::monotonic() < until, "its child lives on");
+            clock::pause(Duration::from_millis(5));
+        }
     }
 
     #[test]

@@ -11,7 +11,7 @@ use gt_core::session::{Session, SessionId};
 use gt_core::snapshot::{End, LastEnd};
 use gt_core::{AgentId, Exit, Incarnation, IncarnationId, ProcessId};
 use jiff::Timestamp;
-use rusqlite::{Connection, Row, named_params};
+use rusqlite::{Connection, OptionalExtension as _, Row, named_params};
 
 use crate::columns::{agent, incarnation, millis, time, unreadable, word};
 use crate::events::append;
@@ -62,6 +62,19 @@ impl Store {
                 )?
                 .execute((id.to_string(), session.id.as_str(), session.used))
                 .map(drop)
+        })
+    }
+
+    /// The program's own session of a run, if it told of one.
+    pub fn session_of(&self, run: IncarnationId) -> Result<Option<Session>, StoreError> {
+        self.read("reading a session", |connection| {
+            let session = connection
+                .prepare_cached(
+                    "SELECT session, session_used FROM incarnation
+                     WHERE id = ?1 AND session IS NOT NULL",
+                )?
+                .query_row([run.to_string()], read_session);
+            session.optional()
         })
     }
 

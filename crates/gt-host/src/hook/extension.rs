@@ -151,6 +151,10 @@ impl Extension {
                 path: path.to_owned(),
             })
         };
+        // One that was begun to be made.
+        if entries(&self.directory).is_ok_and(|entries| entries.is_empty()) {
+            return Ok(());
+        }
         let manifest: Option<Manifest> =
             json_file::read(&self.directory.join(MANIFEST)).unwrap_or_default();
         if manifest.is_none_or(|manifest| manifest.name != NAME) {

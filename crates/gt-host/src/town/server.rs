@@ -31,13 +31,15 @@ pub fn in_use(paths: &TownPaths) -> Option<PathBuf> {
     }
 }
 
-/// The process of that server, once it was known.
+/// The process of that server, once it was known in this boot.
 fn process_in_use(paths: &TownPaths) -> Option<ProcessId> {
     let text = fs_err::read_to_string(paths.tmux_in_use()).ok()?;
-    let (pid, start) = text.lines().nth(1)?.split_once(' ')?;
-    Some(ProcessId {
-        pid: pid.parse().ok()?,
-        start: start.parse().ok()?,
+    let mut words = text.lines().nth(1)?.split(' ');
+    let mut number = || words.next()?.parse::<u64>().ok();
+    let (pid, start) = (number()?, number()?);
+    (words.next()? == process::boot_id().ok()?).then_some(ProcessId {
+        pid: pid.try_into().ok()?,
+        start,
     })
 }
 
@@ -81,7 +83,8 @@ pub fn remember(paths: &TownPaths, socket: &Path, server: Option<ProcessId>) -> 
     };
     let mut text = [name.as_os_str().as_encoded_bytes(), b"\n"].concat();
     if let Some(ProcessId { pid, start }) = server {
-        text.extend_from_slice(format!("{pid} {start}\n").as_bytes());
+        let boot = process::boot_id()?;
+        text.extend_from_slice(format!("{pid} {start} {boot}\n").as_bytes());
     }
     atomic::write_private(&paths.tmux_in_use(), &text)
 }

@@ -133,6 +133,17 @@ impl Session<'_> {
         }
     }
 
+    /// Whether an event is of the run's own session, as far as that is known. Another one is of a
+    /// program that the agent started in turn, with its environment: the messages are not for it.
+    fn is_own(&self, store: &Store, event: &HookEvent) -> CliResult<bool> {
+        let known = store.session_of(self.run);
+        let known = known.doing("read the session of the run")?;
+        let told = event.session.as_deref();
+        Ok(known
+            .zip(told)
+            .is_none_or(|(known, told)| known.id.as_str() == told))
+    }
+
     fn tell(&self, event: HookEvent) {
         let hook = Wake::Hook {
             incarnation: self.run,
@@ -150,12 +161,12 @@ impl Session<'_> {
                 print(&added(&event.name, &role));
                 Ok(false)
             }
-            HookKind::PromptTaken => self.add_messages(&event.name).map(|()| false),
+            HookKind::PromptTaken => self.add_messages(event).map(|()| false),
             // A program ends a turn that its hooks prolong again and again, and drops what they say:
             // Claude Code at the ninth time.
             HookKind::TurnEnded {
                 prolonged: false, ..
-            } => self.give_next(&event.name),
+            } => self.give_next(event),
             HookKind::TurnEnded {
                 prolonged: true, ..
             }
@@ -169,8 +180,11 @@ impl Session<'_> {
     }
 
     /// Adds the news of mail and the messages that fit to the turn that begins.
-    fn add_messages(&self, event: &str) -> CliResult {
+    fn add_messages(&self, event: &HookEvent) -> CliResult {
         let mut store = self.context.store()?;
+        if !self.is_own(&store, event)? {
+            return Ok(());
+        }
         let address = self.caller().address();
         let mail = mail::text::news(&mail::unread(&store, &address.to_string())?);
         let mut room = ADDED;
@@ -183,15 +197,18 @@ impl Session<'_> {
         let text: String = std::iter::once(mail)
             .chain(nudges.iter().map(message))
             .collect();
-        if !text.is_empty() && print(&added(event, &text)) {
-            self.end(&mut store, &nudges, event)?;
+        if !text.is_empty() && print(&added(&event.name, &text)) {
+            self.end(&mut store, &nudges, &event.name)?;
         }
         Ok(())
     }
 
     /// Lets the turn go on with the next message; true when there is one.
-    fn give_next(&self, event: &str) -> CliResult<bool> {
+    fn give_next(&self, event: &HookEvent) -> CliResult<bool> {
         let mut store = self.context.store()?;
+        if !self.is_own(&store, event)? {
+            return Ok(false);
+        }
         let mut is_first = true;
         let nudges = self.claim(&mut store, |nudge| {
             std::mem::take(&mut is_first)
@@ -203,7 +220,7 @@ impl Session<'_> {
         };
         let goes_on = json!({ "decision": "block", "reason": next.text.as_str() });
         if print(&goes_on) {
-            self.end(&mut store, &nudges, event)?;
+            self.end(&mut store, &nudges, &event.name)?;
         }
         Ok(true)
     }

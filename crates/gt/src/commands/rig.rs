@@ -83,7 +83,19 @@ fn remove(context: &Context, name: &str) -> CliResult {
     })?;
     rig::show(paths, &name).map_err(|error| refused(&error))?;
     let seats = holder::list_state_files(paths).doing("look for agents of the rig")?;
-    let running = running(&name, seats);
+    let mut running = running(&name, seats);
+    // A holder without a file is told by its lock.
+    let roll = context.roll();
+    let of_rig = roll
+        .agents()
+        .iter()
+        .filter(|agent| agent.rig() == Some(&name) && !running.contains(agent));
+    let held = of_rig.filter(|agent| {
+        let has_file = matches!(holder::read_state_file(paths, agent), Ok(Some(_)));
+        !has_file && holder::is_taken(paths, agent) != Observed::Known(false)
+    });
+    let held: Vec<AgentId> = held.cloned().collect();
+    running.extend(held);
     if !running.is_empty() {
         let agents: Vec<String> = running.iter().map(ToString::to_string).collect();
         let message = format!("agents of `{name}` run: {}", agents.join(", "));

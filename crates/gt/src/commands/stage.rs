@@ -187,7 +187,13 @@ impl Stage {
             let down = self.command(&["down", "--force"]).run();
             let output = down.doing("bring the town down")?;
             if output.code != 0 {
-                printer::talk(output.stderr);
+                let why = output.stderr.trim().to_owned();
+                return Err(
+                    CliError::failed(format!("the town did not come down: {why}")).hint(format!(
+                        "what is left is at {}",
+                        self.directory.keep().display()
+                    )),
+                );
             }
         }
         if keep {

@@ -121,6 +121,30 @@ fn a_turn_begins_with_what_is_due() {
     assert_eq!(times_taken(&town, "mayor", "a word"), 0);
 }
 
+/// What a program that the agent started in turn tells by its hooks is not the agent's: it gets none
+/// of the agent's messages.
+#[test]
+fn a_session_within_a_session_gets_no_message() {
+    let town = town_with_hooks();
+    let [script, heard] = ["nested.sh", "heard"].map(|name| town.beside().join(name));
+    let event = r#"{"hook_event_name":"Stop","session_id":"nested"}"#;
+    let lines = format!(
+        "{gt} nudge mayor -m 'for the mayor'\necho '{event}' | {gt} hook Stop > {}\n",
+        heard.display(),
+        gt = env!("CARGO_BIN_EXE_gt"),
+    );
+    fs_err::write(&script, lines).unwrap();
+    let command = format!("sh {}", script.display());
+    town.type_line("mayor", &format!("/run {command}"));
+    assert_eq!(answer(&town, "mayor", &command), 0);
+    assert_eq!(fs_err::read_to_string(heard).unwrap(), "");
+    town.wait_for("the message, handed over to the mayor", || {
+        listed(&town, "for the mayor")
+            .contains("confirmed")
+            .then_some(())
+    });
+}
+
 /// Covers F57: a session whose memory was cut down is told its role, and how to end its work, again.
 #[test]
 fn after_a_compaction_the_role_is_told_again() {

@@ -56,7 +56,7 @@ pub(super) fn running(patient: &Patient<'_>) -> Option<Check> {
         &held,
         patient.hello(),
         &heartbeats,
-        paths.is_down().unwrap_or(true),
+        &paths.is_down().into(),
     ))
 }
 
@@ -65,7 +65,7 @@ fn running_of(
     held: &Observed<bool>,
     answer: &Result<Option<Hello>, String>,
     heartbeats: &str,
-    down: bool,
+    down: &Observed<bool>,
 ) -> Check {
     const NAME: &str = "daemon";
     let restart = "`gt daemon restart` replaces it and keeps the agents";
@@ -80,14 +80,18 @@ fn running_of(
         (Observed::Known(true), Err(problem)) => {
             error(NAME, format!("it does not answer: {problem}"), restart)
         }
-        (Observed::Known(false), _) if down => {
-            ok(NAME, "not running: the town was told to be down")
-        }
-        (Observed::Known(false), _) => warning(
-            NAME,
-            "not running",
-            "`gt daemon start`, or `gt up` for the whole town",
-        ),
+        (Observed::Known(false), _) => match down {
+            Observed::Known(true) => ok(NAME, "not running: the town was told to be down"),
+            Observed::Known(false) => warning(
+                NAME,
+                "not running",
+                "`gt daemon start`, or `gt up` for the whole town",
+            ),
+            Observed::Unknown(reason) => unseen(
+                NAME,
+                format!("not running, and whether it should be is unknown: {reason}"),
+            ),
+        },
     }
 }
 

@@ -15,7 +15,12 @@ fn running(
     answer: &Result<Option<Hello>, String>,
     down: bool,
 ) -> (CheckResult, String) {
-    let check = running_of(&Observed::Known(held), answer, "66 heartbeats", down);
+    let check = running_of(
+        &Observed::Known(held),
+        answer,
+        "66 heartbeats",
+        &Observed::Known(down),
+    );
     (check.result, check.message)
 }
 
@@ -45,7 +50,12 @@ fn a_town_that_was_told_to_be_down_needs_no_daemon() {
 
 #[test]
 fn a_lock_that_cannot_be_looked_at_is_no_daemon_and_no_success() {
-    let check = running_of(&Observed::unknown("EACCES"), &Ok(None), "", false);
+    let check = running_of(
+        &Observed::unknown("EACCES"),
+        &Ok(None),
+        "",
+        &Observed::Known(false),
+    );
     assert_eq!(check.result, CheckResult::Warning);
     assert!(check.message.contains("EACCES"), "{}", check.message);
 }
