@@ -10,7 +10,7 @@ use super::poke::decide_poke;
 use super::request::cannot_launch;
 use super::{Seen, Verdict};
 use crate::agent_id::Role;
-use crate::incarnation::IncarnationId;
+use crate::incarnation::{Exit, IncarnationId};
 use crate::intent::{Desire, Intent};
 use crate::lifecycle::{self, Request};
 use crate::memory::Cause;
@@ -66,7 +66,20 @@ pub fn goal(snapshot: &Snapshot, facts: &AgentFacts) -> Goal {
         (Run::OnDemand, Observed::Unknown(reason)) => {
             Goal::Unknown(format!("what it owes ({reason})"))
         }
+        (Run::OnDemand, Observed::Known(_)) if is_cut_off(facts) => {
+            Goal::Up("its last run was cut off".to_owned())
+        }
         (Run::OnDemand, Observed::Known(_)) | (Run::Never, _) => Goal::Either,
+    }
+}
+
+/// Whether its last run neither ended by itself in order nor was ended on purpose: what it was woken
+/// for may be half done, and read.
+fn is_cut_off(facts: &AgentFacts) -> bool {
+    match facts.last_end.map(|end| end.how) {
+        Some(End::Exited(Exit::Code(code))) => code != 0,
+        Some(End::Exited(Exit::Signal(_)) | End::Lost | End::Unresponsive) => true,
+        Some(End::Exited(Exit::NotStarted(_)) | End::Requested | End::Dismissed) | None => false,
     }
 }
 

@@ -28,6 +28,27 @@ fn on_demand_starts_when_something_is_owed() {
     check!(witness().active(at(-9 * HOUR)), @"");
 }
 
+/// What an agent was woken for may be half done and read when it dies: it is owed a run that ends in
+/// order.
+#[test]
+fn an_agent_on_demand_that_is_cut_off_is_restarted() {
+    for how in [
+        End::Exited(Exit::Signal(9)),
+        End::Exited(Exit::Code(1)),
+        End::Lost,
+    ] {
+        let ended = witness().ended(at(0), how).plan().to_string();
+        assert!(ended.contains("gas/witness: start ("), "{ended}");
+    }
+    for how in [End::Exited(Exit::Code(0)), End::Requested, End::Dismissed] {
+        check!(witness().ended(at(0), how), @"");
+    }
+    check!(
+        witness().ended(at(0), End::Lost).restarted(&[-60; 8]),
+        @"gas/witness: open circuit (restarted 8 times within 10m)"
+    );
+}
+
 #[test]
 fn a_dead_run_is_restarted_at_once_and_then_after_growing_pauses() {
     check!(deacon().crashed(at(0)), @"deacon: start (its run ended with exit code 1)");
