@@ -122,7 +122,7 @@ mod tests {
         }
     }
 
-    /// Covers F57: what a hook tells is not lost because twenty others tell at the same moment.
+    /// What a hook tells is not lost because twenty others tell at the same moment.
     #[test]
     fn what_says_more_waits_for_room() {
         let (_directory, paths) = town();

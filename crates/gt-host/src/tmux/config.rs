@@ -86,7 +86,7 @@ fn shell_word(word: &str) -> String {
 mod tests {
     use super::*;
 
-    /// Covers F45, F69: a person's file is read only when named, and what gt needs comes after.
+    /// Covers F69: a person's file is read only when named, and what gt needs comes after.
     #[test]
     fn the_generated_file_ends_with_what_gt_needs() {
         insta::assert_snapshot!(server_config(Some(Path::new("/home/me/my tmux.conf"))), @r##"

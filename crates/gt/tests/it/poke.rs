@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use gt_api::view::State;
-use gt_core::AgentId;
 use gt_core::address::Address;
 use gt_core::mail::{MessageType, Priority};
+use gt_core::{AgentId, IncarnationId};
 use gt_host::clock;
+use gt_host::heartbeat_file::{self, Touch};
 use gt_host::wake::{self, Wake};
 use gt_store::{NewMessage, Store};
 use gt_testkit::town::TestTown;
@@ -172,6 +173,29 @@ fn a_program_that_hangs_at_its_prompt_was_not_woken() {
     let before = story.split("pokes in a row unanswered").next().unwrap();
     assert!(!before.contains("nudge_delivered"), "{story}");
     assert!(before.contains("did not show what was pasted"), "{story}");
+}
+
+/// Covers D3, F21: what others do about an agent, and a heartbeat of another run, is no sign of life of
+/// its own: a deaf one is restarted all the same.
+#[test]
+fn other_peoples_commands_do_not_make_an_agent_fresh() {
+    let town = town(&(pokes("100ms", "200ms") + "[restart]\nstop_grace = '200ms'\n"));
+    town.script("deacon", "first: /deaf\n");
+    town.gt(&["up"]).ok();
+    town.wait_for_run("deacon", None);
+    crate::prompt(&town, "mayor");
+    let strange = Touch {
+        incarnation: Some(IncarnationId(clock::fresh_id())),
+        ..Touch::default()
+    };
+    town.wait_for("the restart of the deaf deacon", || {
+        town.gt(&["mail", "inbox", "deacon/"]).ok();
+        town.gt(&["status-line", "--session=gt-deacon"]).ok();
+        town.type_line("mayor", "/run gt mail inbox deacon/");
+        let heartbeat = town.paths().deacon_heartbeat();
+        heartbeat_file::touch(&heartbeat, clock::now(), strange.clone()).unwrap();
+        (town.starts("deacon") == 2).then_some(())
+    });
 }
 
 /// Covers D4, F3, F4, F5, F13: an agent that leaves its pokes unanswered is restarted through the

@@ -596,7 +596,7 @@ fn a_killed_holder_is_replaced_and_its_leftovers_are_swept() {
     town.gt(&["tmux", "kill-session", "-t", "=gt-deacon2"]).ok();
 }
 
-/// Covers F9: what an earlier run left is swept although its holder's file is gone or damaged: the
+/// Covers F40, F41: what an earlier run left is swept although its holder's file is gone or damaged: the
 /// store knows which run it was.
 #[test]
 fn leftovers_of_a_run_without_a_readable_file_are_swept() {

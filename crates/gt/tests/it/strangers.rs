@@ -1,8 +1,10 @@
 //! What a person keeps in the town's tmux server, under whatever name, is the person's.
 
+use gt_api::view::State;
 use gt_host::process::Signal;
 use gt_testkit::town::{TestTown, is_gone, signal};
 
+use crate::nudges::times_taken;
 use crate::town;
 
 /// The first process of a new pane.
@@ -60,4 +62,30 @@ fn a_window_split_beside_an_agent_stays() {
     town.gt(&["down"]).code(1);
     assert!(!is_gone(own));
     town.gt(&["tmux", "kill-session", "-t", "=gt-mayor"]).ok();
+}
+
+/// Covers F6: a pane that a person splits off in an agent's window, and is in, is not the agent's: its
+/// own is read and typed at.
+#[test]
+fn a_pane_beside_an_agents_is_neither_read_nor_typed_at() {
+    let town = town("");
+    town.gt(&["up"]).ok();
+    let before = town.wait_for_run("mayor", None);
+    crate::prompt(&town, "mayor");
+    let own = open(&town, &["split-window", "-t", "=gt-mayor:"]);
+    let sent = [
+        "nudge",
+        "mayor",
+        "-m",
+        "to the agent",
+        "--wait",
+        "confirmed",
+    ];
+    town.gt(&sent).ok();
+    assert_eq!(times_taken(&town, "mayor", "to the agent"), 1);
+    assert!(town.screen("mayor").contains("? for shortcuts"));
+    let after = town.wait_for_state("mayor", State::Idle);
+    assert_eq!(after.incarnation, before.incarnation);
+    signal(own, Signal::KILL);
+    town.wait_for("the end of the pane", || is_gone(own).then_some(()));
 }

@@ -28,7 +28,7 @@ fn default_socket(town: &TestTown) -> PathBuf {
     town.beside().join(format!("tmux-{user}/default"))
 }
 
-/// Covers T6, F39: a change of the server takes hold when the town was down; until then everybody finds the
+/// Covers F69, F39: a change of the server takes hold when the town was down; until then everybody finds the
 /// agents where they are, a daemon that starts anew as well.
 #[test]
 fn a_town_stays_on_its_server_until_it_is_down() {
@@ -57,7 +57,7 @@ fn a_town_stays_on_its_server_until_it_is_down() {
     assert_eq!(sessions(&other), [""; 0]);
 }
 
-/// Covers F39: on the person's own server gt leaves their sessions, and nothing of its own.
+/// Covers F39, F45: on the person's own server gt leaves their sessions, and nothing of its own.
 #[test]
 fn a_persons_own_server_is_left_as_it_was_found() {
     let town = town("[tmux]\nsocket = 'default'\n");

@@ -2,13 +2,14 @@
 
 use super::check;
 use super::scene::{HOUR, MINUTE, Scene, at, crew, deacon, witness};
+use crate::incarnation::Exit;
 use crate::intent::Desire;
 use crate::lifecycle::Action as Asked;
 use crate::memory::PokeResult;
 use crate::observed::Observed;
 use crate::plan::ActionKind;
 use crate::policy::Poke;
-use crate::snapshot::Holder;
+use crate::snapshot::{End, Holder, LastEnd};
 
 /// Covers F1, F2: what cannot be seen is neither started nor stopped, whatever is remembered.
 #[test]
@@ -58,6 +59,24 @@ fn an_unknown_pane_makes_no_second_session() {
         deacon().down().holder(Holder::Idle).tmux_hangs(),
         @"deacon: waiting on tmux: it did not answer"
     );
+}
+
+/// Covers F2: a record of its end does not make a run dead that its holder reports.
+#[test]
+fn a_recorded_end_is_not_believed_against_the_holder() {
+    let recorded = |how| {
+        let incarnation = super::scene::run(1);
+        let at = at(-1);
+        deacon().set(|facts| {
+            facts.last_end = Some(LastEnd {
+                incarnation,
+                at,
+                how,
+            });
+        })
+    };
+    check!(recorded(End::Lost), @"");
+    check!(recorded(End::Exited(Exit::Code(1))), @"");
 }
 
 /// The holder is the truth about the run: a hung tmux does not keep a crashed agent dead.

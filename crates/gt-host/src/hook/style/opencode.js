@@ -26,8 +26,17 @@ export const GasTown = async ({ client }) => {
   const takeNext = (session) => {
     const answer = hook("Stop", session)
     if (answer.decision !== "block") return
-    const parts = [{ type: "text", text: answer.reason }]
-    client.session.promptAsync({ path: { id: session }, body: { parts } }).catch(() => {})
+    prompt(session, answer.reason, 3)
+  }
+
+  // gt has let go of the message: a session that does not take it at once is asked again.
+  const prompt = async (session, text, tries) => {
+    const body = { parts: [{ type: "text", text }] }
+    const asked = client.session.promptAsync({ path: { id: session }, body })
+    const { error } = await asked.catch((error) => ({ error }))
+    if (!error || tries <= 1) return
+    await new Promise((resolve) => setTimeout(resolve, 1000))
+    await prompt(session, text, tries - 1)
   }
 
   return {
@@ -48,7 +57,8 @@ export const GasTown = async ({ client }) => {
       role ??= context(hook("SessionStart", sessionID))
       news.push(context(hook("UserPromptSubmit", sessionID)))
     },
-    "experimental.chat.system.transform": async (_, output) => {
+    "experimental.chat.system.transform": async (input, output) => {
+      if (nested.has(input?.sessionID)) return
       output.system.push(...[role, ...news].filter(Boolean))
     },
   }
