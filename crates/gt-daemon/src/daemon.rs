@@ -1,7 +1,7 @@
 //! The state of the loop: all that the daemon knows, owned by one task.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::mem::Discriminant;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -71,6 +71,8 @@ pub(crate) struct Daemon {
     pub(crate) discovery: Option<Discovery>,
     pub(crate) policy: Policy,
     pub(crate) seats: BTreeMap<AgentId, Seat>,
+    /// Agents that are wanted and were looked for in vain.
+    pub(crate) seatless: BTreeSet<AgentId>,
     pub(crate) clockwork: Clockwork,
     /// The store as last read; kept when it cannot be read any more.
     pub(crate) rows: Option<TownRows>,

@@ -5,6 +5,8 @@ mod holders;
 mod outcomes;
 mod told;
 
+use std::collections::BTreeSet;
+
 use gt_core::AgentId;
 use gt_core::event::EventKind;
 use gt_core::incarnation::{IncarnationId, ProcessId};
@@ -140,15 +142,7 @@ impl Daemon {
                     self.stirred = true;
                     self.note(EventKind::Unobservable, None, "the store can be read again");
                 }
-                if rows
-                    .intents
-                    .keys()
-                    .any(|agent| !self.seats.contains_key(agent))
-                {
-                    // Somebody wants an agent whose workspace was made meanwhile.
-                    self.read_roster();
-                    self.stirred = true;
-                }
+                self.look_for_wanted(&rows);
                 self.accept_lifecycle_mail(&rows);
                 self.rows = Some(rows);
             }
@@ -191,8 +185,22 @@ impl Daemon {
         }
         self.tmux_server = server;
         let (paths, socket) = (self.hands.town.paths(), &self.hands.tmux_socket);
+        let (paths, socket) = (paths.clone(), socket.clone());
         // One that is not kept is missed only with its socket.
-        let _ = town_server::remember(paths, socket, server);
+        tokio::task::spawn_blocking(move || town_server::remember(&paths, &socket, server));
+    }
+
+    /// Somebody may want an agent whose workspace was made meanwhile. It is looked for once, and then
+    /// with the whole roster.
+    fn look_for_wanted(&mut self, rows: &TownRows) {
+        let wanted = rows.intents.keys();
+        let is_seatless = |agent: &&AgentId| !self.seats.contains_key(*agent);
+        let seatless: BTreeSet<AgentId> = wanted.filter(is_seatless).cloned().collect();
+        if !seatless.is_subset(&self.seatless) {
+            self.read_roster();
+            self.stirred = true;
+        }
+        self.seatless = seatless;
     }
 
     fn take_listing(&mut self, listing: Observed<Listing>) {

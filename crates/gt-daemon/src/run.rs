@@ -1,7 +1,7 @@
 //! The daemon from its lock to its end.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
@@ -247,6 +247,7 @@ impl Daemon {
             captured,
             discovery: None,
             seats: BTreeMap::new(),
+            seatless: BTreeSet::new(),
             clockwork: Clockwork::new(Moment::now()),
             rows: None,
             store_trouble: None,

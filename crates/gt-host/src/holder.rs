@@ -33,6 +33,20 @@ pub fn is_taken(paths: &TownPaths, agent: &AgentId) -> Observed<bool> {
     crate::lock::is_held(&paths.holder_lock(agent))
 }
 
+/// Whether a process was started as a holder of this town, of this agent or of any: for a time when its
+/// files are gone.
+pub fn is_one(pid: u32, paths: &TownPaths, agent: Option<&AgentId>) -> bool {
+    let words = crate::process::command_line(pid).unwrap_or_default();
+    let has = |option: &str, value: &std::ffi::OsStr| {
+        let mut pairs = words.windows(2);
+        pairs.any(|pair| pair[0] == option && *pair[1] == *value)
+    };
+    let is_agents = |agent: &AgentId| has("--agent", agent.to_string().as_ref());
+    words.get(1).is_some_and(|word| word == "hold")
+        && has("--town", paths.root().as_os_str())
+        && agent.is_none_or(is_agents)
+}
+
 /// The holder could not take or keep its seat.
 const FAILED: u8 = 1;
 /// It was called in a way that it does not understand.

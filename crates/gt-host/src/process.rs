@@ -20,7 +20,7 @@ pub use rustix::process::Signal;
 #[cfg_attr(not(target_os = "linux"), path = "process/elsewhere.rs")]
 mod system;
 
-pub use system::{boot_id, initial_environment_has, program_name};
+pub use system::{boot_id, command_line, initial_environment_has, program_name};
 
 /// What the kernel says of one process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! Events of holders: connections, what they say, how they are lost.
 
-use std::fmt;
 use std::rc::Rc;
+use std::{fmt, io};
 
 use gt_core::AgentId;
 use gt_core::event::{EventKind, NewEvent};
@@ -13,6 +13,7 @@ use gt_core::time::{elapsed, milliseconds};
 use gt_host::holder::StateError;
 use gt_host::holder::kill_set::{self, Scope};
 use gt_host::holder::protocol::{Answer, Report};
+use gt_host::paths::TownPaths;
 use gt_host::{clock, holder, process};
 
 use crate::daemon::Daemon;
@@ -262,7 +263,9 @@ impl Daemon {
         let hands = Rc::clone(&self.hands);
         let agent = agent.clone();
         tokio::task::spawn_local(async move {
-            let left = tokio::task::spawn_blocking(move || kill_set::look(&scope)).await;
+            let (paths, whose) = (hands.town.paths().clone(), agent.clone());
+            let look = move || look_for_leftovers(&scope, &paths, &whose);
+            let left = tokio::task::spawn_blocking(look).await;
             let left = left.unwrap_or_else(|error| Err(std::io::Error::other(error)));
             hands
                 .tell(Event::LostRun(agent, incarnation, left.into()))
@@ -323,6 +326,25 @@ impl Daemon {
             let _ = link.hello().await;
         });
     }
+}
+
+/// What is left of a run whose holder is gone. Where its holder lives after all, and only its files are
+/// gone, nothing is left over.
+fn look_for_leftovers(
+    scope: &Scope,
+    paths: &TownPaths,
+    agent: &AgentId,
+) -> io::Result<Vec<ProcessId>> {
+    let left = kill_set::look(scope)?;
+    for process in &left {
+        let mut above = process::ancestors(process.pid)?.into_iter();
+        if above.any(|above| holder::is_one(above.pid, paths, Some(agent))) {
+            return Err(io::Error::other(
+                "its holder lives, and its files are gone: `gt down --force` ends both",
+            ));
+        }
+    }
+    Ok(left)
 }
 
 fn run_of(holder: &Observed<Holder>) -> Option<IncarnationId> {

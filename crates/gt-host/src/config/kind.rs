@@ -98,7 +98,9 @@ impl Kind {
             Self::Pattern => true,
             Self::Word(words) => words.contains(&text),
             Self::KeyName => {
-                !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+                // Escape interrupts, and submits in no program.
+                let is_name = text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+                !text.is_empty() && is_name && text != "Escape"
             }
             Self::Socket => matches!(text, "town" | "default") || text.starts_with('/'),
             Self::Path => text.starts_with('/'),

@@ -96,6 +96,17 @@ fn a_value_that_does_not_fit_is_named_with_what_would() {
     assert!(bad[1].problem.ends_with("(`(`)"), "{}", bad[1]);
 }
 
+/// Covers F63: nothing is ever submitted by the key that interrupts.
+#[test]
+fn escape_submits_nothing() {
+    let bad = Config::check("[agents.x]\ncommand = ['x']\nsubmit = 'Escape'\n").unwrap_err();
+    assert!(bad[0].problem.contains("takes a key"), "{}", bad[0]);
+    let config = Config::default();
+    for name in ["claude", "codex", "gemini", "opencode", "generic"] {
+        assert_eq!(config.agent(name).unwrap().submit, "Enter", "{name}");
+    }
+}
+
 /// A prompt such as `> ` is cut to `>` with the rest of its line's blanks.
 #[test]
 fn a_pattern_that_no_screen_can_match_is_a_mistake() {

@@ -40,6 +40,11 @@ pub fn initial_environment_has(_pid: u32, _name: &str, _value: &str) -> io::Resu
     Err(unknown())
 }
 
+/// Not known here.
+pub fn command_line(_pid: u32) -> Option<Vec<String>> {
+    None
+}
+
 /// The file name of the program that a process runs.
 pub fn program_name(_pid: u32) -> Option<String> {
     None

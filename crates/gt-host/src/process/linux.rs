@@ -244,6 +244,13 @@ pub(super) fn find_entry(mut source: impl io::Read, wanted: &[u8]) -> io::Result
     }
 }
 
+/// The words that a process was started with. None when they cannot be read.
+pub fn command_line(pid: u32) -> Option<Vec<String>> {
+    let words = fs_err::read(format!("/proc/{pid}/cmdline")).ok()?;
+    let words = String::from_utf8_lossy(&words).into_owned();
+    Some(words.split_terminator('\0').map(str::to_owned).collect())
+}
+
 /// The file name of the program that a process runs: for a script, its interpreter's. None when
 /// it cannot be told.
 pub fn program_name(pid: u32) -> Option<String> {

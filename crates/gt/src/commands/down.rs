@@ -312,16 +312,17 @@ fn leave_tmux(context: &Context) {
 /// called.
 fn strangers(context: &Context, server: &Server) -> Result<Vec<String>, TmuxError> {
     let panes = Forked::new(server.clone()).ask(request::list())?;
-    // A holder that is not known is taken for a person's program, which stays.
     let files = holder::list_state_files(context.paths()).unwrap_or_default();
     let holders: Vec<u32> = files
         .into_iter()
         .filter_map(|(_, report)| report.ok())
         .map(|report| report.holder.pid)
         .collect();
+    // A holder that is not known is taken for a person's program, which stays.
+    let is_holder = |pid: u32| holders.contains(&pid) || holder::is_one(pid, context.paths(), None);
     let mut names: Vec<String> = panes
         .into_iter()
-        .filter(|pane| pane.state == PaneState::Running && !holders.contains(&pane.pane_pid))
+        .filter(|pane| pane.state == PaneState::Running && !is_holder(pane.pane_pid))
         .map(|pane| pane.session_name)
         .collect();
     names.dedup();

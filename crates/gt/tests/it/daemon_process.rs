@@ -1,7 +1,8 @@
 //! One daemon a town: its start, its files and its end.
 
 use gt_core::Actor;
-use std::os::unix::net::UnixListener;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
@@ -273,6 +274,35 @@ fn a_daemon_whose_sockets_are_removed_listens_anew() {
     remove();
     town.gt(&["daemon", "restart"]).ok();
     assert_ne!(town.daemon_pid(), pid);
+}
+
+/// Covers F83: a client of a newer protocol, and one that asks what is not known, are told what to do, and
+/// nothing ends of it.
+#[test]
+fn a_client_of_another_version_is_told_so() {
+    let town = town("");
+    town.gt(&["daemon", "start"]).ok();
+    let pid = town.daemon_pid();
+    for line in [
+        r#"{"v":99,"request":"hello"}"#,
+        r#"{"v":1,"request":"sing"}"#,
+        "no JSON",
+    ] {
+        let mut stream = UnixStream::connect(town.paths().daemon_socket()).unwrap();
+        stream.write_all(format!("{line}\n").as_bytes()).unwrap();
+        let mut answer = String::new();
+        BufReader::new(stream).read_line(&mut answer).unwrap();
+        assert!(
+            answer.contains("this daemon (") && answer.contains("error"),
+            "{answer}"
+        );
+        assert_eq!(
+            answer.contains("gt daemon restart"),
+            line.contains("99"),
+            "{answer}"
+        );
+    }
+    assert_eq!(town.daemon_pid(), pid);
 }
 
 /// Covers D16: whoever reads the pid file may signal the daemon at once.

@@ -779,3 +779,20 @@ fn a_daemon_that_hangs_up_and_is_gone_is_down() {
     assert!(said.stderr.contains("the town is down"), "{}", said.stderr);
     said.ok();
 }
+
+/// Covers F1, F40: a holder that lives is not buried because somebody removed its files: its agent is
+/// left running, and no second one is begun.
+#[test]
+fn a_living_holder_without_any_file_is_left_alone() {
+    let town = town("");
+    town.gt(&["up"]).ok();
+    let before = town.wait_for_run("mayor", None);
+    town.gt(&["daemon", "stop"]).ok();
+    fs_err::remove_dir_all(town.paths().holders()).unwrap();
+    town.gt(&["daemon", "start"]).ok();
+    town.wait_for_waiting("mayor", "its holder lives, and its files are gone");
+    assert!(!is_gone(before.pid.unwrap()));
+    assert_eq!(processes_of(&town, "mayor").len(), 1);
+    town.gt(&["down", "--force"]).ok();
+    assert_eq!(town.marked(), []);
+}
