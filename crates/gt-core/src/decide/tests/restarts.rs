@@ -37,7 +37,7 @@ fn an_agent_on_demand_that_is_cut_off_is_restarted() {
         End::Exited(Exit::Code(1)),
         End::Lost,
     ] {
-        let ended = witness().ended(at(0), how).plan().to_string();
+        let ended = witness().ended(at(0), how).plan();
         assert!(ended.contains("gas/witness: start ("), "{ended}");
     }
     for how in [End::Exited(Exit::Code(0)), End::Requested, End::Dismissed] {
