@@ -4,14 +4,17 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use gt_core::AgentId;
+use gt_core::incarnation::IncarnationId;
 use gt_core::memory::PokeResult;
 use gt_core::nudge::NudgeEnd;
-use gt_core::screen::{Capture, Reading, Screen, ScreenRules, digest, start_of, times_shown};
+use gt_core::screen::{
+    Capture, Reading, Screen, ScreenRules, ScreenState, digest, start_of, times_shown,
+};
 use gt_core::snapshot::Pane;
 use gt_core::time::elapsed;
 use gt_host::roster::SeatSpec;
 use gt_host::tmux::request;
-use gt_host::{atomic, clock};
+use gt_host::{atomic, clock, holder};
 
 use crate::act::{Failure, end_message};
 use crate::daemon::{Daemon, Hands};
@@ -121,6 +124,17 @@ impl Typing<'_> {
         }
         let leave = request::leave_mode(&row.pane_id);
         !row.in_mode || self.hands.terminal.ask(leave).await.is_ok()
+    }
+
+    /// Whether this run of the agent's is known to have ended, as its holder says.
+    pub(crate) fn has_run_ended(&self, run: IncarnationId) -> bool {
+        let agent = &self.keyboard.spec.agent;
+        let report = holder::read_state_file(self.hands.town.paths(), agent);
+        // Without a file nothing is known of it.
+        report
+            .ok()
+            .flatten()
+            .is_some_and(|report| report.incarnation != Some(run) || report.exit.is_some())
     }
 
     /// Looks, pastes, looks again, presses Enter, and looks whether it was taken. What an earlier
@@ -258,14 +272,18 @@ impl Typing<'_> {
         .await
     }
 
-    /// After Enter the text must be gone from the input row. A dialog hides whether it is, and may
-    /// have come up before and had the key: the text has to stand in the transcript above it.
+    /// After Enter the text must be gone from the input row of a screen that is known. A dialog hides
+    /// whether it is, and may have come up before and had the key: the text has to stand in the
+    /// transcript above it.
     async fn was_taken(&self, text: &str, before: &Capture) -> Result<bool, Failure> {
         let drawn = times_shown(&before.text, text);
         self.comes_true(|capture| {
-            let is_asked = self.rules().read(capture) == Screen::Dialog;
             let stands = drawn > 0 && times_shown(&capture.text, text) >= drawn;
-            (!is_asked || stands) && !self.rules().keeps(capture, text)
+            let is_known = match self.rules().explain(capture).state {
+                ScreenState::Unknown | ScreenState::Viewer => false,
+                state => !state.is_dialog(),
+            };
+            (is_known || stands) && !self.rules().keeps(capture, text)
         })
         .await
     }

@@ -238,7 +238,7 @@ impl Trial<'_> {
             let taken = prompts.iter().filter(is_it).count() + usize::from(added.contains(&marked));
             let is_right = match taken {
                 0 => !how.starts_with("confirmed") || self.was_lost(*at),
-                1 => how.starts_with("confirmed") || how.contains("cannot be told"),
+                1 => how.starts_with("confirmed") || is_not_known(how),
                 _ => false,
             };
             if !is_right {
@@ -255,6 +255,11 @@ impl Trial<'_> {
             !later.is_negative() && later <= TAKEN_AND_LOST
         })
     }
+}
+
+/// Whether a message ended with the word that nobody can say what became of it.
+fn is_not_known(how: &str) -> bool {
+    how.contains("cannot be told") || how.contains("is not known")
 }
 
 /// What a message is known by.
