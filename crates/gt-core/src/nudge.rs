@@ -29,6 +29,9 @@ pub enum NudgeTextError {
     /// It is too long.
     #[error("the text has {0} bytes, and {MAX_LENGTH} are the most")]
     TooLong(usize),
+    /// Enter behind it makes a new line instead of submitting, and the backslash is gone.
+    #[error("the text ends with a backslash, which a program takes for a line that goes on")]
+    Continued,
     /// A terminal would take this for a key.
     #[error(
         "line {line} holds the control character U+{code:04X}, which a terminal takes for a key"
@@ -52,6 +55,9 @@ impl NudgeText {
         }
         if text.len() > MAX_LENGTH {
             return Err(NudgeTextError::TooLong(text.len()));
+        }
+        if text.trim_end().ends_with('\\') {
+            return Err(NudgeTextError::Continued);
         }
         for (line, content) in (1..).zip(text.split('\n')) {
             if let Some(control) = content.chars().find(|c| c.is_control() && *c != '\t') {
@@ -191,6 +197,7 @@ mod tests {
             "{escape}"
         );
         assert!(text("a\r\nb").unwrap_err().contains("U+000D"));
+        assert!(text("C:\\\n").unwrap_err().contains("a line that goes on"));
         assert!(text("\u{9b}201~").unwrap_err().contains("U+009B"));
         assert_eq!(text(&"x".repeat(MAX_LENGTH)), Ok(()));
         assert!(

@@ -1,5 +1,6 @@
 //! The store on a thread of its own, so that a slow disk never holds the loop.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 use std::sync::mpsc::{self, TrySendError};
 use std::time::Duration;
@@ -32,18 +33,27 @@ const BUSY: Duration = Duration::from_secs(3);
 pub(crate) struct Lazy {
     path: PathBuf,
     store: Option<Store>,
+    /// Which file it is: somebody may put another in its place.
+    file: Option<(u64, u64)>,
 }
 
 impl Lazy {
     /// The store in this file.
     pub(crate) fn new(path: PathBuf) -> Self {
-        Self { path, store: None }
+        Self {
+            path,
+            store: None,
+            file: None,
+        }
     }
 
-    /// Opens it if it is not open.
+    /// Opens it if it is not open, or if it is not the one any more that everybody else opens.
     pub(crate) fn get(&mut self) -> Result<&mut Store, StoreError> {
-        if self.store.is_none() {
+        let file = self.path.metadata().map(|it| (it.dev(), it.ino())).ok();
+        if self.store.is_none() || (file.is_some() && file != self.file) {
+            self.store = None;
             self.store = Some(Store::open(&self.path, BUSY)?);
+            self.file = self.path.metadata().map(|it| (it.dev(), it.ino())).ok();
         }
         Ok(self.store.as_mut().expect("opened just now"))
     }

@@ -64,16 +64,22 @@ enum Saw {
 #[derive(Debug, Default)]
 struct Watch {
     canvas: Canvas,
+    /// The last question was not answered.
+    is_blind: bool,
 }
 
 impl Watch {
     /// One question, and a look at every screen that may be new. None once the loop has ended.
     async fn look(&mut self, hands: &Hands) -> Option<Saw> {
         let now = clock::now().as_second();
-        // A tmux that does not answer has been told of already.
         let Ok(rows) = hands.terminal.drawn_since(self.canvas.since(now)).await else {
+            if !std::mem::replace(&mut self.is_blind, true) {
+                // The loop finds out why, and tells of it.
+                hands.events.send(Event::LookAtTmux).await.ok()?;
+            }
             return Some(Saw::Nothing);
         };
+        self.is_blind = false;
         let drawn = self.canvas.take(rows, now);
         if drawn.is_empty() {
             return Some(Saw::Nothing);

@@ -33,18 +33,25 @@ pub fn is_taken(paths: &TownPaths, agent: &AgentId) -> Observed<bool> {
     crate::lock::is_held(&paths.holder_lock(agent))
 }
 
-/// Whether a process was started as a holder of this town, of this agent or of any: for a time when its
+/// Of which agent a process was started as the holder, if it is one of this town: for a time when its
 /// files are gone.
-pub fn is_one(pid: u32, paths: &TownPaths, agent: Option<&AgentId>) -> bool {
-    let words = crate::process::command_line(pid).unwrap_or_default();
-    let has = |option: &str, value: &std::ffi::OsStr| {
-        let mut pairs = words.windows(2);
-        pairs.any(|pair| pair[0] == option && *pair[1] == *value)
+pub fn whose(pid: u32, paths: &TownPaths) -> Option<AgentId> {
+    let words = crate::process::command_line(pid)?;
+    let value = |option: &str| {
+        let at = words.iter().position(|word| word == option)?;
+        words.get(at + 1)
     };
-    let is_agents = |agent: &AgentId| has("--agent", agent.to_string().as_ref());
-    words.get(1).is_some_and(|word| word == "hold")
-        && has("--town", paths.root().as_os_str())
-        && agent.is_none_or(is_agents)
+    let is_of_town = value("--town").is_some_and(|root| **root == *paths.root().as_os_str());
+    let is_holder = words.get(1).is_some_and(|word| word == "hold") && is_of_town;
+    AgentId::from_canonical(value("--agent").filter(|_| is_holder)?).ok()
+}
+
+/// Has a holder that lives make its socket again, if that was removed. False when it lives no more.
+///
+/// # Errors
+/// When it cannot be signalled.
+pub fn wake_listener(report: &protocol::Report) -> std::io::Result<bool> {
+    crate::process::signal(report.holder, crate::process::Signal::USR1)
 }
 
 /// The holder could not take or keep its seat.

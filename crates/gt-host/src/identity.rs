@@ -72,12 +72,10 @@ impl Caller {
     /// As [`own`](Self::own).
     pub fn of(paths: &TownPaths, pid: u32, claim: &Claim) -> Result<Self, IdentityError> {
         let reports = reports(paths).map_err(IdentityError::Unknown)?;
-        let ancestors = if reports.is_empty() {
-            Vec::new()
-        } else {
-            process::ancestors(pid).map_err(IdentityError::Unknown)?
-        };
-        judge(&reports, &ancestors, claim)
+        let ancestors = process::ancestors(pid).map_err(IdentityError::Unknown)?;
+        let mut above = ancestors.iter();
+        let seated = above.find_map(|above| holder::whose(above.pid, paths));
+        judge(&reports, &ancestors, seated, claim)
     }
 
     /// The agent and run that this process claims to be of, if it is below that agent's holder, which
@@ -121,18 +119,20 @@ impl Caller {
     }
 }
 
-/// What the holders report. One that cannot be read could be anybody's: nobody is named then.
+/// What the holders report. Whose file is missing or damaged, the holder's own process tells.
 fn reports(paths: &TownPaths) -> std::io::Result<Vec<Report>> {
     let files = holder::list_state_files(paths)?;
-    let reports = files
+    Ok(files
         .into_iter()
-        .map(|(_, report)| report.map_err(std::io::Error::other));
-    reports.collect()
+        .filter_map(|(_, report)| report.ok())
+        .collect())
 }
 
+/// `seated`: whose holder's process is among the ancestors, whether it reports or not.
 fn judge(
     reports: &[Report],
     ancestors: &[ProcessId],
+    seated: Option<AgentId>,
     claim: &Claim,
 ) -> Result<Caller, IdentityError> {
     let below = reports
@@ -145,12 +145,16 @@ fn judge(
     let carried = reports
         .iter()
         .find(|report| claimed.is_some() && report.incarnation == claimed && report.exit.is_none());
-    let caller = match below.or(carried) {
-        Some(report) => Caller::Agent {
+    let caller = match (below, seated, carried) {
+        (Some(report), _, _) | (None, None, Some(report)) => Caller::Agent {
             agent: report.agent.clone(),
             incarnation: report.incarnation,
         },
-        None => Caller::Overseer,
+        (None, Some(agent), _) => Caller::Agent {
+            agent,
+            incarnation: claimed,
+        },
+        (None, None, None) => Caller::Overseer,
     };
     match &claim.agent {
         Some(agent) if *agent != caller.actor().to_string() => Err(IdentityError::Forged {
@@ -205,7 +209,7 @@ mod tests {
             agent: agent.map(str::to_owned),
             incarnation: incarnation.map(str::to_owned),
         };
-        let seen = match judge(&[report()], ancestors, &claim) {
+        let seen = match judge(&[report()], ancestors, None, &claim) {
             Ok(caller) => caller.actor().to_string(),
             Err(error) => error.to_string(),
         };

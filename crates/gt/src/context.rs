@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use gt_core::agent_id::AgentIdError;
 use gt_core::nearest::nearest;
-use gt_core::observed::chain;
+use gt_core::observed::{Observed, chain};
 use gt_core::shell::word;
 use gt_core::{AgentId, RigName, Roll};
 use gt_host::config::Config;
 use gt_host::environment;
+use gt_host::holder;
 use gt_host::identity::Caller;
 use gt_host::paths::TownPaths;
 use gt_host::registry::{self, Discovery, Problem};
@@ -178,9 +179,19 @@ impl Context {
     pub(crate) fn agent(&self, text: &str) -> CliResult<AgentId> {
         let discovery = self.discovery();
         let found = discovery.roll.resolve(text);
-        found.map_err(|error| {
-            but_for_registry(no_agent(text, &error, &discovery.roll, &[]), &discovery)
+        found.or_else(|error| {
+            let seated = AgentId::from_canonical(text).ok();
+            let seated = seated.filter(|agent| self.is_seated(agent));
+            seated.ok_or_else(|| {
+                but_for_registry(no_agent(text, &error, &discovery.roll, &[]), &discovery)
+            })
         })
+    }
+
+    /// Whether somebody sits in an agent's seat: one that runs is there, whatever became of its place in
+    /// the town.
+    pub(crate) fn is_seated(&self, agent: &AgentId) -> bool {
+        holder::is_taken(self.paths(), agent) == Observed::Known(true)
     }
 
     /// The rig that `text` names.

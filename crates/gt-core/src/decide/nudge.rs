@@ -45,7 +45,12 @@ pub(super) fn decide_end(seen: &Seen<'_>) -> Verdict {
         return expire(nudge.id, because.to_owned());
     }
     if seen.now() >= nudge.expires_at {
-        let because = format!("it was not brought in time: {}", hindrance(seen, nudge));
+        let is_typed = nudge.typing.is_some() && nudge.id == nudge.expiring;
+        let hindrance = hindrance(seen, nudge);
+        let because = match is_typed {
+            true => format!("it was typed, and whether it is taken yet is not known: {hindrance}"),
+            false => format!("it was not brought in time: {hindrance}"),
+        };
         return expire(nudge.expiring, because);
     }
     Verdict::AtGoal

@@ -58,6 +58,9 @@ impl Daemon {
         if !down {
             self.read_environment();
         }
+        if !down && !self.is_agents(peer) {
+            self.pardon_all();
+        }
         let word = if down { "down" } else { "up" };
         self.record(NewEvent {
             kind: EventKind::IntentChanged,
@@ -66,6 +69,21 @@ impl Daemon {
             text: format!("the town shall be {word}"),
         });
         self.read_store();
+    }
+
+    /// A person who brings the town up gives every agent that does not run a new chance.
+    fn pardon_all(&mut self) {
+        let resting = self
+            .seats
+            .iter()
+            .filter(|(_, seat)| seat.running().is_none());
+        let resting: Vec<AgentId> = resting.map(|(agent, _)| agent.clone()).collect();
+        for agent in resting {
+            if let Some(seat) = self.seats.get_mut(&agent) {
+                seat.memory.close_circuit();
+            }
+            self.save_memory(&agent);
+        }
     }
 
     /// Whether an agent is behind a connection.

@@ -44,7 +44,14 @@ impl Daemon {
             Some(_) | None => Observed::Known(false),
         };
         match (is_alive, report) {
-            (Observed::Known(true), Some(report)) => self.spawn_link(agent, report.socket.into()),
+            (Observed::Known(true), Some(report)) => {
+                let socket = std::path::PathBuf::from(&report.socket);
+                if matches!(socket.try_exists(), Ok(false)) {
+                    // One that cannot be told now is told at the next try.
+                    let _ = holder::wake_listener(&report);
+                }
+                self.spawn_link(agent, socket);
+            }
             (Observed::Known(_), report) => match (holder::is_taken(paths, agent), report) {
                 (Observed::Known(true), _) => self.spawn_link(agent, paths.holder_socket(agent)),
                 (Observed::Known(false), Some(report)) => self.bury_reported(agent, &report),
@@ -338,7 +345,7 @@ fn look_for_leftovers(
     let left = kill_set::look(scope)?;
     for process in &left {
         let mut above = process::ancestors(process.pid)?.into_iter();
-        if above.any(|above| holder::is_one(above.pid, paths, Some(agent))) {
+        if above.any(|above| holder::whose(above.pid, paths).as_ref() == Some(agent)) {
             return Err(io::Error::other(
                 "its holder lives, and its files are gone: `gt down --force` ends both",
             ));

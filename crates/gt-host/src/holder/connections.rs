@@ -48,6 +48,13 @@ impl Connections {
         })
     }
 
+    /// Takes new clients from here on.
+    pub(super) fn replace_listener(&mut self, listener: UnixListener) -> io::Result<()> {
+        listener.set_nonblocking(true)?;
+        self.listener = listener;
+        Ok(())
+    }
+
     /// What to poll for: the listener, then each client.
     pub(super) fn descriptors(&self) -> impl Iterator<Item = PollFd<'_>> {
         let clients = self.clients.iter().map(|client| {

@@ -197,8 +197,18 @@ impl Holder {
             libc::SIGTERM => self.forward(Signal::TERM),
             libc::SIGINT => self.forward(Signal::INT),
             libc::SIGCONT => self.forward(Signal::CONT),
+            libc::SIGUSR1 => self.listen_anew(),
             // SIGCHLD has done its work by waking the loop. Nothing else is for the holder.
             _ => {}
+        }
+    }
+
+    /// Makes its socket again where somebody removed it. The clients that it has stay.
+    fn listen_anew(&mut self) {
+        let is_removed = matches!(self.seat.socket.try_exists(), Ok(false));
+        // One that cannot be made now is asked for again.
+        if is_removed && let Ok(listener) = seat::listen(&self.seat.socket) {
+            let _ = self.connections.replace_listener(listener);
         }
     }
 

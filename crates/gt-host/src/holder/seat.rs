@@ -89,7 +89,7 @@ fn lock(path: &Path, agent: &AgentId) -> Result<fs_err::File, SeatError> {
     }
 }
 
-fn listen(socket: &Path) -> io::Result<UnixListener> {
+pub(super) fn listen(socket: &Path) -> io::Result<UnixListener> {
     match fs_err::remove_file(socket) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         // Nobody listens on it: the lock is ours.

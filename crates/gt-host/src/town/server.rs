@@ -11,6 +11,7 @@ use gt_core::{Observed, ProcessId};
 use crate::config::Config;
 use crate::paths::TownPaths;
 use crate::process::Signal;
+use crate::town::private;
 use crate::{atomic, clock, holder, process};
 
 /// What stands for the town's own socket: the town may be moved.
@@ -53,6 +54,8 @@ pub fn restore_socket(paths: &TownPaths) {
     let Some(server) = process_in_use(paths) else {
         return;
     };
+    // Its directory may be gone, too; one that cannot be made leaves the server where it is.
+    let _ = private::secure(paths);
     if !matches!(process::signal(server, Signal::USR1), Ok(true)) {
         // It is gone with its socket, or not to be reached.
         return;

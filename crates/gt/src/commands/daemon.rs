@@ -14,7 +14,7 @@ use gt_core::observed::Observed;
 use gt_core::time::shown_in;
 use gt_host::paths::TownPaths;
 use gt_host::process::Signal;
-use gt_host::{lock, process};
+use gt_host::{hook, lock, process};
 
 use crate::cli::{Daemon, Json};
 use crate::client::{Client, unexpected};
@@ -60,6 +60,13 @@ pub(crate) fn daemon(context: &Context, verb: Daemon) -> CliResult {
             // A daemon that works is not ended for one that could not begin.
             context.config()?;
             context.store()?;
+            hook::style::write_files(context.paths(), &Context::gt()?)
+                .doing("write what a daemon writes at its start")
+                .map_err(|error| {
+                    error.hint(
+                        "nothing was stopped: make room first (`df` shows where), and try again",
+                    )
+                })?;
             let agents = Running::of(context.paths());
             stop(context)?;
             let pid = start(context)?;

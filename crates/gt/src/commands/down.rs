@@ -183,6 +183,11 @@ fn stop_by_holder(context: &Context, agent: &AgentId, arguments: &Down) -> Resul
         Some(report) => return sweep(&report, grace(arguments)),
         None => return Ok(()),
     };
+    if matches!(Path::new(&report.socket).try_exists(), Ok(false)) {
+        // Whoever removed its socket did not end it.
+        let _ = holder::wake_listener(&report);
+        crate::wait::until(TMUX, || Path::new(&report.socket).exists().then_some(()));
+    }
     let asked = ask_holder(&report, arguments);
     let gone = || is_gone(&report).then_some(());
     match (asked, crate::wait::until(TMUX, gone)) {
@@ -319,7 +324,8 @@ fn strangers(context: &Context, server: &Server) -> Result<Vec<String>, TmuxErro
         .map(|report| report.holder.pid)
         .collect();
     // A holder that is not known is taken for a person's program, which stays.
-    let is_holder = |pid: u32| holders.contains(&pid) || holder::is_one(pid, context.paths(), None);
+    let is_holder =
+        |pid: u32| holders.contains(&pid) || holder::whose(pid, context.paths()).is_some();
     let mut names: Vec<String> = panes
         .into_iter()
         .filter(|pane| pane.state == PaneState::Running && !is_holder(pane.pane_pid))

@@ -194,6 +194,7 @@ fn text(given: &cli::NudgeText) -> CliResult<NudgeText> {
         let message = format!("it cannot be brought: {}", chain(&error));
         CliError::new(Kind::Usage, message).hint(match error {
             NudgeTextError::Empty => "`-m TEXT`, `-F FILE` or standard input gives one",
+            NudgeTextError::Continued => "put a word, or a full stop, behind it",
             NudgeTextError::TooLong(_) | NudgeTextError::Control { .. } => {
                 "save it as a file in the town and send its path"
             }

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use gt_host::tmux::{Forked, TmuxError, request};
+use gt_host::holder;
+use gt_host::tmux::{Forked, PaneRow, PaneState, TmuxError, request};
 
 use crate::context::Context;
 use crate::error::{CliError, CliResult, Doing as _};
@@ -26,9 +27,16 @@ pub(crate) fn peek(context: &Context, agent: &str) -> CliResult {
         Err(TmuxError::NoServer { .. }) => return Err(none()),
         Err(error) => return Err(error).doing("list the town's panes"),
     };
+    // A shared server may have another town's agent of that name.
+    let report = holder::read_state_file(context.paths(), &agent);
+    let holder = report.ok().flatten().map(|report| report.holder.pid);
+    let is_its_own = |pane: &PaneRow| match holder {
+        Some(holder) => pane.pane_pid == holder || pane.state != PaneState::Running,
+        None => true,
+    };
     let pane = panes
         .into_iter()
-        .find(|pane| pane.session_name == name)
+        .find(|pane| pane.session_name == name && is_its_own(pane))
         .ok_or_else(none)?;
     let screen = tmux
         .ask(request::capture(&pane.pane_id, 0))

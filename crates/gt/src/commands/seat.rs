@@ -92,7 +92,7 @@ fn crew_member(context: &Context, member: &CrewMember) -> CliResult<AgentId> {
         .map_err(|error| CliError::new(Kind::Usage, chain(&error)))
         .map_err(|error| error.hint("`gt crew list` lists the workspaces"))?;
     let agent = AgentId::Crew(rig.clone(), name.clone());
-    match context.roll().agents().contains(&agent) {
+    match context.roll().agents().contains(&agent) || context.is_seated(&agent) {
         true => Ok(agent),
         false => Err(no_workspace(context, &rig, &name)),
     }

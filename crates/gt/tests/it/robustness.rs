@@ -796,3 +796,49 @@ fn a_living_holder_without_any_file_is_left_alone() {
     town.gt(&["down", "--force"]).ok();
     assert_eq!(town.marked(), []);
 }
+
+/// Holders whose sockets somebody removed are found again by the next daemon.
+#[test]
+fn holders_whose_sockets_are_removed_are_adopted() {
+    let town = town("");
+    town.gt(&["up"]).ok();
+    let before = town.wait_for_run("mayor", None);
+    fs_err::remove_dir_all(town.paths().sockets()).unwrap();
+    town.gt(&["daemon", "restart"]).ok();
+    town.wait_for("the run to be adopted", || {
+        (town.agent("mayor").incarnation == before.incarnation).then_some(())
+    });
+    town.gt(&["mayor", "restart"]).ok();
+    assert_eq!(town.starts("mayor"), 2);
+}
+
+/// A store that is put in the place of the one that the daemon has open is the daemon's, too.
+#[test]
+fn a_store_that_is_replaced_is_read() {
+    let town = town("");
+    town.gt(&["up"]).ok();
+    crate::prompt(&town, "mayor");
+    let store = town.paths().store();
+    for end in ["", "-wal", "-shm"] {
+        let mut name = store.clone().into_os_string();
+        name.push(end);
+        fs_err::remove_file(name).unwrap();
+    }
+    let sent = ["nudge", "mayor", "-m", "a message", "--wait", "confirmed"];
+    town.gt(&sent).ok();
+}
+
+/// A crew whose workspace was moved away while it runs can be looked at and stopped.
+#[test]
+fn a_crew_without_its_workspace_can_be_stopped() {
+    let town = town("");
+    town.rigs(&["rig"], &["ann"]);
+    town.gt(&["up"]).ok();
+    town.gt(&["crew", "start", "rig/ann"]).ok();
+    let ann = town.wait_for_run("rig/crew/ann", None);
+    fs_err::rename(town.root().join("rig/crew/ann"), town.beside().join("ann")).unwrap();
+    town.gt(&["daemon", "restart"]).ok();
+    town.gt(&["peek", "rig/crew/ann"]).ok();
+    town.gt(&["crew", "stop", "rig/ann"]).ok();
+    assert!(is_gone(ann.pid.unwrap()));
+}

@@ -98,7 +98,8 @@ fn a_server_whose_socket_is_removed_is_found_again() {
     let adopted = town.wait_for_run("mayor", None);
     assert_eq!(adopted.pid, mayor.pid);
     assert_eq!(town.tmux_pid(), server);
-    remove();
+    let sockets = town.paths().sockets().to_owned();
+    fs_err::remove_dir_all(sockets).unwrap();
     town.gt(&["down"]).ok();
     assert!(is_gone(server));
     assert_eq!(town.marked(), []);
