@@ -17,6 +17,7 @@ use gt_host::paths::TownPaths;
 use gt_host::registry::{self, Discovery};
 use gt_host::roster::{self, SeatSpec};
 use gt_host::tmux::PaneRow;
+use gt_host::town::server;
 use gt_host::{holder, lock, process};
 
 use crate::context::{Context, Panes};
@@ -38,6 +39,14 @@ pub(super) fn glance(context: &Context) -> Status {
     sight.into_status(context)
 }
 
+/// What tmux shows. A town that is on no server has nothing to show, and no program is started for it.
+fn shown(context: &Context) -> Panes {
+    match server::in_use(context.paths()) {
+        Some(_) => context.panes(TMUX),
+        None => Ok(Vec::new()),
+    }
+}
+
 /// What is wanted of each agent.
 type Intents = BTreeMap<AgentId, Intent>;
 
@@ -57,7 +66,7 @@ impl Sight {
             seats: Vec::new(),
             intents: None,
             reports: Reports::read(context.paths()),
-            panes: context.panes(TMUX),
+            panes: shown(context),
             problems: Vec::new(),
         };
         if let Err(reason) = &sight.panes {
