@@ -175,6 +175,34 @@ fn a_program_that_hangs_at_its_prompt_was_not_woken() {
     assert!(before.contains("did not show what was pasted"), "{story}");
 }
 
+/// Covers T5: what a message says is never a shell's to run: a poke tells how many there are and no more,
+/// and an agent that is dead gets nothing typed into what is left of its terminal.
+#[test]
+fn a_message_is_not_run_by_a_shell() {
+    let town = town("");
+    let file = town.beside().join("run");
+    town.configure(&format!(
+        "{}[roles.mayor]\nagent = 'shell'\n\n[agents.shell]\ncommand = ['sh', '-c', 'PS1=\"> \" exec sh -i']\n\
+         ready = '^>(?: (?<draft>.*))?\\z'\n",
+        pokes("100ms", "30s")
+    ));
+    let subject = format!("x'; touch {}; echo '", file.display());
+    town.gt(&["mail", "send", "mayor/", "-s", &subject, "-m", &subject])
+        .ok();
+    town.gt(&["up"]).ok();
+    town.wait_for("the poke", || {
+        town.screen("mayor")
+            .contains("1 unread message")
+            .then_some(())
+    });
+    assert!(
+        !town.screen("mayor").contains("touch"),
+        "{}",
+        town.screen("mayor")
+    );
+    assert!(!file.exists());
+}
+
 /// Covers D3, F21: what others do about an agent, and a heartbeat of another run, is no sign of life of
 /// its own: a deaf one is restarted all the same.
 #[test]
