@@ -27,8 +27,8 @@ pub enum NudgeTextError {
     #[error("the text is empty")]
     Empty,
     /// It is too long.
-    #[error("the text has {0} bytes, and {MAX_LENGTH} are the most")]
-    TooLong(usize),
+    #[error("the text has more than {MAX_LENGTH} bytes")]
+    TooLong,
     /// Enter behind it makes a new line instead of submitting, and the backslash is gone.
     #[error("the text ends with a backslash, which a program takes for a line that goes on")]
     Continued,
@@ -54,7 +54,7 @@ impl NudgeText {
             return Err(NudgeTextError::Empty);
         }
         if text.len() > MAX_LENGTH {
-            return Err(NudgeTextError::TooLong(text.len()));
+            return Err(NudgeTextError::TooLong);
         }
         if text.trim_end().ends_with('\\') {
             return Err(NudgeTextError::Continued);
@@ -203,7 +203,7 @@ mod tests {
         assert!(
             text(&"x".repeat(MAX_LENGTH + 1))
                 .unwrap_err()
-                .contains("102401 bytes")
+                .contains("more than 102400 bytes")
         );
     }
 

@@ -195,7 +195,7 @@ fn text(given: &cli::NudgeText) -> CliResult<NudgeText> {
         CliError::new(Kind::Usage, message).hint(match error {
             NudgeTextError::Empty => "`-m TEXT`, `-F FILE` or standard input gives one",
             NudgeTextError::Continued => "put a word, or a full stop, behind it",
-            NudgeTextError::TooLong(_) | NudgeTextError::Control { .. } => {
+            NudgeTextError::TooLong | NudgeTextError::Control { .. } => {
                 "save it as a file in the town and send its path"
             }
         })

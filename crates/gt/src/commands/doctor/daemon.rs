@@ -80,6 +80,14 @@ fn running_of(
         (Observed::Known(true), Err(problem)) => {
             error(NAME, format!("it does not answer: {problem}"), restart)
         }
+        (Observed::Known(false), Ok(Some(hello))) => error(
+            NAME,
+            format!(
+                "pid {} answers and holds no lock: its file was removed",
+                hello.pid
+            ),
+            restart,
+        ),
         (Observed::Known(false), _) => match down {
             Observed::Known(true) => ok(NAME, "not running: the town was told to be down"),
             Observed::Known(false) => warning(

@@ -144,3 +144,11 @@ fn a_stale_pid_file_is_never_taken_for_the_daemon() {
         ),
     );
 }
+
+/// A daemon that answers runs, whatever became of its lock's file.
+#[test]
+fn a_daemon_without_its_lock_is_an_error_and_not_absent() {
+    let (result, message) = running(false, &Ok(Some(hello())), false);
+    assert_eq!(result, CheckResult::Error);
+    assert!(message.contains("holds no lock"), "{message}");
+}
