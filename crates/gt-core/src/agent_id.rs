@@ -359,7 +359,13 @@ mod tests {
 
     fn roll() -> Roll {
         Roll::new(
-            [rig("gas"), rig("gas-town"), rig("rigA")],
+            [
+                rig("gas"),
+                rig("gas-town"),
+                rig("rigA"),
+                rig("oil"),
+                rig("oil-crew-b"),
+            ],
             [
                 AgentId::Crew(rig("gas"), worker("x-witness")),
                 AgentId::Polecat(rig("gas"), worker("max")),
@@ -378,7 +384,7 @@ mod tests {
     }
 
     /// Covers L8, L9, L10: case is kept, every documented form is read, and a crew member whose
-    /// name ends in `-witness` is no witness.
+    /// name ends in `-witness` is no witness, and a rig's is one whatever the rig's name.
     #[test]
     fn the_originals_forms_are_read_against_the_roll() {
         check("mayor/", "mayor");
@@ -387,6 +393,7 @@ mod tests {
         check("riga-witness", "no agent `riga-witness` in this town");
         check("gas-crew-x-witness", "gas/crew/x-witness");
         check("gas/x-witness", "gas/crew/x-witness");
+        check("oil-crew-b-witness", "oil-crew-b/witness");
         check("gas-town-max", "gas-town/polecats/max");
         check("gas-town/refinery", "gas-town/refinery");
         check("../x-witness", "no agent `../x-witness` in this town");
