@@ -1,23 +1,42 @@
 //! Colours of a session's status line: the original's palette.
 
+use std::borrow::Cow;
+
 use crate::agent_id::AgentId;
 
 /// A background and a foreground, with the name that `gt theme` shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Theme {
     /// Its name in the palette.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// Background, `#rrggbb`.
-    pub background: &'static str,
+    pub background: Cow<'static, str>,
     /// Foreground, `#rrggbb`.
-    pub foreground: &'static str,
+    pub foreground: Cow<'static, str>,
+}
+
+impl Theme {
+    /// One of a person's own colours; none where one is no `#rrggbb`, which goes into an option of tmux.
+    pub fn custom(background: &str, foreground: &str) -> Option<Self> {
+        let own = |colour: &str| is_colour(colour).then(|| Cow::Owned(colour.to_owned()));
+        Some(Self {
+            name: Cow::Borrowed("custom"),
+            background: own(background)?,
+            foreground: own(foreground)?,
+        })
+    }
+}
+
+fn is_colour(text: &str) -> bool {
+    let digits = text.strip_prefix('#').unwrap_or_default();
+    digits.len() == 6 && digits.chars().all(|c| c.is_ascii_hexdigit())
 }
 
 const fn theme(name: &'static str, background: &'static str, foreground: &'static str) -> Theme {
     Theme {
-        name,
-        background,
-        foreground,
+        name: Cow::Borrowed(name),
+        background: Cow::Borrowed(background),
+        foreground: Cow::Borrowed(foreground),
     }
 }
 
@@ -46,7 +65,7 @@ pub fn theme_of(agent: &AgentId, configured: Option<&str>) -> Theme {
         None => MAYOR,
         Some(rig) => configured
             .and_then(|name| PALETTE.into_iter().find(|theme| theme.name == name))
-            .unwrap_or_else(|| PALETTE[fnv1a(rig.as_str()) as usize % PALETTE.len()]),
+            .unwrap_or_else(|| PALETTE[fnv1a(rig.as_str()) as usize % PALETTE.len()].clone()),
     }
 }
 

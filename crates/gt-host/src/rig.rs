@@ -171,22 +171,33 @@ pub fn remove(paths: &TownPaths, name: &RigName) -> Result<(), RigError> {
 /// The colours of an agent's status line: those that `gt theme` set for its rig, else its own.
 pub fn theme(paths: &TownPaths, agent: &AgentId) -> Theme {
     let set = agent.rig().and_then(|rig| set_theme(paths, rig));
-    theme_of(agent, set.as_deref())
+    let set = set.unwrap_or_default();
+    let custom = set.custom.and_then(|own| Theme::custom(&own.bg, &own.fg));
+    custom.unwrap_or_else(|| theme_of(agent, set.name.as_deref()))
+}
+
+/// A rig's theme as the original writes it.
+#[derive(Default, Deserialize)]
+struct ThemeSetting {
+    name: Option<String>,
+    custom: Option<CustomColours>,
+}
+
+#[derive(Deserialize)]
+struct CustomColours {
+    bg: String,
+    fg: String,
 }
 
 /// None when none was set, or its file cannot be read: a colour is no reason to stop.
-fn set_theme(paths: &TownPaths, rig: &RigName) -> Option<String> {
+fn set_theme(paths: &TownPaths, rig: &RigName) -> Option<ThemeSetting> {
     #[derive(Deserialize)]
     struct Settings {
         theme: Option<ThemeSetting>,
     }
-    #[derive(Deserialize)]
-    struct ThemeSetting {
-        name: Option<String>,
-    }
     let settings: Option<Settings> =
         json_file::read(&rig_directory(paths, rig).join(".gastown/config.json")).ok()?;
-    settings?.theme?.name
+    settings?.theme
 }
 
 fn not_registered(registry: &Registry, name: &RigName) -> RigError {

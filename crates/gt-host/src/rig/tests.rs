@@ -291,6 +291,7 @@ fn a_rig_that_came_into_place_meanwhile_is_not_replaced() {
     assert_eq!(fs_err::read_dir(&place).unwrap().count(), 0);
 }
 
+/// Covers T17: a rig's own colours hold, and its named theme where they are no colours.
 #[test]
 fn a_theme_is_read_from_the_rigs_settings() {
     let world = world();
@@ -302,6 +303,19 @@ fn a_theme_is_read_from_the_rigs_settings() {
     assert_eq!(theme(witness.clone()), unset);
     fs_err::write(settings.join("config.json"), r#"{"theme":{"name":"wine"}}"#).unwrap();
     assert_ne!(unset, "wine");
-    assert_eq!(theme(witness), "wine");
+    assert_eq!(theme(witness.clone()), "wine");
     assert_eq!(theme(AgentId::Mayor), "mayor");
+    let custom = |bg: &str| {
+        let text =
+            format!(r##"{{"theme":{{"name":"wine","custom":{{"bg":"{bg}","fg":"#eeeeee"}}}}}}"##);
+        fs_err::write(settings.join("config.json"), text).unwrap();
+        let theme = super::theme(&world.paths, &witness);
+        (theme.name, theme.background)
+    };
+    assert_eq!(custom("#112233"), ("custom".into(), "#112233".into()));
+    assert_eq!(
+        custom("#[bold]").0,
+        "wine",
+        "no colour goes into tmux unread"
+    );
 }
