@@ -187,8 +187,7 @@ fn decide_agent(seen: &Seen<'_>) -> Verdict {
             until: None,
         };
     }
-    let is_down = seen.snapshot.down == Observed::Known(true);
-    if let (Observed::Unknown(reason), false) = (&seen.facts.intent, is_down) {
+    if let (Observed::Unknown(reason), false) = (&seen.facts.intent, seen.snapshot.is_down()) {
         // It may be one to stop, or one that was told to wait for a person.
         return seen.wait(format!("what is wished of it: {reason}"));
     }

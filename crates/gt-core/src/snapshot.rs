@@ -35,6 +35,11 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    /// Whether the town is known to be down.
+    pub fn is_down(&self) -> bool {
+        self.down == Observed::Known(true)
+    }
+
     /// Whether `stamp` was made later than `other`, where a clock that was set back may have left
     /// either in the future. Such a stamp is from before the epoch.
     pub fn is_later(&self, stamp: Timestamp, other: Timestamp) -> bool {

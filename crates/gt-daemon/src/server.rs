@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use gt_api::request::{Envelope, Request, Response};
+use gt_host::local_socket;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{mpsc, oneshot};
@@ -25,10 +26,7 @@ const SILENCE: Duration = Duration::from_secs(30);
 /// Binds the socket, replacing what a daemon that was killed left behind. The caller holds the
 /// town's lock, so no living daemon listens there.
 pub(crate) fn bind(path: &Path) -> std::io::Result<UnixListener> {
-    match fs_err::remove_file(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
+    local_socket::clear(path)?;
     UnixListener::bind(path)
 }
 
@@ -38,7 +36,7 @@ pub(crate) async fn serve(path: PathBuf, mut listener: UnixListener, events: mps
     let mut in_trouble = false;
     while !events.is_closed() {
         let Ok(accepted) = tokio::time::timeout(LOOK, listener.accept()).await else {
-            if is_removed(&path) {
+            if local_socket::is_removed(&path) {
                 // Tried again after the next pause.
                 listener = bind(&path).unwrap_or(listener);
             }
@@ -59,11 +57,6 @@ pub(crate) async fn serve(path: PathBuf, mut listener: UnixListener, events: mps
             }
         }
     }
-}
-
-/// Whether a socket that was bound is not at its path any more.
-pub(crate) fn is_removed(path: &Path) -> bool {
-    matches!(path.try_exists(), Ok(false))
 }
 
 /// Serves one client until it hangs up. Another user's client is hung up on.

@@ -5,6 +5,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use gt_host::local_socket;
 #[cfg(target_os = "linux")]
 use notify::event::{AccessKind, AccessMode, ModifyKind};
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
@@ -59,7 +60,7 @@ pub(crate) fn listen_to_wake_ups(
                 Ok(Ok(length)) => drop(events.send(event_of(&buffer[..length])).await),
                 // A system without memory says so, and has some later.
                 Ok(Err(_)) => tokio::time::sleep(RETRY).await,
-                Err(_) if server::is_removed(&path) => {
+                Err(_) if local_socket::is_removed(&path) => {
                     socket = bind(&path).unwrap_or(socket);
                     // What was sent meanwhile was lost.
                     let _ = events.send(Event::Changed).await;
@@ -72,10 +73,7 @@ pub(crate) fn listen_to_wake_ups(
 }
 
 fn bind(path: &Path) -> std::io::Result<UnixDatagram> {
-    match fs_err::remove_file(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
+    local_socket::clear(path)?;
     UnixDatagram::bind(path)
 }
 

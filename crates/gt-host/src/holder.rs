@@ -46,12 +46,14 @@ pub fn whose(pid: u32, paths: &TownPaths) -> Option<AgentId> {
     AgentId::from_canonical(value("--agent").filter(|_| is_holder)?).ok()
 }
 
-/// Has a holder that lives make its socket again, if that was removed. False when it lives no more.
-///
-/// # Errors
-/// When it cannot be signalled.
-pub fn wake_listener(report: &protocol::Report) -> std::io::Result<bool> {
-    crate::process::signal(report.holder, crate::process::Signal::USR1)
+/// Has a holder make its socket again where somebody removed it, and says whether that was so. One that
+/// cannot be told now is told at the next try.
+pub fn restore_socket(report: &protocol::Report) -> bool {
+    let is_removed = crate::local_socket::is_removed(report.socket.as_ref());
+    if is_removed {
+        let _ = crate::process::signal(report.holder, crate::process::Signal::USR1);
+    }
+    is_removed
 }
 
 /// The holder could not take or keep its seat.

@@ -1,4 +1,4 @@
-//! Connecting to a socket of this machine within a deadline, for commands that block.
+//! Sockets of this machine: their files, and connecting within a deadline, for commands that block.
 
 use std::io;
 use std::os::unix::net::UnixStream;
@@ -7,6 +7,22 @@ use std::time::Duration;
 
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
+
+/// Whether a socket that was bound is not at its path any more.
+pub fn is_removed(socket: &Path) -> bool {
+    matches!(socket.try_exists(), Ok(false))
+}
+
+/// Removes the file that a socket left which nobody listens on, to bind it anew.
+///
+/// # Errors
+/// When it is there and cannot be removed.
+pub fn clear(socket: &Path) -> io::Result<()> {
+    match fs_err::remove_file(socket) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
 
 /// Connects within `patience`, which is then also that of every write: a server that does not take
 /// connections (it may be stopped) would otherwise hold the command up for ever once its queue is

@@ -172,8 +172,7 @@ fn escalate_once(seen: &Seen<'_>, because: String) -> Verdict {
 /// Whether a person wants it down: that alone is never frozen.
 fn wished_by_person(seen: &Seen<'_>) -> bool {
     let intent = seen.facts.wish();
-    seen.snapshot.down == Observed::Known(true)
-        || intent.is_some_and(|intent| intent.actor.is_person())
+    seen.snapshot.is_down() || intent.is_some_and(|intent| intent.actor.is_person())
 }
 
 fn up(seen: &Seen<'_>, holder: &Holder, why: &str) -> Verdict {

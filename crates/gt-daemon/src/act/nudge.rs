@@ -58,12 +58,11 @@ async fn bring_message(
     } else {
         typing.bring(text.as_str(), begin).await?
     };
-    // What its screen shows after its end is another's.
-    let is_over = typing.has_run_ended(run);
-    if tried.result == PokeResult::Delivered && is_over {
-        return Ok(Outcome::Nudged(id, PokeResult::NotTried.into()));
-    }
     if tried.result == PokeResult::Delivered {
+        // What its screen shows after its end is another's.
+        if typing.has_run_ended(run) {
+            return Ok(Outcome::Nudged(id, PokeResult::NotTried.into()));
+        }
         end_message(
             &hands,
             id,

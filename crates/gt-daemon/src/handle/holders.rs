@@ -45,12 +45,8 @@ impl Daemon {
         };
         match (is_alive, report) {
             (Observed::Known(true), Some(report)) => {
-                let socket = std::path::PathBuf::from(&report.socket);
-                if matches!(socket.try_exists(), Ok(false)) {
-                    // One that cannot be told now is told at the next try.
-                    let _ = holder::wake_listener(&report);
-                }
-                self.spawn_link(agent, socket);
+                holder::restore_socket(&report);
+                self.spawn_link(agent, report.socket.into());
             }
             (Observed::Known(_), report) => match (holder::is_taken(paths, agent), report) {
                 (Observed::Known(true), _) => self.spawn_link(agent, paths.holder_socket(agent)),

@@ -18,7 +18,7 @@ use super::terminal::Terminal;
 use super::{spawn, state};
 use crate::paths::TownPaths;
 use crate::wake::{self, Wake};
-use crate::{clock, environment, process};
+use crate::{clock, environment, local_socket, process};
 
 /// Longest time of grace: a client that asks for more made a mistake in the unit.
 const MAX_GRACE: Duration = Duration::from_secs(3600);
@@ -205,7 +205,7 @@ impl Holder {
 
     /// Makes its socket again where somebody removed it. The clients that it has stay.
     fn listen_anew(&mut self) {
-        let is_removed = matches!(self.seat.socket.try_exists(), Ok(false));
+        let is_removed = local_socket::is_removed(&self.seat.socket);
         // One that cannot be made now is asked for again.
         if is_removed && let Ok(listener) = seat::listen(&self.seat.socket) {
             let _ = self.connections.replace_listener(listener);

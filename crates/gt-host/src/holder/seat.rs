@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use gt_core::AgentId;
 
-use crate::environment;
 use crate::lock::lock_within;
 use crate::paths::TownPaths;
 use crate::town::private::{self, PrivateError};
+use crate::{environment, local_socket};
 
 /// Why a seat could not be taken.
 #[derive(Debug, thiserror::Error)]
@@ -90,11 +90,8 @@ fn lock(path: &Path, agent: &AgentId) -> Result<fs_err::File, SeatError> {
 }
 
 pub(super) fn listen(socket: &Path) -> io::Result<UnixListener> {
-    match fs_err::remove_file(socket) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        // Nobody listens on it: the lock is ours.
-        _ => {}
-    }
+    // Nobody listens on it: the lock is ours.
+    local_socket::clear(socket)?;
     let listener = UnixListener::bind(socket)?;
     fs_err::set_permissions(socket, std::fs::Permissions::from_mode(0o600))?;
     Ok(listener)

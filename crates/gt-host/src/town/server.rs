@@ -9,6 +9,7 @@ use std::time::Duration;
 use gt_core::{Observed, ProcessId};
 
 use crate::config::Config;
+use crate::local_socket::is_removed;
 use crate::paths::TownPaths;
 use crate::process::Signal;
 use crate::town::private;
@@ -47,8 +48,7 @@ fn process_in_use(paths: &TownPaths) -> Option<ProcessId> {
 /// Has the town's server make its socket anew if somebody removed it, which tmux does on SIGUSR1:
 /// nobody would find the server again, and the next one to start would be another.
 pub fn restore_socket(paths: &TownPaths) {
-    let is_gone = |socket: &PathBuf| matches!(socket.try_exists(), Ok(false));
-    let Some(socket) = in_use(paths).filter(is_gone) else {
+    let Some(socket) = in_use(paths).filter(|socket| is_removed(socket)) else {
         return;
     };
     let Some(server) = process_in_use(paths) else {
@@ -61,7 +61,7 @@ pub fn restore_socket(paths: &TownPaths) {
         return;
     }
     let until = clock::monotonic() + LISTEN;
-    while is_gone(&socket) && clock::monotonic() < until {
+    while is_removed(&socket) && clock::monotonic() < until {
         clock::pause(LOOK);
     }
 }

@@ -61,9 +61,11 @@ impl World {
         self.unless(facts.in_flight.is_none(), SAFE, || {
             format!("{name} of {} while something else is under way", step.agent)
         })?;
-        self.unless(!is_down(snapshot) || leads_down(&step.action), SAFE, || {
-            format!("{name} of {} while the town is down", step.agent)
-        })?;
+        self.unless(
+            !snapshot.is_down() || leads_down(&step.action),
+            SAFE,
+            || format!("{name} of {} while the town is down", step.agent),
+        )?;
         match &step.action {
             Action::Stop {
                 incarnation,
@@ -160,7 +162,7 @@ impl World {
 
     /// While the store cannot be read only a person's wish ends anything.
     fn check_frozen(&self, snapshot: &Snapshot, facts: &AgentFacts) -> Result<(), Violation> {
-        let by_person = is_down(snapshot)
+        let by_person = snapshot.is_down()
             || facts
                 .wish()
                 .is_some_and(|intent| intent.actor.is_person() && intent.desire.is_stop());
@@ -171,7 +173,7 @@ impl World {
 
     /// Somebody who may wants it down.
     fn check_wish(&self, snapshot: &Snapshot, facts: &AgentFacts) -> Result<(), Violation> {
-        let wished = is_down(snapshot)
+        let wished = snapshot.is_down()
             || facts
                 .wish()
                 .is_some_and(|intent| intent.desire.is_stop() && may_stop(facts, &intent.actor));
@@ -366,11 +368,6 @@ fn is_at_goal(snapshot: &Snapshot, facts: &AgentFacts) -> bool {
         Goal::Unknown(_) => false,
     };
     reached && !asked && !unproven && facts.in_flight.is_none()
-}
-
-/// Whether the town is known to be down.
-fn is_down(snapshot: &Snapshot) -> bool {
-    snapshot.down == Observed::Known(true)
 }
 
 /// What may be done in a town that is down: nothing that a full disk could hold up before a stop.

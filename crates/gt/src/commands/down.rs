@@ -183,9 +183,8 @@ fn stop_by_holder(context: &Context, agent: &AgentId, arguments: &Down) -> Resul
         Some(report) => return sweep(&report, grace(arguments)),
         None => return Ok(()),
     };
-    if matches!(Path::new(&report.socket).try_exists(), Ok(false)) {
-        // Whoever removed its socket did not end it.
-        let _ = holder::wake_listener(&report);
+    if holder::restore_socket(&report) {
+        // Whoever removed it did not end its holder.
         crate::wait::until(TMUX, || Path::new(&report.socket).exists().then_some(()));
     }
     let asked = ask_holder(&report, arguments);
