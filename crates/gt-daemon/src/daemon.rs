@@ -27,8 +27,10 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::clockwork::Clockwork;
 use crate::event::Event;
+use crate::files::FilesReading;
 use crate::ignored::Ignored;
 use crate::log::Log;
+use crate::lookout::Lookout;
 use crate::refresh::Refresh;
 use crate::remembered::{FirstReading, Remembered};
 use crate::seat::Seat;
@@ -74,6 +76,7 @@ pub(crate) struct Daemon {
     /// Agents that are wanted and were looked for in vain.
     pub(crate) seatless: BTreeSet<AgentId>,
     pub(crate) clockwork: Clockwork,
+    pub(crate) lookout: Lookout,
     /// The store as last read; kept when it cannot be read any more.
     pub(crate) rows: Option<TownRows>,
     pub(crate) store_trouble: Option<Reason>,
@@ -95,6 +98,7 @@ pub(crate) struct Daemon {
     pub(crate) links: u64,
     pub(crate) store_reading: Refresh,
     pub(crate) tmux_reading: Refresh,
+    pub(crate) files: FilesReading,
     /// The process of the tmux server, once it was seen.
     pub(crate) tmux_server: Option<ProcessId>,
     /// What the store knows of agents that had no seat yet; none until it was read once.

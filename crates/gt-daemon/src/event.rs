@@ -11,6 +11,7 @@ use gt_store::TownRows;
 use tokio::sync::oneshot;
 
 use crate::act::Outcome;
+use crate::files::TownFiles;
 use crate::link::{Link, LinkError, LinkId};
 use crate::remembered::FirstReading;
 use crate::terminal::Listing;
@@ -34,6 +35,7 @@ impl Event {
             | Self::Rows(_)
             | Self::FirstRows(_)
             | Self::StoreWritable(_)
+            | Self::Files(_)
             | Self::LookAtTmux
             | Self::Panes(_)
             | Self::Drawn { .. }
@@ -57,6 +59,7 @@ impl Event {
             // Its handler says whether it is news: most heartbeats find everything as it was.
             Self::Rows(_)
             | Self::FirstRows(_)
+            | Self::Files(_)
             | Self::Panes(_)
             | Self::Drawn { .. }
             | Self::Seen(..)
@@ -98,6 +101,8 @@ pub(crate) enum Event {
     FirstRows(Observed<Box<FirstReading>>),
     /// Writes to the store fail, or go through again.
     StoreWritable(Result<(), Reason>),
+    /// The town's files and directories were read.
+    Files(Box<TownFiles>),
     /// tmux could not be looked at a while ago.
     LookAtTmux,
     /// tmux was asked for its panes.

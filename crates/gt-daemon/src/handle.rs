@@ -19,6 +19,7 @@ use gt_store::TownRows;
 use crate::clockwork::Passed;
 use crate::daemon::Daemon;
 use crate::event::Event;
+use crate::files::Extent;
 use crate::terminal::Listing;
 
 /// Heartbeats between two tidyings of the store: an hour by default. It waits for the disk.
@@ -40,6 +41,7 @@ impl Daemon {
                 self.take_rows(rows);
             }
             Event::StoreWritable(writable) => self.take_writable(writable),
+            Event::Files(files) => self.take_files(*files),
             Event::LookAtTmux => self.look_at_tmux(),
             Event::Panes(listing) => self.take_listing(listing),
             Event::Drawn { drawn, reply } => {
@@ -105,8 +107,9 @@ impl Daemon {
         for agent in unlinked {
             self.connect(&agent);
         }
+        self.miss_files();
         if self.is_in_place() {
-            self.read_roster();
+            self.read_files(Extent::Roster);
         }
         self.read_deacon_heartbeat();
         self.state.last_heartbeat = Some(clock::now());
@@ -197,8 +200,7 @@ impl Daemon {
         let is_seatless = |agent: &&AgentId| !self.seats.contains_key(*agent);
         let seatless: BTreeSet<AgentId> = wanted.filter(is_seatless).cloned().collect();
         if !seatless.is_subset(&self.seatless) {
-            self.read_roster();
-            self.stirred = true;
+            self.read_files(Extent::Roster);
         }
         self.seatless = seatless;
     }

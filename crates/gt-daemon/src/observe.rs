@@ -10,11 +10,11 @@ use gt_core::observed::Observed;
 use gt_core::policy::Run;
 use gt_core::screen::{Reset, ScreenState, Sighting};
 use gt_core::snapshot::{AgentFacts, Holder, NudgeFacts, Owed, RequestFacts, Shown, Snapshot};
-use gt_host::roster;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::daemon::Daemon;
+use crate::event::Event;
 use crate::seat::Seat;
 
 /// By the preset's name: since when, and whose.
@@ -96,7 +96,11 @@ impl Daemon {
         if !self.may_be_started(seat, down) {
             return Observed::unknown("not looked at, since no start is wanted now");
         }
-        roster::launch_readiness(&seat.spec, self.captured_path())
+        let found = (self.lookout).launch_readiness(&seat.spec, self.captured_path());
+        if found.known().is_none() {
+            self.hands.tell_again(Event::Tick);
+        }
+        found
     }
 
     /// Whether the beat can want to start it. Most seats of a large town rest, and a look costs a

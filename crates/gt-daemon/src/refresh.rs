@@ -16,6 +16,11 @@ impl Refresh {
         !std::mem::replace(&mut self.running, true)
     }
 
+    /// Whether something is being read.
+    pub(crate) fn is_under_way(&self) -> bool {
+        self.running
+    }
+
     /// A reading ended; true when the caller shall begin another.
     #[must_use]
     pub(crate) fn end(&mut self) -> bool {

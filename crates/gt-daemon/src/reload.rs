@@ -1,46 +1,75 @@
 //! Configuration, registry and directories: who has a seat in the town.
 
+use gt_api::request::Response;
 use gt_core::event::EventKind;
 use gt_core::observed::chain;
 use gt_core::policy::Run;
 use gt_core::snapshot::Holder;
 use gt_core::{AgentId, Roll};
 use gt_host::agent_environment::Captured;
-use gt_host::config::Config;
-use gt_host::{holder, roster};
+use gt_host::json_file::JsonFileError;
+use gt_host::roster::{self, TownRoster};
 
 use crate::daemon::Daemon;
+use crate::files::{Extent, Settings, TownFiles};
 use crate::seat::Seat;
 
 impl Daemon {
-    /// Reads town.toml and the registry anew. What is wrong is shown, and the last good one stays
-    /// in force.
+    /// Reads town.toml and the registry anew.
     pub(crate) fn reload(&mut self) {
-        if !self.is_in_place() {
-            return;
+        if self.is_in_place() {
+            self.read_files(Extent::Everything);
+            self.read_store();
         }
-        let before = [self.problems.as_slice(), &self.roster_problems].concat();
+    }
+
+    /// Takes over what the files say. What is wrong is shown, and the last good one stays in force.
+    pub(crate) fn take_files(&mut self, files: TownFiles) {
+        // What is read while a town is being moved or deleted is half of it.
+        if self.is_in_place() {
+            self.apply(files);
+        }
+        self.end_files_reading();
+    }
+
+    fn apply(&mut self, files: TownFiles) {
+        let before = self.all_problems();
         let agents: Vec<AgentId> = self.seats.keys().cloned().collect();
-        let mut is_news = false;
+        let is_reload = files.settings.is_some();
+        let is_changed = files.settings.is_some_and(|read| self.take_settings(read));
+        self.take_roster(files.roster, files.with_holders);
+        let problems = self.all_problems();
+        let is_news = is_changed || problems != before || !self.seats.keys().eq(&agents);
+        self.stirred |= is_news;
+        // One change of a file is told of several times.
+        if is_news && is_reload {
+            self.note(EventKind::Reloaded, None, problems.join("; "));
+        }
+        for reply in files.replies {
+            // The client may have hung up.
+            let _ = reply.send(Response::Done);
+        }
+    }
+
+    fn all_problems(&self) -> Vec<String> {
+        [self.problems.as_slice(), &self.roster_problems].concat()
+    }
+
+    /// True when the configuration is another.
+    fn take_settings(&mut self, read: Settings) -> bool {
+        let mut is_changed = false;
         self.problems.clear();
-        match Config::load(&self.hands.town.paths().town_toml()) {
+        match read.config {
             Ok(config) => {
-                is_news = self.config != config;
+                is_changed = self.config != config;
                 self.policy = config.policy.clone();
                 self.config = config;
             }
             Err(error) => self.problems.push(chain(&error)),
         }
         self.compare_tmux();
-        self.read_environment();
-        self.read_roster();
-        let problems = [self.problems.as_slice(), &self.roster_problems].concat();
-        is_news |= problems != before || !self.seats.keys().eq(&agents);
-        // One change of a file is told of several times.
-        if is_news {
-            self.note(EventKind::Reloaded, None, problems.join("; "));
-        }
-        self.read_store();
+        self.take_environment(read.captured);
+        is_changed
     }
 
     /// Says so when the town is told to be on another tmux server than it is on.
@@ -56,7 +85,11 @@ impl Daemon {
 
     /// Reads the environment that a person's `gt up` captured last.
     pub(crate) fn read_environment(&mut self) {
-        match Captured::read(self.hands.town.paths()) {
+        self.take_environment(Captured::read(self.hands.town.paths()));
+    }
+
+    fn take_environment(&mut self, read: Result<Option<Captured>, JsonFileError>) {
+        match read {
             Ok(captured) => self.captured = captured.unwrap_or_default(),
             Err(error) => self.problems.push(chain(&error)),
         }
@@ -64,12 +97,7 @@ impl Daemon {
 
     /// Gives every agent of the roster a seat. One that is no longer in it keeps its seat for as
     /// long as something of it runs, and is never started again.
-    pub(crate) fn read_roster(&mut self) {
-        let roster = roster::read(
-            self.hands.town.paths(),
-            &self.config,
-            self.discovery.as_ref(),
-        );
+    fn take_roster(&mut self, roster: TownRoster, with_holders: Vec<AgentId>) {
         self.roster_problems = roster.problems;
         self.discovery = Some(roster.discovery);
         for seat in self.seats.values_mut() {
@@ -83,7 +111,7 @@ impl Daemon {
             }
         }
         self.clear_seats();
-        self.add_unlisted();
+        self.add_unlisted(with_holders);
     }
 
     /// Clears the seats that are empty, of agents that are not in the roster any more.
@@ -114,11 +142,8 @@ impl Daemon {
 
     /// Holders of agents that the roster does not know, such as those of a rig that was removed:
     /// shown, and left as they are.
-    fn add_unlisted(&mut self) {
-        let Ok(agents) = holder::agents_with_state_files(self.hands.town.paths()) else {
-            return;
-        };
-        for agent in agents {
+    fn add_unlisted(&mut self, with_holders: Vec<AgentId>) {
+        for agent in with_holders {
             if !self.seats.contains_key(&agent) {
                 let spec = roster::unlisted(self.hands.town.paths(), &self.config, &agent);
                 self.add_seat(spec);

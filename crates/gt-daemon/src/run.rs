@@ -28,8 +28,10 @@ use tokio::sync::mpsc;
 use crate::clockwork::Clockwork;
 use crate::daemon::{Daemon, Hands};
 use crate::event::Event;
+use crate::files::FilesReading;
 use crate::ignored::Ignored;
 use crate::log::Log;
+use crate::lookout::Lookout;
 use crate::refresh::Refresh;
 use crate::remembered::FirstReading;
 use crate::store_thread::{Lazy, StoreThread};
@@ -114,6 +116,7 @@ async fn supervise(town: Town, gt: PathBuf, ready: impl FnOnce()) -> Result<(), 
     let (events, mut queue) = mpsc::channel(QUEUE);
     sources::listen_to_signals(&events).map_err(doing("listen to signals"))?;
     let mut daemon = begin(town, gt, &events)?;
+    daemon.take_first_files(&mut queue).await;
     let socket = paths.daemon_socket();
     let listener = server::bind(&socket).map_err(doing("listen on the daemon's socket"))?;
     sources::listen_to_wake_ups(paths.wake_socket(), &events)
@@ -195,7 +198,6 @@ fn begin(town: Town, gt: PathBuf, events: &mpsc::Sender<Event>) -> Result<Daemon
     let mut daemon = Daemon::new(hands, config, captured.unwrap_or_default(), state, log);
     daemon.take_first_reading(reading);
     daemon.compare_tmux();
-    daemon.read_roster();
     Ok(daemon)
 }
 
@@ -249,6 +251,7 @@ impl Daemon {
             seats: BTreeMap::new(),
             seatless: BTreeSet::new(),
             clockwork: Clockwork::new(Moment::now()),
+            lookout: Lookout::default(),
             rows: None,
             store_trouble: None,
             store_writing: None,
@@ -263,6 +266,7 @@ impl Daemon {
             links: 0,
             store_reading: Refresh::default(),
             tmux_reading: Refresh::default(),
+            files: FilesReading::default(),
             tmux_server: None,
             remembered: None,
             hooks_ignored: Ignored::default(),

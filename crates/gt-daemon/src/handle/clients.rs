@@ -28,7 +28,7 @@ impl Daemon {
             Request::Glance => self.glance(),
             Request::Why { agent } => return self.answer_why(agent, reply),
             Request::Wake => self.answered(Self::read_store),
-            Request::Reload => self.answered(Self::reload),
+            Request::Reload => return self.answer_reload(reply),
             Request::Down if self.is_agents(peer) => refused("only a person brings the town down"),
             Request::Up if self.is_agents(peer) && self.down() != Observed::Known(false) => {
                 refused("the town is down, and only a person brings it up")
@@ -108,6 +108,11 @@ impl Daemon {
         timeout_ms: u64,
         reply: oneshot::Sender<Response>,
     ) {
+        if agents.is_empty() && self.discovery.is_none() {
+            // The client may have hung up.
+            let _ = reply.send(refused("who is in the town is not known yet"));
+            return;
+        }
         let agents = if agents.is_empty() {
             self.seats.keys().cloned().collect()
         } else {

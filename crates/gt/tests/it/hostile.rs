@@ -3,6 +3,7 @@
 
 use gt_core::Actor;
 use std::io::Write as _;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -145,6 +146,40 @@ fn broken_files_are_named_and_the_last_good_ones_hold() {
         assert_eq!(fs_err::read_to_string(&registry).unwrap(), broken);
     }
     fs_err::write(&registry, good).unwrap();
+    wait_for_no_problem(&town);
+    assert_eq!(town.agent("rig/witness").holder_pid, witness.holder_pid);
+}
+
+#[expect(clippy::disallowed_methods, reason = "the host's own command")]
+fn make_pipe(path: &Path) {
+    let made = Command::new("mkfifo").arg(path).status().unwrap();
+    assert!(made.success());
+}
+
+/// Covers D11, D12: a file of the town that does not answer, as on the file system of a server that
+/// is gone, holds up neither supervision nor the daemon's end.
+#[test]
+fn a_registry_that_does_not_answer_holds_nobody_up() {
+    let town = town("[daemon]\nheartbeat = '1s'\n[roles.witness]\nrun = 'always'\n");
+    town.rigs(&["rig"], &[]);
+    town.gt(&["up"]).ok();
+    let witness = town.wait_for_run("rig/witness", None);
+    let registry = town.paths().rigs_json();
+    let good = fs_err::read_to_string(&registry).unwrap();
+    // Whoever opens a pipe waits for a writer.
+    fs_err::remove_file(&registry).unwrap();
+    make_pipe(&registry);
+    wait_for_problem(
+        &town,
+        "do not answer: who is in the town is as it was known last",
+    );
+    assert_supervised(&town, "rig/witness");
+    let daemon = town.daemon_pid();
+    signal(daemon, Signal::TERM);
+    town.wait_for("the daemon's end", || is_gone(daemon).then_some(()));
+    fs_err::remove_file(&registry).unwrap();
+    fs_err::write(&registry, good).unwrap();
+    town.gt(&["daemon", "start"]).ok();
     wait_for_no_problem(&town);
     assert_eq!(town.agent("rig/witness").holder_pid, witness.holder_pid);
 }
