@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::agent_id::{AgentId, Role};
+use crate::intent::Intent;
 
 /// Who wishes or asks for something; in stores and files its [`Display`](fmt::Display) form.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +30,12 @@ impl Actor {
     pub fn may_stop(&self, agent: &AgentId) -> bool {
         let is_own = matches!(self, Self::Agent(own) if own == agent);
         agent.role() != Role::Crew || self.is_person() || is_own
+    }
+
+    /// Whether another wish of its may stand in the place of this one: what a person stopped stays so
+    /// until a person says otherwise.
+    pub fn may_take_back(&self, wish: &Intent) -> bool {
+        self.is_person() || !wish.actor.is_person() || !wish.desire.is_stop()
     }
 }
 

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::actor::Actor;
+use crate::policy::Run;
 
 /// What is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,6 +51,13 @@ impl Desire {
     pub fn is_stop(self) -> bool {
         self.wants_run() == Some(false)
     }
+}
+
+/// Whether an agent shall run, as far as the wish for it and its role's habit settle that: none where
+/// it depends on what it owes.
+pub fn wants_run(wish: Option<&Intent>, run: Run) -> Option<bool> {
+    let wished = wish.and_then(|wish| wish.desire.wants_run());
+    wished.or((run == Run::Always).then_some(true))
 }
 
 /// A stored wish for one agent.

@@ -171,7 +171,7 @@ impl Daemon {
             seat.pane.known().is_some()
                 && seat.in_flight.is_none()
                 && seat.running().is_none()
-                && matches!(self.launch(seat, self.is_down()), Observed::Known(Err(_)))
+                && matches!(self.launch(seat), Observed::Known(Err(_)))
         })
     }
 

@@ -4,44 +4,42 @@ use std::collections::BTreeMap;
 
 use gt_core::AgentId;
 use gt_core::address::Address;
+use gt_core::decide;
 use gt_core::incarnation::IncarnationId;
 use gt_core::intent::Intent;
 use gt_core::observed::Observed;
-use gt_core::policy::Run;
 use gt_core::screen::{Reset, ScreenState, Sighting};
-use gt_core::snapshot::{AgentFacts, Holder, NudgeFacts, Owed, RequestFacts, Shown, Snapshot};
+use gt_core::snapshot::{AgentFacts, NudgeFacts, Owed, RequestFacts, Shown, Snapshot};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::daemon::Daemon;
 use crate::event::Event;
+use crate::lookout::Readiness;
 use crate::seat::Seat;
 
 /// By the preset's name: since when, and whose.
 type RefusedLogins<'a> = BTreeMap<&'a str, (Timestamp, &'a AgentId)>;
 
 impl Daemon {
-    /// Puts together what is known. Looks at nothing but the roster's directories and programs of
-    /// seats that may have to be started.
+    /// Puts together what is known. Looks at nothing but the work directories and programs of agents
+    /// that may have to be started.
     pub(crate) fn observe(&self) -> Snapshot {
-        let down = self.down();
-        let is_down = down == Observed::Known(true);
         let refused = self.refused_logins();
-        Snapshot {
+        let seats = self.seats.values();
+        let mut snapshot = Snapshot {
             now: gt_host::clock::now(),
             epoch: self.clockwork.epoch(),
-            down,
+            down: self.down(),
             frozen: self.store_trouble.clone(),
-            agents: self
-                .seats
-                .values()
-                .map(|seat| self.facts(seat, is_down, &refused))
-                .collect(),
+            agents: seats.map(|seat| self.facts(seat, &refused)).collect(),
             requests: self.request_facts(),
-        }
+        };
+        decide::look_at_launches(&mut snapshot, |agent| self.launch(&self.seats[agent]));
+        snapshot
     }
 
-    fn facts(&self, seat: &Seat, down: bool, refused: &RefusedLogins<'_>) -> AgentFacts {
+    fn facts(&self, seat: &Seat, refused: &RefusedLogins<'_>) -> AgentFacts {
         let spec = &seat.spec;
         let refused = refused.get(seat.preset().name.as_str());
         // A run whose own login is refused minds only those before it.
@@ -52,7 +50,7 @@ impl Daemon {
             poke: spec.poke,
             can_type: seat.preset().screen.can_type(),
             intent: self.wish(&spec.agent),
-            launch: self.launch(seat, down),
+            launch: Observed::unknown("no start is wanted now"),
             pane: seat.pane.clone(),
             name_taken: seat.name_taken,
             holder: seat.holder.clone(),
@@ -85,34 +83,14 @@ impl Daemon {
         refused
     }
 
-    /// Whether a successor could be started; not looked at where none can be wanted.
-    pub(crate) fn launch(&self, seat: &Seat, down: bool) -> Observed<Result<(), String>> {
-        let settled = matches!(seat.holder, Observed::Known(Holder::Running { .. }))
-            && seat.memory.poke.is_none()
-            && !self.has_request(&seat.spec.agent);
-        if settled {
-            return Observed::Known(Ok(()));
-        }
-        if !self.may_be_started(seat, down) {
-            return Observed::unknown("not looked at, since no start is wanted now");
-        }
+    /// Whether a successor could be started. Most seats of a large town rest, and a look costs a dozen
+    /// system calls.
+    pub(crate) fn launch(&self, seat: &Seat) -> Readiness {
         let found = (self.lookout).launch_readiness(&seat.spec, self.captured_path());
         if found.known().is_none() {
             self.hands.tell_again(Event::Tick);
         }
         found
-    }
-
-    /// Whether the beat can want to start it. Most seats of a large town rest, and a look costs a
-    /// dozen system calls. What is left out here by mistake is unknown, and so not started.
-    fn may_be_started(&self, seat: &Seat, down: bool) -> bool {
-        let agent = &seat.spec.agent;
-        let intent = self.rows.as_ref().and_then(|rows| rows.intents.get(agent));
-        let wanted = intent
-            .and_then(|intent| intent.desire.wants_run())
-            .unwrap_or_else(|| seat.spec.run == Run::Always || self.owes(agent));
-        let pending = seat.memory.poke.is_some() || self.has_request(agent);
-        ((wanted && !down) || pending) && seat.in_flight.is_none()
     }
 
     /// The stored wish for an agent.
@@ -122,19 +100,6 @@ impl Daemon {
             (None, Some(reason)) => Observed::Unknown(reason.clone()),
             (None, None) => Observed::unknown("the store was not read yet"),
         }
-    }
-
-    /// Whether it owes something, or may do so.
-    fn owes(&self, agent: &AgentId) -> bool {
-        self.owed(agent).known().is_none_or(|owed| owed.anything())
-    }
-
-    fn has_request(&self, agent: &AgentId) -> bool {
-        self.rows.as_ref().is_some_and(|rows| {
-            rows.requests
-                .iter()
-                .any(|(request, _)| request.agent == *agent)
-        })
     }
 
     fn owed(&self, agent: &AgentId) -> Observed<Owed> {

@@ -71,11 +71,32 @@ impl Caller {
     /// # Errors
     /// As [`own`](Self::own).
     pub fn of(paths: &TownPaths, pid: u32, claim: &Claim) -> Result<Self, IdentityError> {
-        let reports = reports(paths).map_err(IdentityError::Unknown)?;
         let ancestors = process::ancestors(pid).map_err(IdentityError::Unknown)?;
         let mut above = ancestors.iter();
         let seated = above.find_map(|above| holder::whose(above.pid, paths));
+        let reports = match reports(paths) {
+            // Whose holder is above needs no report.
+            Err(_) if seated.is_some() => Vec::new(),
+            reports => reports.map_err(IdentityError::Unknown)?,
+        };
         judge(&reports, &ancestors, seated, claim)
+    }
+
+    /// Who is behind a connection: an agent by its holder, or by the mark in the environment that the
+    /// process was started with.
+    ///
+    /// # Errors
+    /// [`IdentityError::Unknown`], also for a process that is gone: it was anybody's.
+    pub fn of_peer(paths: &TownPaths, pid: u32) -> Result<Self, IdentityError> {
+        let reports = reports(paths).map_err(IdentityError::Unknown)?;
+        let mut runs = reports.iter().filter_map(|report| report.incarnation);
+        let carries =
+            |run: &IncarnationId| process::carries(pid, &run.to_string()).unwrap_or(false);
+        let claim = Claim {
+            agent: None,
+            incarnation: runs.find(carries).map(|run| run.to_string()),
+        };
+        Self::of(paths, pid, &claim)
     }
 
     /// The agent and run that this process claims to be of, if it is below that agent's holder, which
@@ -237,5 +258,20 @@ mod tests {
             "the environment says `mayor`, but this process belongs to overseer",
         );
         check(&[ProcessId { pid: 100, start: 8 }], None, None, "overseer");
+    }
+
+    /// Covers F84: a client that has hung up and gone was anybody's.
+    #[test]
+    fn who_is_gone_is_nobody_that_is_known() {
+        let town = tempfile::tempdir().unwrap();
+        let paths = TownPaths::new(town.path());
+        assert_eq!(
+            Caller::of_peer(&paths, std::process::id()).unwrap(),
+            Caller::Overseer
+        );
+        for gone in [0, u32::MAX] {
+            let seen = Caller::of_peer(&paths, gone);
+            assert!(matches!(seen, Err(IdentityError::Unknown(_))), "{seen:?}");
+        }
     }
 }

@@ -87,12 +87,13 @@ pub fn table() -> io::Result<Vec<Facts>> {
 /// The parent of `pid`, its parent, and so on to the first process.
 ///
 /// # Errors
-/// As [`facts`].
+/// As [`facts`], and `NotFound` where no process `pid` is: nobody knows whose it was.
 pub fn ancestors(pid: u32) -> io::Result<Vec<ProcessId>> {
     /// Deeper than any real tree: the walk ends even if pids are reused under it.
     const DEEPEST: usize = 256;
     let mut ancestors = Vec::new();
-    let mut parent = facts(pid)?.map_or(0, |process| process.parent);
+    let process = facts(pid)?.ok_or(io::ErrorKind::NotFound)?;
+    let mut parent = process.parent;
     while parent != 0 && ancestors.len() < DEEPEST {
         let Some(process) = facts(parent)? else { break };
         ancestors.push(process.id);

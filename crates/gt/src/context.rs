@@ -11,7 +11,7 @@ use gt_core::{AgentId, RigName, Roll};
 use gt_host::config::Config;
 use gt_host::environment;
 use gt_host::holder;
-use gt_host::identity::Caller;
+use gt_host::identity::{Caller, IdentityError};
 use gt_host::paths::TownPaths;
 use gt_host::registry::{self, Discovery, Problem};
 use gt_host::roster::{self, TownRoster};
@@ -75,29 +75,30 @@ impl Context {
 
     /// Who runs this command.
     pub(crate) fn caller(&self) -> CliResult<Caller> {
-        let caller = Caller::own(self.paths());
-        if let Err(error) = &caller {
-            self.record_forgery(&error.to_string());
-        }
-        caller.map_err(|error| {
-            CliError::new(Kind::Refused, chain(&error))
-                .hint("run it without the GT_ variables of another agent")
-        })
+        Caller::own(self.paths()).map_err(|error| self.not_borne_out(&error))
     }
 
-    /// Refuses what only a person may do. Who cannot be named is no agent that is known.
+    /// Refuses what only a person may do. Where it cannot be told who asks, since the holders' files
+    /// cannot be read and no holder is above, it is done: a person must get at what runs.
     pub(crate) fn refuse_agent(&self, what: &str) -> CliResult {
-        match self.caller() {
+        match Caller::own(self.paths()) {
+            Ok(Caller::Overseer) | Err(IdentityError::Unknown(_)) => Ok(()),
             Ok(Caller::Agent { agent, .. }) => {
                 let why = format!("{agent} asks, and only a person {what}");
                 let hint = "a person does it from a terminal of their own; `gt handoff` ends one's own run";
                 Err(CliError::new(Kind::Refused, why).hint(hint))
             }
-            Ok(Caller::Overseer) | Err(_) => Ok(()),
+            Err(error) => Err(self.not_borne_out(&error)),
         }
     }
 
-    /// A sender that is not who it says is refused, and on record.
+    /// The refusal of a caller who is not who it says, or cannot be named; it is put on record.
+    fn not_borne_out(&self, error: &IdentityError) -> CliError {
+        self.record_forgery(&error.to_string());
+        CliError::new(Kind::Refused, chain(error))
+            .hint("run it without the GT_ variables of another agent")
+    }
+
     fn record_forgery(&self, text: &str) {
         let event = gt_core::event::NewEvent {
             kind: gt_core::event::EventKind::Forgery,

@@ -13,6 +13,7 @@ mod error;
 mod printer;
 mod prompts;
 mod wait;
+mod wishes;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -9,7 +9,7 @@ use super::nudge::decide_nudge;
 use super::poke::decide_poke;
 use super::request::cannot_launch;
 use super::{Seen, Verdict};
-use crate::agent_id::Role;
+use crate::agent_id::{AgentId, Role};
 use crate::incarnation::{Exit, IncarnationId};
 use crate::intent::{Desire, Intent};
 use crate::lifecycle::{self, Request};
@@ -71,6 +71,31 @@ pub fn goal(snapshot: &Snapshot, facts: &AgentFacts) -> Goal {
         }
         (Run::OnDemand, Observed::Known(_)) | (Run::Never, _) => Goal::Either,
     }
+}
+
+/// Looks whether each agent could be started of whom the decision asks that: of the others, which are
+/// most of a large town, it stays unknown.
+pub fn look_at_launches(
+    snapshot: &mut Snapshot,
+    mut look: impl FnMut(&AgentId) -> Observed<Result<(), String>>,
+) {
+    for place in 0..snapshot.agents.len() {
+        let facts = &snapshot.agents[place];
+        if asks_for_launch(snapshot, facts) {
+            snapshot.agents[place].launch = look(&facts.id);
+        }
+    }
+}
+
+fn asks_for_launch(snapshot: &Snapshot, facts: &AgentFacts) -> bool {
+    if facts.in_flight.is_some() {
+        return false;
+    }
+    let mut requests = snapshot.requests.iter();
+    let is_pending =
+        facts.memory.poke.is_some() || requests.any(|asked| asked.request.agent == facts.id);
+    let runs = matches!(facts.holder, Observed::Known(Holder::Running { .. }));
+    is_pending || (!runs && matches!(goal(snapshot, facts), Goal::Up(_)))
 }
 
 /// Whether its last run neither ended by itself in order nor was ended on purpose: what it was woken

@@ -6,7 +6,7 @@ use gt_api::request::{Reach, Request, Response};
 use gt_core::event::{EventKind, NewEvent};
 use gt_core::{AgentId, Observed};
 use gt_host::clock;
-use gt_host::identity::{Caller, Claim};
+use gt_host::identity::Caller;
 use tokio::sync::oneshot;
 
 use crate::daemon::{Daemon, Waiter};
@@ -29,8 +29,10 @@ impl Daemon {
             Request::Why { agent } => return self.answer_why(agent, reply),
             Request::Wake => self.answered(Self::read_store),
             Request::Reload => return self.answer_reload(reply),
-            Request::Down if self.is_agents(peer) => refused("only a person brings the town down"),
-            Request::Up if self.is_agents(peer) && self.down() != Observed::Known(false) => {
+            Request::Down if !self.is_persons(peer) => {
+                refused("only a person brings the town down")
+            }
+            Request::Up if !self.is_persons(peer) && self.down() != Observed::Known(false) => {
                 refused("the town is down, and only a person brings it up")
             }
             Request::Down => self.answered(|daemon| daemon.set_down(true, peer)),
@@ -58,7 +60,7 @@ impl Daemon {
         if !down {
             self.read_environment();
         }
-        if !down && !self.is_agents(peer) {
+        if !down && self.is_persons(peer) {
             self.pardon_all();
         }
         let word = if down { "down" } else { "up" };
@@ -86,15 +88,15 @@ impl Daemon {
         }
     }
 
-    /// Whether an agent is behind a connection.
-    fn is_agents(&self, peer: u32) -> bool {
-        let caller = Caller::of(self.hands.town.paths(), peer, &Claim::default());
-        matches!(caller, Ok(Caller::Agent { .. }))
+    /// Whether a person is behind a connection. Whoever hung up before it was looked at is not known.
+    fn is_persons(&self, peer: u32) -> bool {
+        let caller = Caller::of_peer(self.hands.town.paths(), peer);
+        matches!(caller, Ok(Caller::Overseer))
     }
 
-    /// Who is behind a connection, by the ancestors of its process.
+    /// Who is behind a connection.
     pub(super) fn actor(&self, peer: u32) -> String {
-        let caller = Caller::of(self.hands.town.paths(), peer, &Claim::default());
+        let caller = Caller::of_peer(self.hands.town.paths(), peer);
         caller.map_or_else(
             |_| "unknown".to_owned(),
             |caller| caller.actor().to_string(),

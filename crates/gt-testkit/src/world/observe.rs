@@ -2,7 +2,7 @@
 
 use gt_core::observed::Reason;
 use gt_core::snapshot::{AgentFacts, Begun, InFlight, Snapshot};
-use gt_core::{IncarnationId, Observed};
+use gt_core::{IncarnationId, Observed, decide};
 
 use super::World;
 use super::event::StoreHealth;
@@ -22,7 +22,7 @@ impl World {
             .map(|seat| self.observe_seat(seat, rows, fresh[seat]))
             .collect();
         let frozen = self.store.health == StoreHealth::Broken;
-        Snapshot {
+        let mut snapshot = Snapshot {
             now: self.clock.now(),
             epoch: self.daemon.epoch,
             down: match self.down {
@@ -32,7 +32,12 @@ impl World {
             frozen: frozen.then(|| Reason("the store is broken".to_owned())),
             agents,
             requests: rows.map_or_else(Vec::new, |rows| rows.requests.clone()),
-        }
+        };
+        decide::look_at_launches(&mut snapshot, |agent| {
+            let seat = self.seats.iter().find(|seat| seat.id == *agent);
+            seat.map_or_else(|| Observed::unknown("no such seat"), observe_launch)
+        });
+        snapshot
     }
 
     fn observe_seat(&self, place: usize, rows: Option<&Rows>, fresh: IncarnationId) -> AgentFacts {
@@ -47,7 +52,7 @@ impl World {
                 || Observed::unknown("the store is broken"),
                 |rows| Observed::Known(rows.intents[place].clone()),
             ),
-            launch: observe_launch(seat),
+            launch: Observed::unknown("no start is wanted now"),
             pane: if self.tmux_answers {
                 Observed::Known(seat.seen_pane())
             } else {

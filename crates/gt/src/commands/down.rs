@@ -19,7 +19,7 @@ use crate::cli::Down;
 use crate::client::Client;
 use crate::commands::daemon;
 use crate::context::Context;
-use crate::error::{CliError, CliResult, Doing as _};
+use crate::error::{CliError, CliResult, Doing as _, Kind};
 use crate::printer;
 
 /// How long tmux may take for one answer.
@@ -49,10 +49,16 @@ type Left = Vec<String>;
 /// Brings the town down: the wish first, then agents, the tmux server and the daemon last.
 pub(crate) fn down(context: &Context, arguments: &Down) -> CliResult {
     context.refuse_agent("brings the town down")?;
+    let was_up = matches!(context.paths().is_down(), Ok(false));
     let mut left = save_wish(context);
     let agents = seated(context, &mut left);
     let tmux = probe_tmux(context);
-    stop_agents(context, &agents, arguments, tmux, &mut left);
+    if let Err(refusal) = stop_agents(context, &agents, arguments, tmux, &mut left) {
+        if was_up {
+            fs_err::remove_file(context.paths().down_file()).doing("take the wish back")?;
+        }
+        return Err(refusal);
+    }
     end_tmux(context, tmux, &mut left);
     match daemon::stop(context) {
         Ok(()) => leave_tmux(context),
@@ -98,16 +104,19 @@ fn save_wish(context: &Context) -> Left {
 
 /// By the daemon if it answers; else, or with `--force`, by the holders themselves, once no daemon
 /// acts on them any more.
+///
+/// # Errors
+/// The daemon's refusal of this caller.
 fn stop_agents(
     context: &Context,
     agents: &[AgentId],
     arguments: &Down,
     tmux: Tmux,
     left: &mut Left,
-) {
+) -> CliResult {
     let daemon_can = !arguments.force && tmux == Tmux::Answers;
-    if daemon_can && stop_by_daemon(context, arguments) {
-        return;
+    if daemon_can && stop_by_daemon(context, arguments)? {
+        return Ok(());
     }
     if let Err(error) = daemon::stop(context) {
         left.push(error.sentence());
@@ -124,6 +133,7 @@ fn stop_agents(
             left.push(format!("{agent}: {why}"));
         }
     }
+    Ok(())
 }
 
 /// Runs that the store knows and no holder tells of: it may be gone, and its file with it.
@@ -137,16 +147,19 @@ fn unseated_runs(context: &Context, seated: &[AgentId]) -> Vec<(AgentId, Incarna
 }
 
 /// Whether a daemon brought every agent that it knows of down in time. What it could not do is tried
-/// again without it, so nothing is said about it.
-fn stop_by_daemon(context: &Context, arguments: &Down) -> bool {
+/// again without it, so nothing is said about it, unless it refuses.
+fn stop_by_daemon(context: &Context, arguments: &Down) -> CliResult<bool> {
     let Ok(Some(mut client)) = Client::connect(context.paths()) else {
-        return false;
+        return Ok(false);
     };
+    match client.ask(Request::Down) {
+        Err(refusal) if refusal.kind == Kind::Refused => return Err(refusal),
+        Err(_) => return Ok(false),
+        Ok(_) => {}
+    }
     let patience = Duration::from_secs(arguments.wait);
-    client
-        .ask(Request::Down)
-        .and_then(|_| client.await_agents(Vec::new(), Reach::Stopped, patience))
-        .is_ok_and(|missing| missing.is_empty())
+    let missing = client.await_agents(Vec::new(), Reach::Stopped, patience);
+    Ok(missing.is_ok_and(|missing| missing.is_empty()))
 }
 
 /// Every agent with a holder's file, or with a holder whose file is missing.

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use gt_api::request::{Missing, Reach};
-use gt_core::intent::{Desire, Intent};
+use gt_core::intent::Desire;
 use gt_core::lifecycle::{Action, Request};
 use gt_core::observed::{Observed, chain};
 use gt_core::shell::word;
@@ -25,7 +25,7 @@ use crate::commands::rig::shown;
 use crate::commands::{attach, config, daemon, handoff, status};
 use crate::context::{Context, did_you_mean};
 use crate::error::{CliError, CliResult, Doing as _, Kind};
-use crate::printer;
+use crate::{printer, wishes};
 
 /// How long an agent may take to start or stop before the command gives up waiting: the grace
 /// between TERM and KILL and what comes after.
@@ -319,24 +319,7 @@ fn running(context: &Context, agent: &AgentId) -> CliResult<Option<IncarnationId
 
 /// Stores what is wanted of one agent, and wakes the daemon.
 fn wish(context: &Context, agent: &AgentId, desire: Desire, reason: &str) -> CliResult {
-    let actor = context.caller()?.actor();
-    if desire.is_stop() && !actor.may_stop(agent) {
-        // Stored, it would replace what a person wants.
-        let message = format!("{agent} is stopped only by a person or by itself, not by {actor}");
-        return Err(CliError::new(Kind::Refused, message).hint(format!(
-            "`gt mail send {agent} -s …` asks it to end its work"
-        )));
-    }
-    let intent = Intent {
-        desire,
-        actor,
-        reason: reason.to_owned(),
-        at: clock::now(),
-    };
-    context
-        .store()?
-        .set_intents(&[(agent.clone(), intent)])
-        .doing("store what is wanted")?;
+    wishes::store(context, std::slice::from_ref(agent), desire, reason)?;
     context.wake();
     Ok(())
 }

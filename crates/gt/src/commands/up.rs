@@ -6,8 +6,7 @@ use std::time::Duration;
 use gt_api::request::{Missing, Reach, Request};
 use gt_api::view::{Agent, State};
 use gt_core::AgentId;
-use gt_core::intent::{Desire, Intent};
-use gt_core::policy::Run;
+use gt_core::intent::{self, Desire, Intent};
 use gt_host::clock;
 use gt_host::roster::SeatSpec;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -18,7 +17,7 @@ use crate::client::Client;
 use crate::commands::{config, daemon, status};
 use crate::context::Context;
 use crate::error::{CliError, CliResult, Doing as _};
-use crate::printer;
+use crate::{printer, wishes};
 
 /// How often the number of running agents is shown.
 const SHOWN: Duration = Duration::from_millis(250);
@@ -96,33 +95,21 @@ fn progress_bar(agents: usize) -> ProgressBar {
 /// Takes back single stops, unless agents are named, and returns them; parked agents stay parked,
 /// and a person's stops are a person's to take back.
 fn want(context: &Context, named: &[AgentId]) -> CliResult<Vec<(AgentId, Intent)>> {
-    let mut store = context.store()?;
-    let now = clock::now();
-    let actor = context.caller()?.actor();
-    let wish = |agent: &AgentId| {
-        let intent = Intent {
-            desire: Desire::Up,
-            actor: actor.clone(),
-            reason: "gt up".to_owned(),
-            at: now,
-        };
-        (agent.clone(), intent)
-    };
-    let wishes: Vec<_> = named.iter().map(wish).collect();
-    store.set_intents(&wishes).doing("store what is wanted")?;
     if !named.is_empty() {
+        wishes::store(context, named, Desire::Up, "gt up")?;
         return Ok(Vec::new());
     }
+    let actor = context.caller()?.actor();
+    let mut store = context.store()?;
     let mut stops: Vec<(AgentId, Intent)> = store
         .intents()
         .doing("read what is wanted")?
         .into_iter()
         .collect();
-    let may_start = |intent: &Intent| actor.is_person() || !intent.actor.is_person();
-    stops.retain(|(_, intent)| intent.desire == Desire::Down && may_start(intent));
+    stops.retain(|(_, intent)| intent.desire == Desire::Down && actor.may_take_back(intent));
     let stopped: Vec<AgentId> = stops.iter().map(|(agent, _)| agent.clone()).collect();
     store
-        .clear_intents(&stopped, now, &actor.to_string())
+        .clear_intents(&stopped, clock::now(), &actor.to_string())
         .doing("store what is wanted")?;
     Ok(stops)
 }
@@ -141,15 +128,11 @@ fn allow(context: &Context) -> CliResult {
 fn always(context: &Context) -> CliResult<Vec<AgentId>> {
     let intents = context.store()?.intents().doing("read what is wanted")?;
     let roster = context.roster()?;
-    let wanted = |seat: &&SeatSpec| {
-        let wish = intents.get(&seat.agent);
-        wish.and_then(|wish| wish.desire.wants_run())
-            .unwrap_or(seat.run == Run::Always)
-    };
+    let wanted = |seat: &&SeatSpec| intent::wants_run(intents.get(&seat.agent), seat.run);
     Ok(roster
         .seats
         .iter()
-        .filter(wanted)
+        .filter(|seat| wanted(seat) == Some(true))
         .map(|seat| seat.agent.clone())
         .collect())
 }

@@ -1,10 +1,13 @@
 //! Agents are brought up, restarted when they die, and survive their daemon.
 
 use std::thread;
+use std::time::Duration;
 
 use gt_api::view::State;
 use gt_core::{Observed, ProcessId};
+use gt_host::clock;
 use gt_host::process::{self, Signal};
+use gt_store::Store;
 use gt_testkit::scripted_agent;
 use gt_testkit::town::{TestTown, is_gone, signal};
 
@@ -39,8 +42,8 @@ fn a_killed_agent_is_restarted_and_its_neighbour_is_not() {
     assert_eq!(town.starts("deacon"), 1);
 }
 
-/// Covers F13, F39, F43: that the town be down, and up again, is a person's to say: no agent ends
-/// others', nor itself half-way through, nor revives what a person stopped.
+/// Covers F13, F39, F43, F84: that the town be down, and up again, is a person's to say: no agent ends
+/// others', nor itself half-way through, nor revives what a person stopped, whatever name it gives.
 #[test]
 fn an_agent_brings_no_town_down_and_none_up() {
     let town = town("[restart]\nstop_grace = '5s'\n");
@@ -53,7 +56,11 @@ fn an_agent_brings_no_town_down_and_none_up() {
         answer(&town, "mayor", command)
     };
     assert_eq!(asks("gt down"), 5);
+    assert_eq!(asks("env GT_AGENT=deacon gt down"), 5);
     assert_eq!(asks("gt up"), 0);
+    for start in ["gt deacon start", "gt deacon restart", "gt up deacon"] {
+        assert_eq!(asks(start), 5);
+    }
     assert_eq!(town.agent("deacon").pid, None, "a person's stop stays");
     assert_eq!(town.agent("mayor").incarnation, before.incarnation);
     thread::scope(|scope| {
@@ -71,6 +78,27 @@ fn an_agent_brings_no_town_down_and_none_up() {
         (town.status().daemon.heartbeat_count >= Some(1)).then_some(())
     });
     assert_eq!((town.starts("mayor"), town.starts("deacon")), (1, 1));
+}
+
+/// Covers F22: an agent on demand whose run is cut off comes back, though it has read what it was woken
+/// for: that may be half done.
+#[test]
+fn an_agent_on_demand_that_is_cut_off_comes_back() {
+    let town = town("[restart]\nbase = '10ms'\nmax = '10ms'\n");
+    town.rigs(&["gas"], &[]);
+    town.gt(&["up"]).ok();
+    town.gt(&["mail", "send", "gas/witness", "-s", "a", "-m", "b"])
+        .ok();
+    let cut_off = town.wait_for_run("gas/witness", None);
+    let mut store = Store::open(&town.paths().store(), Duration::from_secs(5)).unwrap();
+    for message in store.inbox("gas/witness", true).unwrap() {
+        store.mark_read(message.id, clock::now()).unwrap();
+    }
+    town.gt(&["daemon", "restart"]).ok();
+    let why = town.gt(&["why", "gas/witness"]).ok();
+    assert!(why.contains("owes: nothing"), "{why}");
+    kill(cut_off.pid.unwrap());
+    town.wait_for_run("gas/witness", cut_off.incarnation.as_deref());
 }
 
 /// Covers F8, T12, T14: a program in a wrapper of the user's own is supervised by its process alone,
