@@ -57,6 +57,8 @@ pub(crate) struct Seat {
     pub(crate) session: Option<Session>,
     /// The session of the run that is being started, where the town names it.
     named_session: Option<Session>,
+    /// The run that a holder was asked to start, until it is known what came of it.
+    pub(crate) asked_run: Option<IncarnationId>,
     /// What the last run was started as, where the seat has another program by now.
     run_preset: Option<Arc<Preset>>,
     /// What its screen shows or its program tells, once either is known.
@@ -95,6 +97,7 @@ impl Seat {
             activity: None,
             session: None,
             named_session: None,
+            asked_run: None,
             run_preset: None,
             sighting: None,
             hooks_ignored: Ignored::default(),
@@ -370,6 +373,7 @@ impl Seat {
             Session::unused(resumed.unwrap_or_else(|| SessionId::of_run(run)))
         });
         self.run_preset = None;
+        self.asked_run = Some(run);
         self.named_session.clone()
     }
 

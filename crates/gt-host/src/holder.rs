@@ -46,6 +46,12 @@ pub fn whose(pid: u32, paths: &TownPaths) -> Option<AgentId> {
     AgentId::from_canonical(value("--agent").filter(|_| is_holder)?).ok()
 }
 
+/// Whether a process is the one that keeps the daemon's own session in tmux.
+pub fn is_quiet(pid: u32) -> bool {
+    let words = crate::process::command_line(pid).unwrap_or_default();
+    words.len() == 2 && words[1] == "quiet"
+}
+
 /// Has a holder make its socket again where somebody removed it, and says whether that was so. One that
 /// cannot be told now is told at the next try.
 pub fn restore_socket(report: &protocol::Report) -> bool {

@@ -5,16 +5,17 @@ use std::{fmt, io};
 
 use gt_core::AgentId;
 use gt_core::event::{EventKind, NewEvent};
-use gt_core::incarnation::{IncarnationId, ProcessId};
+use gt_core::incarnation::{Exit, IncarnationId, ProcessId};
 use gt_core::observed::{Observed, chain};
 use gt_core::plan::ActionKind;
 use gt_core::snapshot::{End, Holder};
 use gt_core::time::{elapsed, milliseconds};
 use gt_host::holder::StateError;
 use gt_host::holder::kill_set::{self, Scope};
-use gt_host::holder::protocol::{Answer, Report};
+use gt_host::holder::protocol::{Answer, Report, Usage};
 use gt_host::paths::TownPaths;
 use gt_host::{clock, holder, process};
+use jiff::Timestamp;
 
 use crate::daemon::Daemon;
 use crate::event::Event;
@@ -156,23 +157,38 @@ impl Daemon {
         let Some(seat) = self.seats.get_mut(agent) else {
             return;
         };
-        if !seat.take_answer(answer) {
-            return;
+        let asked = seat.asked_run;
+        let has_ended = seat.take_answer(answer);
+        if let Answer::Started {
+            incarnation,
+            process,
+            ..
+        } = answer
+            && asked != Some(*incarnation)
+        {
+            // Whoever asked for it has given up waiting.
+            self.note_start(agent, *incarnation, *process, "its holder said so late");
         }
-        let Some(end) = seat.last_end else { return };
         if let Answer::Exited {
             exit, usage, at, ..
         } = answer
+            && has_ended
         {
-            let now = clock::now();
-            let text = format!(
-                "{exit}; {} ms of CPU, {} MiB at most; noticed after {}",
-                usage.user_ms + usage.sys_ms,
-                usage.max_rss_kib / 1024,
-                milliseconds(elapsed(*at, now))
-            );
-            let event = NewEvent::by_daemon(EventKind::Exited, Some(agent), text);
-            self.log_event(now, &event);
+            self.note_exit(agent, *exit, *usage, *at);
+        }
+    }
+
+    fn note_exit(&mut self, agent: &AgentId, exit: Exit, usage: Usage, at: Timestamp) {
+        let now = clock::now();
+        let text = format!(
+            "{exit}; {} ms of CPU, {} MiB at most; noticed after {}",
+            usage.user_ms + usage.sys_ms,
+            usage.max_rss_kib / 1024,
+            milliseconds(elapsed(at, now))
+        );
+        let event = NewEvent::by_daemon(EventKind::Exited, Some(agent), text);
+        self.log_event(now, &event);
+        if let Some(end) = self.seats.get(agent).and_then(|seat| seat.last_end) {
             self.store_end(end, Some(event));
         }
     }

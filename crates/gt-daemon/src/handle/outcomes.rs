@@ -69,6 +69,7 @@ impl Daemon {
             return false;
         };
         let what = seat.in_flight.take().map(|in_flight| in_flight.what);
+        seat.asked_run = None;
         let is_half_way = matches!(
             outcome,
             Outcome::SessionCreated(..) | Outcome::Silent { .. }
@@ -117,10 +118,21 @@ impl Daemon {
         process: ProcessId,
         took: Took,
     ) {
+        self.note_start(agent, incarnation, process, &took.to_string());
+    }
+
+    /// A program was started: counted, and on record with its process.
+    pub(super) fn note_start(
+        &mut self,
+        agent: &AgentId,
+        incarnation: IncarnationId,
+        process: ProcessId,
+        how: &str,
+    ) {
         if let Some(seat) = self.seats.get_mut(agent) {
             seat.starts += 1;
         }
-        let text = format!("run {incarnation}, pid {}: {took}", process.pid);
+        let text = format!("run {incarnation}, pid {}: {how}", process.pid);
         let event = NewEvent::by_daemon(EventKind::Started, Some(agent), text);
         self.record_process(incarnation, process, event);
     }

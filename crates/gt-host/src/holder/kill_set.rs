@@ -33,7 +33,7 @@ pub struct Scope {
     /// The run.
     pub incarnation: IncarnationId,
     /// The session of the run's pane, which is the holder's pid; none when there is no such
-    /// session, or none that is the run's alone.
+    /// session, or none that is the run's alone. That of a dead holder may be anybody's by now.
     pub session: Option<u32>,
     /// The agent's own process, which no `keep` spares.
     pub agent: Option<ProcessId>,
@@ -42,7 +42,8 @@ pub struct Scope {
     pub since: u64,
     /// File names of programs that are spared: build daemons that several runs share.
     pub keep: Vec<String>,
-    /// Processes that are known to belong to the run whatever they carry: what survived its end.
+    /// Processes that are known to belong to the run whatever they carry: its program, and what
+    /// survived its end.
     pub known: Vec<ProcessId>,
 }
 
@@ -70,13 +71,15 @@ impl Scope {
             (None, Some(run)) => (run.incarnation, run.since, &run.keep),
             (None, None) => return None,
         };
+        let survivors = report.survivors.iter().copied();
         Some(Self {
             incarnation,
             session: None,
             agent: report.process,
             since,
             keep: keep.clone(),
-            known: report.survivors.clone(),
+            // The program itself may have cleared or overwritten the environment that marks it.
+            known: report.process.into_iter().chain(survivors).collect(),
         })
     }
 }

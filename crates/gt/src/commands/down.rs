@@ -7,13 +7,14 @@ use gt_api::request::{Reach, Request};
 use gt_core::event::{EventKind, NewEvent};
 use gt_core::incarnation::pids;
 use gt_core::observed::{Observed, chain};
-use gt_core::{AgentId, IncarnationId, ProcessId};
+use gt_core::{AgentId, ProcessId};
+use gt_host::config::Config;
 use gt_host::holder::client::Client as HolderClient;
 use gt_host::holder::kill_set::{self, Scope};
 use gt_host::holder::protocol::{self, Report};
 use gt_host::tmux::{Forked, PaneState, Server, TmuxError, request};
 use gt_host::town::server;
-use gt_host::{atomic, clock, holder, process};
+use gt_host::{atomic, clock, environment, holder, process};
 
 use crate::cli::Down;
 use crate::client::Client;
@@ -59,6 +60,7 @@ pub(crate) fn down(context: &Context, arguments: &Down) -> CliResult {
         }
         return Err(refusal);
     }
+    end_unseated(context, &agents, grace(arguments), &mut left);
     end_tmux(context, tmux, &mut left);
     match daemon::stop(context) {
         Ok(()) => leave_tmux(context),
@@ -126,24 +128,55 @@ fn stop_agents(
             left.push(format!("{agent}: {why}"));
         }
     }
-    for (agent, run) in unseated_runs(context, agents) {
-        let survivors = kill_set::end(Scope::marked(run), grace(arguments));
-        let ended = survivors.map_err(|error| format!("what is left of it is unknown: {error}"));
-        if let Err(why) = ended.and_then(|survivors| none_survived(&survivors)) {
-            left.push(format!("{agent}: {why}"));
-        }
-    }
     Ok(())
 }
 
-/// Runs that the store knows and no holder tells of: it may be gone, and its file with it.
-fn unseated_runs(context: &Context, seated: &[AgentId]) -> Vec<(AgentId, IncarnationId)> {
-    let runs = context
-        .store()
-        .and_then(|store| store.open_runs().doing("read the runs"));
-    // A store that cannot be read keeps nothing running that has a holder.
-    let runs = runs.unwrap_or_default().into_iter();
-    runs.filter(|(agent, _)| !seated.contains(agent)).collect()
+/// Ends runs that no holder tells of: it may be gone, and its file with it. The store knows them.
+fn end_unseated(context: &Context, seated: &[AgentId], grace: Duration, left: &mut Left) {
+    let store = context.store();
+    let runs = store.and_then(|store| store.open_runs().doing("read the runs"));
+    let Ok(runs) = runs else {
+        left.extend(unmarked_without_store(context).err());
+        return;
+    };
+    let unseated = runs
+        .into_iter()
+        .filter(|(agent, _)| !seated.contains(agent));
+    for (agent, run) in unseated {
+        let scope = Scope {
+            keep: kept_by(context, &agent),
+            ..Scope::marked(run)
+        };
+        if let Err(why) = end(scope, grace) {
+            left.push(format!("{agent}: {why}"));
+        }
+    }
+}
+
+/// Programs that the end of this agent's run spares.
+fn kept_by(context: &Context, agent: &AgentId) -> Vec<String> {
+    let role = |config: Config| config.role(agent.role()).agent.keep.clone();
+    context.config().map(role).unwrap_or_default()
+}
+
+/// Without the store, only its mark tells whether a run is left that no holder tells of.
+fn unmarked_without_store(context: &Context) -> Result<(), String> {
+    let root = context.paths().root().display().to_string();
+    let marked = process::started_with(environment::GT_TOWN, &root);
+    let marked = marked.map_err(|error| {
+        format!("whether a run is left that only the store knows cannot be told: {error}")
+    })?;
+    let own = std::process::id();
+    let above = process::ancestors(own).unwrap_or_default();
+    let is_asking = |process: &ProcessId| process.pid == own || above.contains(process);
+    let others: Vec<ProcessId> = marked.into_iter().filter(|it| !is_asking(it)).collect();
+    match others.as_slice() {
+        [] => Ok(()),
+        others => Err(format!(
+            "{} of the town may be left of a run that only the store knows, which cannot be read",
+            pids(others)
+        )),
+    }
 }
 
 /// Whether a daemon brought every agent that it knows of down in time. What it could not do is tried
@@ -251,6 +284,10 @@ fn sweep(report: &Report, grace: Duration) -> Result<(), String> {
     let Some(scope) = Scope::of_last_run(report).filter(|_| of_this_boot) else {
         return Ok(());
     };
+    end(scope, grace)
+}
+
+fn end(scope: Scope, grace: Duration) -> Result<(), String> {
     let survivors = kill_set::end(scope, grace)
         .map_err(|error| format!("what is left of it is unknown: {error}"))?;
     none_survived(&survivors)
@@ -289,20 +326,19 @@ fn end_tmux(context: &Context, tmux: Tmux, left: &mut Left) {
         Tmux::Hangs => HUNG,
     };
     let server = Server::new(&paths.tmux_socket(), &paths.tmux_config(), deadline);
-    match strangers(context, &server) {
+    let strangers = match strangers(context, &server) {
+        Err(TmuxError::NoServer { .. }) => return,
+        Err(TmuxError::TimedOut { .. }) => unasked_strangers(context, &server),
+        strangers => strangers.map_err(|error| chain(&error)),
+    };
+    match strangers {
         Ok(strangers) if strangers.is_empty() => end_server(&server, left),
-        Ok(strangers) => {
-            left.push(format!(
-                "the tmux server stays for sessions that are not the town's: {}",
-                strangers.join(", ")
-            ));
-        }
-        Err(TmuxError::NoServer { .. }) => {}
-        // A server that does not answer holds nothing that could be asked for.
-        Err(TmuxError::TimedOut { .. }) => end_server(&server, left),
-        Err(error) => left.push(format!(
-            "the tmux server stays, since what is in it is not known: {}",
-            chain(&error)
+        Ok(strangers) => left.push(format!(
+            "the tmux server stays for what is not the town's: {}",
+            strangers.join(", ")
+        )),
+        Err(why) => left.push(format!(
+            "the tmux server stays, since what is in it is not known: {why}"
         )),
     }
 }
@@ -329,20 +365,42 @@ fn leave_tmux(context: &Context) {
 /// called.
 fn strangers(context: &Context, server: &Server) -> Result<Vec<String>, TmuxError> {
     let panes = Forked::new(server.clone()).ask(request::list())?;
-    let files = holder::list_state_files(context.paths()).unwrap_or_default();
-    let holders: Vec<u32> = files
-        .into_iter()
-        .filter_map(|(_, report)| report.ok())
-        .map(|report| report.holder.pid)
-        .collect();
-    // A holder that is not known is taken for a person's program, which stays.
-    let is_holder =
-        |pid: u32| holders.contains(&pid) || holder::whose(pid, context.paths()).is_some();
     let mut names: Vec<String> = panes
         .into_iter()
-        .filter(|pane| pane.state == PaneState::Running && !is_holder(pane.pane_pid))
-        .map(|pane| pane.session_name)
+        .filter(|pane| pane.state == PaneState::Running && !is_holder(context, pane.pane_pid))
+        .map(|pane| format!("session `{}`", pane.session_name))
         .collect();
     names.dedup();
     Ok(names)
+}
+
+/// The same for a server that hangs: the kernel knows what it runs. Each pane's first process leads a
+/// session; what tmux runs for itself does not.
+fn unasked_strangers(context: &Context, server: &Server) -> Result<Vec<String>, String> {
+    let Some(process) = server.process().map_err(|error| chain(&error))? else {
+        return Ok(Vec::new());
+    };
+    let table = process::table().map_err(|error| error.to_string())?;
+    let strangers = table.into_iter().filter(|child| {
+        let leads = child.session == child.id.pid;
+        let pid = child.id.pid;
+        child.parent == process.pid && leads && !is_holder(context, pid) && !holder::is_quiet(pid)
+    });
+    Ok(strangers.map(|child| said(child.id.pid)).collect())
+}
+
+fn said(pid: u32) -> String {
+    match process::program_name(pid) {
+        Some(program) => format!("`{program}` (pid {pid})"),
+        None => format!("pid {pid}"),
+    }
+}
+
+/// A holder that is not known is taken for a person's program, which stays.
+fn is_holder(context: &Context, pid: u32) -> bool {
+    holder::whose(pid, context.paths()).is_some() || {
+        let files = holder::list_state_files(context.paths()).unwrap_or_default();
+        let mut reports = files.into_iter().filter_map(|(_, report)| report.ok());
+        reports.any(|report| report.holder.pid == pid)
+    }
 }

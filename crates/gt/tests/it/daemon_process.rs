@@ -391,6 +391,29 @@ fn a_hung_tmux_stops_neither_supervision_nor_the_end() {
     assert_eq!(town.marked(), []);
 }
 
+/// Covers F39, D11: what a person runs in the town's tmux stays and is named, although tmux cannot be
+/// asked for it.
+#[test]
+fn down_spares_a_persons_session_of_a_hung_tmux() {
+    let town = town("");
+    town.gt(&["up"]).ok();
+    let server = town.tmux_pid();
+    town.gt(&["tmux", "new-session", "-d", "-s", "mine", "sleep 600"])
+        .ok();
+    signal(server, Signal::STOP);
+    let said = town.gt(&["down", "--wait", "6"]).code(1);
+    assert!(
+        said.contains("stays for what is not the town's: `sleep` (pid "),
+        "{said}"
+    );
+    assert_eq!(town.marked(), []);
+    signal(server, Signal::CONT);
+    town.gt(&["tmux", "has-session", "-t", "=mine"]).ok();
+    town.gt(&["tmux", "kill-session", "-t", "=mine"]).ok();
+    town.gt(&["down"]).ok();
+    town.wait_for("the server's end", || is_gone(server).then_some(()));
+}
+
 /// Covers F39, F41, D23: `gt down` without a daemon ends the agents by their holders, and what a
 /// killed holder left behind as well.
 #[test]

@@ -250,6 +250,33 @@ fn a_damaged_store_freezes_what_destroys_and_nothing_else() {
     assert_eq!(town.marked(), []);
 }
 
+/// Covers F1, F39: a run that only a store knows which cannot be read is not said to be gone.
+#[test]
+fn down_without_a_store_names_what_may_be_left() {
+    let town = town("");
+    town.script("deacon", "first: /setsid\n");
+    town.gt(&["up"]).ok();
+    let deacon = town.wait_for_run("deacon", None);
+    town.wait_for("what the deacon leaves", || {
+        town.journal("deacon").contains(" left ").then_some(())
+    });
+    town.gt(&["daemon", "stop"]).ok();
+    damage(&town);
+    for pid in [deacon.holder_pid, deacon.pid] {
+        signal(pid.unwrap(), Signal::KILL);
+    }
+    fs_err::remove_file(town.paths().holder_state(&AgentId::Deacon)).unwrap();
+    let said = town.gt(&["down"]).code(1);
+    let left = town.marked();
+    assert_eq!(left.len(), 1, "{said}");
+    let pid = left[0].process.pid;
+    let named = format!("pid {pid} of the town may be left of a run that only the store knows");
+    assert!(said.contains(&named), "{said}");
+    signal(pid, Signal::KILL);
+    town.wait_for("its end", || is_gone(pid).then_some(()));
+    town.gt(&["down"]).ok();
+}
+
 /// Covers F1, F16, F20: a daemon that begins with a row that it cannot read adopts what runs, starts
 /// and ends nothing, since nobody's wish is known, and says so; it goes on once the row is mended.
 #[test]

@@ -8,6 +8,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use gt_api::view::State;
 use gt_core::ProcessId;
 use gt_host::clock;
 use gt_host::process::{self, Signal};
@@ -594,6 +595,52 @@ fn a_killed_holder_is_replaced_and_its_leftovers_are_swept() {
     let refused = town.gt(&["down"]).code(1);
     assert!(refused.contains("gt-deacon2"), "{refused}");
     town.gt(&["tmux", "kill-session", "-t", "=gt-deacon2"]).ok();
+}
+
+/// Covers F13, F40, F41: a program that emptied its environment is still its run: it is swept before a
+/// successor starts when its holder was killed, shown without a daemon, and ended by `gt down`.
+#[test]
+fn a_program_without_a_mark_is_known_by_its_dead_holders_word() {
+    let town = town(
+        "[agents.bare]\ncommand = ['sh', '-c', \"trap '' HUP; exec env -i /bin/sleep 86399\"]\n\
+         [roles.mayor]\nagent = 'bare'\n[restart]\nstop_grace = '100ms'\n",
+    );
+    town.gt(&["up"]).ok();
+    let first = town.wait_for_run("mayor", None);
+    signal(first.holder_pid.unwrap(), Signal::KILL);
+    let second = town.wait_for_run("mayor", first.incarnation.as_deref());
+    assert!(is_gone(first.pid.unwrap()));
+    town.gt(&["daemon", "stop"]).ok();
+    signal(second.holder_pid.unwrap(), Signal::KILL);
+    let unheld = town.wait_for("the holder to be missed", || {
+        let agent = town.agent("mayor");
+        (agent.evidence[0] == "its holder is gone, and its program runs").then_some(agent)
+    });
+    assert_eq!((unheld.state, unheld.pid), (State::Unknown, second.pid));
+    town.gt(&["down", "--wait", "2"]).ok();
+    assert!(is_gone(second.pid.unwrap()));
+}
+
+/// Covers F3: a start whose answer comes after its time is on record and counted all the same.
+#[test]
+fn a_start_that_is_answered_late_is_on_record() {
+    let town = town("[restart]\nfirst_delay = '2s'\nstop_grace = '10ms'\n");
+    town.gt(&["up"]).ok();
+    let first = town.wait_for_run("mayor", None);
+    signal(first.pid.unwrap(), Signal::KILL);
+    town.wait_for_waiting("mayor", "restart back-off");
+    // tmux has a program that was stopped go on at once.
+    let stopped = [town.tmux_pid(), first.holder_pid.unwrap()];
+    stopped.map(|pid| signal(pid, Signal::STOP));
+    town.wait_for("the daemon to give up", || {
+        town.story().contains("did not answer within").then_some(())
+    });
+    stopped.map(|pid| signal(pid, Signal::CONT));
+    let second = town.wait_for_run("mayor", first.incarnation.as_deref());
+    town.wait_for("its record", || {
+        (town.events("started", "mayor") == 2).then_some(())
+    });
+    assert_eq!((second.restarts, town.starts("mayor")), (Some(1), 2));
 }
 
 /// Covers F40, F41: what an earlier run left is swept although its holder's file is gone or damaged: the

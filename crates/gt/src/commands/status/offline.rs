@@ -285,15 +285,30 @@ impl<'a> Seen<'a> {
     }
 
     /// A seat whose file names no living holder.
-    fn by_lock(is_taken: &Observed<bool>, report: Option<&Report>) -> Self {
+    fn by_lock(is_taken: &Observed<bool>, report: Option<&'a Report>) -> Self {
         match (is_taken, report) {
             (Observed::Known(true), _) => Self::without(
                 State::Unknown,
                 "its holder runs and could not write its file: a daemon can ask it",
             ),
-            (Observed::Known(false), Some(_)) => Self::without(State::Gone, "its holder is gone"),
+            (Observed::Known(false), Some(report)) => Self::unheld(report),
             (Observed::Known(false), None) => Self::without(State::Gone, "it has no holder"),
             (Observed::Unknown(reason), _) => Self::without(State::Unknown, reason.to_string()),
+        }
+    }
+
+    /// A seat whose holder is gone: its program may have stayed.
+    fn unheld(report: &'a Report) -> Self {
+        let of_this_boot = process::boot_id().is_ok_and(|boot| boot == report.boot_id);
+        let program = report.process.filter(|_| of_this_boot);
+        let lives = program.map_or(Observed::Known(false), process::is_alive);
+        match lives {
+            Observed::Known(false) => Self::without(State::Gone, "its holder is gone"),
+            Observed::Known(true) => Self {
+                run: Some(report),
+                ..Self::without(State::Unknown, "its holder is gone, and its program runs")
+            },
+            Observed::Unknown(reason) => Self::without(State::Unknown, reason.to_string()),
         }
     }
 
