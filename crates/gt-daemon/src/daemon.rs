@@ -90,6 +90,8 @@ pub(crate) struct Daemon {
     pub(crate) problems: Vec<String>,
     /// What the last reading of registry and directories could not use.
     pub(crate) roster_problems: Vec<String>,
+    /// Files that it could not write when it began.
+    pub(crate) unwritten: Vec<String>,
     pub(crate) plan: Plan,
     pub(crate) waiters: Vec<Waiter>,
     pub(crate) state: DaemonState,

@@ -51,7 +51,7 @@ impl Daemon {
         }
     }
 
-    fn all_problems(&self) -> Vec<String> {
+    pub(crate) fn all_problems(&self) -> Vec<String> {
         [self.problems.as_slice(), &self.roster_problems].concat()
     }
 

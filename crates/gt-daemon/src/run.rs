@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use gt_core::AgentId;
 use gt_core::event::EventKind;
-use gt_core::observed::Observed;
+use gt_core::observed::{Observed, chain};
 use gt_core::plan::Plan;
 use gt_core::time::elapsed;
 use gt_host::agent_environment::Captured;
@@ -116,18 +116,13 @@ async fn supervise(town: Town, gt: PathBuf, ready: impl FnOnce()) -> Result<(), 
     let (events, mut queue) = mpsc::channel(QUEUE);
     sources::listen_to_signals(&events).map_err(doing("listen to signals"))?;
     let mut daemon = begin(town, gt, &events)?;
+    daemon.write_files();
     daemon.take_first_files(&mut queue).await;
     let socket = paths.daemon_socket();
     let listener = server::bind(&socket).map_err(doing("listen on the daemon's socket"))?;
     sources::listen_to_wake_ups(paths.wake_socket(), &events)
         .map_err(doing("listen for wake-ups"))?;
     tokio::task::spawn_local(server::serve(socket, listener, events.clone()));
-    pid_file::write(&paths.daemon_pid(), std::process::id()).map_err(|error| {
-        DaemonError::System {
-            doing: "write the pid file",
-            source: std::io::Error::other(error),
-        }
-    })?;
     let mut watched = vec![paths.root().to_owned(), paths.root().join("mayor")];
     // One that is made later is read by the next reload.
     watched.extend(Some(paths.presets()).filter(|directory| directory.is_dir()));
@@ -180,8 +175,7 @@ fn begin(town: Town, gt: PathBuf, events: &mpsc::Sender<Event>) -> Result<Daemon
     tmux::probe(TMUX_DEADLINE).map_err(DaemonError::Tmux)?;
     town_server::restore_socket(&paths);
     let tmux_socket = town_server::choose(&paths, &config);
-    let tmux = connect_tmux(&paths, &config, &tmux_socket, &gt)
-        .map_err(doing("write the files that tmux and agents read"))?;
+    let tmux = connect_tmux(&paths, &tmux_socket, &gt);
     let hands = Hands {
         site: Site::open(paths.root()).map_err(doing("open the town's directory"))?,
         store: StoreThread::spawn(store, events.clone())
@@ -201,29 +195,42 @@ fn begin(town: Town, gt: PathBuf, events: &mpsc::Sender<Event>) -> Result<Daemon
     Ok(daemon)
 }
 
-fn connect_tmux(
-    paths: &TownPaths,
-    config: &Config,
-    socket: &Path,
-    gt: &Path,
-) -> std::io::Result<Tmux> {
-    if *socket == tmux::default_socket()
-        && let Some(directory) = socket.parent().filter(|directory| !directory.exists())
-    {
-        // As tmux itself makes it, which it does only for a server that it looks for by name.
-        private::secure_one(directory).map_err(std::io::Error::other)?;
-    }
-    if town_server::in_use(paths).as_deref() != Some(socket) {
-        town_server::remember(paths, socket, None)?;
-    }
-    hook::style::write_files(paths, gt)?;
-    let text = tmux::config::server_config(config.tmux_user_config.as_deref());
-    atomic::write_private(&paths.tmux_config(), text.as_bytes())?;
+/// A terminal on this socket.
+fn connect_tmux(paths: &TownPaths, socket: &Path, gt: &Path) -> Tmux {
     let server = Server::new(socket, &paths.tmux_config(), TMUX_DEADLINE);
-    Ok(Tmux::Control(Box::new(Control::new(
-        server,
-        vec![gt.into(), "quiet".into()],
-    ))))
+    let quiet = vec![gt.into(), "quiet".into()];
+    Tmux::Control(Box::new(Control::new(server, quiet)))
+}
+
+/// Writes what tmux, agents and people read of a daemon. What cannot be written, on a full disk for
+/// instance, is a problem to show, and no reason to leave the town alone.
+fn write_files(paths: &TownPaths, config: &Config, socket: &Path, gt: &Path) -> Vec<String> {
+    let is_remembered = town_server::in_use(paths).as_deref() == Some(socket);
+    let text = tmux::config::server_config(config.tmux_user_config.as_deref());
+    let written = [
+        make_default_directory(socket),
+        match is_remembered {
+            true => Ok(()),
+            false => town_server::remember(paths, socket, None),
+        },
+        hook::style::write_files(paths, gt),
+        atomic::keep_private(&paths.tmux_config(), text.as_bytes()),
+        pid_file::write(&paths.daemon_pid(), std::process::id()).map_err(std::io::Error::other),
+    ];
+    let failures = written.into_iter().filter_map(Result::err);
+    failures.map(|error| chain(&error)).collect()
+}
+
+/// Makes the directory of the default server as tmux itself makes it, which it does only for a server
+/// that it looks for by name.
+fn make_default_directory(socket: &Path) -> std::io::Result<()> {
+    let directory = socket.parent().filter(|directory| !directory.exists());
+    match directory.filter(|_| *socket == tmux::default_socket()) {
+        Some(directory) => private::secure_one(directory)
+            .map(drop)
+            .map_err(std::io::Error::other),
+        None => Ok(()),
+    }
 }
 
 /// The count of heartbeats goes on over restarts, as in the original.
@@ -259,6 +266,7 @@ impl Daemon {
             told_down: false,
             problems: Vec::new(),
             roster_problems: Vec::new(),
+            unwritten: Vec::new(),
             plan: Plan::default(),
             waiters: Vec::new(),
             state,
@@ -274,6 +282,16 @@ impl Daemon {
             is_lost: false,
             ending: false,
         }
+    }
+
+    /// Writes what others read of it.
+    fn write_files(&mut self) {
+        let (hands, config) = (&self.hands, &self.config);
+        let unwritten = write_files(hands.town.paths(), config, &hands.tmux_socket, &hands.gt);
+        for problem in &unwritten {
+            self.note(EventKind::ActionFailed, None, problem.clone());
+        }
+        self.unwritten = unwritten;
     }
 
     fn take_first_reading(&mut self, reading: Observed<FirstReading>) {

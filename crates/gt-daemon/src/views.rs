@@ -41,7 +41,7 @@ impl Daemon {
     }
 
     fn status_of(&self, shown: impl Fn(&Seat) -> bool) -> Status {
-        let mut problems = [self.problems.as_slice(), &self.roster_problems].concat();
+        let mut problems = [self.all_problems(), self.unwritten.clone()].concat();
         problems.extend(
             self.store_trouble
                 .iter()

@@ -28,6 +28,18 @@ pub fn write_for_boot(path: &Path, content: &[u8]) -> io::Result<()> {
     write_with_mode(path, content, 0o600, Lasting::Boot)
 }
 
+/// [`write_private()`], unless the file has that content already: a full disk keeps nobody from what is
+/// there.
+///
+/// # Errors
+/// As [`write()`].
+pub fn keep_private(path: &Path, content: &[u8]) -> io::Result<()> {
+    match fs_err::read(path) {
+        Ok(present) if present == content => Ok(()),
+        Ok(_) | Err(_) => write_private(path, content),
+    }
+}
+
 /// How long the content has to last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Lasting {

@@ -78,8 +78,8 @@ fn opencode_file(paths: &TownPaths) -> PathBuf {
 /// When one cannot be written.
 pub fn write_files(paths: &TownPaths, gt: &Path) -> io::Result<()> {
     fs_err::create_dir_all(paths.hooks())?;
-    atomic::write_for_boot(&claude_file(paths), claude::settings(gt).as_bytes())?;
-    atomic::write_for_boot(&opencode_file(paths), opencode::plug_in(gt).as_bytes())
+    atomic::keep_private(&claude_file(paths), claude::settings(gt).as_bytes())?;
+    atomic::keep_private(&opencode_file(paths), opencode::plug_in(gt).as_bytes())
 }
 
 /// The shell line of a hook. A `gt` that is not there any more is no failure of the agent's.

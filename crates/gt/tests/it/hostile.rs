@@ -487,8 +487,8 @@ fn mount(arguments: &[&str]) {
     );
 }
 
-/// Covers F52, F39: on a full disk the agents are kept and restarted, a wish that cannot be stored
-/// is refused by name, and `gt down` leaves nothing and says what it could not save.
+/// Covers F52, F39: on a full disk the agents are kept and restarted, by a daemon that was killed and
+/// started anew as well, and `gt down` leaves nothing and says what it could not save.
 #[test]
 fn a_full_disk_ends_nothing_and_down_works() {
     if !inside_namespace("hostile::a_full_disk_ends_nothing_and_down_works", "6m") {
@@ -512,6 +512,11 @@ fn a_full_disk_ends_nothing_and_down_works() {
         let told = |problem: &String| problem.contains("the store takes no writes");
         problems.iter().any(told).then_some(())
     });
+    let deacon = town.wait_for_run("deacon", None);
+    signal(town.daemon_pid(), Signal::KILL);
+    town.gt(&["daemon", "start"]).ok();
+    assert_eq!(town.wait_for_run("deacon", None).pid, deacon.pid);
+    assert_supervised(&town, "deacon");
     let left = town.gt(&["down", "--wait", "3"]).code(1);
     assert!(
         left.contains("the wish to be down could not be saved"),

@@ -631,11 +631,15 @@ fn a_start_that_is_answered_late_is_on_record() {
     town.wait_for_waiting("mayor", "restart back-off");
     // tmux has a program that was stopped go on at once.
     let stopped = [town.tmux_pid(), first.holder_pid.unwrap()];
-    stopped.map(|pid| signal(pid, Signal::STOP));
+    for pid in stopped {
+        signal(pid, Signal::STOP);
+    }
     town.wait_for("the daemon to give up", || {
         town.story().contains("did not answer within").then_some(())
     });
-    stopped.map(|pid| signal(pid, Signal::CONT));
+    for pid in stopped {
+        signal(pid, Signal::CONT);
+    }
     let second = town.wait_for_run("mayor", first.incarnation.as_deref());
     town.wait_for("its record", || {
         (town.events("started", "mayor") == 2).then_some(())
