@@ -2,13 +2,15 @@
 
 use std::fmt;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::actor::Actor;
-use crate::agent_id::AgentId;
+use crate::address::Address;
+use crate::agent_id::{AgentId, Roll};
 use crate::incarnation::IncarnationId;
+use crate::mail::Message;
 
 /// What an agent asks for itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,6 +72,47 @@ pub struct Request {
     pub expires_at: Timestamp,
 }
 
+/// How long a request that came by mail may wait to be carried out.
+const MAIL_REQUEST_LIFE: SignedDuration = SignedDuration::from_mins(5);
+
+/// What a mail asks for; the sender must be the agent itself or the overseer. It concerns the run
+/// that there was when it was sent, whichever there is when it is read.
+///
+/// # Errors
+/// Why it is no request, for its sender.
+pub fn read_mail(mail: &Message, roll: &Roll) -> Result<Request, String> {
+    let parsed = parse_subject(&mail.subject).ok_or("it is no lifecycle mail")?;
+    let parsed = parsed.map_err(|error| error.to_string())?;
+    let sender = Address::from_canonical(&mail.from).ok_or("its sender is nobody here")?;
+    let agent = match parsed.identity {
+        "" => match &sender {
+            Address::Agent(agent) => agent.clone(),
+            Address::Overseer | Address::Daemon | Address::Rig(_) => {
+                return Err("it names no agent".to_owned());
+            }
+        },
+        identity => roll.resolve(identity).map_err(|error| error.to_string())?,
+    };
+    let actor = match &sender {
+        Address::Overseer => Actor::Overseer,
+        Address::Agent(own) if *own == agent => Actor::Agent(agent.clone()),
+        Address::Agent(_) | Address::Daemon | Address::Rig(_) => {
+            return Err(format!("{sender} may not ask for {agent}"));
+        }
+    };
+    Ok(Request {
+        // The mail's own id: read twice, it is one request.
+        id: mail.id,
+        agent,
+        incarnation: None,
+        action: parsed.action,
+        actor,
+        message: Some(mail.body.clone()).filter(|body| !body.is_empty()),
+        requested_at: mail.sent_at,
+        expires_at: mail.sent_at + MAIL_REQUEST_LIFE,
+    })
+}
+
 /// What a mail subject in the original's form asks for. The identity is still plain text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MailRequest<'a> {
@@ -122,6 +165,7 @@ fn is_requesting(word: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mail::{MessageType, Priority};
 
     #[track_caller]
     fn check(subject: &str, expect: &str) {
@@ -155,5 +199,45 @@ mod tests {
         );
         check("Re: lifecycle of frogs", "no lifecycle mail");
         check("é", "no lifecycle mail");
+    }
+
+    /// Covers L11, L12, F84: a mail asks for its sender, or for anybody if the person sent it.
+    #[test]
+    fn a_mail_asks_for_its_own_sender_alone() {
+        let roll = Roll::new(Vec::new(), [AgentId::Mayor, AgentId::Deacon]);
+        let read = |from: &str, subject: &str| {
+            let mail = Message {
+                from: from.to_owned(),
+                subject: subject.to_owned(),
+                id: Uuid::nil(),
+                to: "deacon/".to_owned(),
+                body: String::new(),
+                sent_at: Timestamp::UNIX_EPOCH,
+                read_at: None,
+                pinned: false,
+                priority: Priority::Normal,
+                kind: MessageType::Task,
+                thread: Uuid::nil(),
+                reply_to: None,
+            };
+            match read_mail(&mail, &roll) {
+                Ok(request) => format!("{} {} by {}", request.agent, request.action, request.actor),
+                Err(why) => why,
+            }
+        };
+        let cycle = "LIFECYCLE: mayor requesting cycle";
+        assert_eq!(read("mayor/", cycle), "mayor cycle by mayor");
+        assert_eq!(
+            read("mayor/", "LIFECYCLE: requesting stop"),
+            "mayor shutdown by mayor"
+        );
+        assert_eq!(read("overseer", cycle), "mayor cycle by overseer");
+        assert_eq!(read("deacon/", cycle), "deacon/ may not ask for mayor");
+        assert_eq!(read("daemon", cycle), "daemon may not ask for mayor");
+        assert_eq!(
+            read("overseer", "LIFECYCLE: requesting stop"),
+            "it names no agent"
+        );
+        assert_eq!(read("a stranger", cycle), "its sender is nobody here");
     }
 }

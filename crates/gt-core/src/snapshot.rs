@@ -26,6 +26,9 @@ pub struct Snapshot {
     pub epoch: Timestamp,
     /// The town was told to be down: nothing starts, everything stops.
     pub down: Observed<bool>,
+    /// When a person last brought the town up, as far as this daemon was told: each agent gets a new
+    /// chance by that, and what was started before counts for nothing.
+    pub raised_at: Option<Timestamp>,
     /// Why destructive automatic actions are frozen: the store cannot be read.
     pub frozen: Option<Reason>,
     /// Every seat of the roster.

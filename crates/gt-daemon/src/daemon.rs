@@ -86,6 +86,8 @@ pub(crate) struct Daemon {
     pub(crate) tmux_trouble: Option<Reason>,
     /// Told by a client although the `down` file could not be written.
     pub(crate) told_down: bool,
+    /// When a person last brought the town up.
+    pub(crate) raised_at: Option<Timestamp>,
     /// What is wrong with configuration or registry; the last good ones are in force.
     pub(crate) problems: Vec<String>,
     /// What the last reading of registry and directories could not use.

@@ -2,17 +2,14 @@
 
 use gt_core::address::Address;
 use gt_core::event::{EventKind, NewEvent};
+use gt_core::lifecycle;
 use gt_core::mail::Message;
-use gt_core::{Actor, Roll, lifecycle};
 use gt_store::{NewMessage, Store, StoreError, SubmitOutcome, TownRows};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::daemon::Daemon;
 use crate::notification::answer;
-
-/// How long a request that came by mail may wait to be carried out.
-const MAIL_REQUEST_LIFE: SignedDuration = SignedDuration::from_mins(5);
 
 impl Daemon {
     /// Turns mail in the original's form into requests; what cannot be read is answered, once.
@@ -20,7 +17,7 @@ impl Daemon {
         let now = gt_host::clock::now();
         let roll = self.roll();
         for mail in &rows.lifecycle_mail {
-            match read_mail(mail, &roll) {
+            match lifecycle::read_mail(mail, &roll) {
                 Ok(request) => self.submit(mail, request, now),
                 Err(reason) => self.refuse_mail(mail, reason, now),
             }
@@ -96,39 +93,4 @@ impl Refusal {
             None => Ok(()),
         }
     }
-}
-
-/// What a mail asks for; the sender must be the agent itself or the overseer. It concerns the run
-/// that there was when it was sent, whichever there is when it is read.
-fn read_mail(mail: &Message, roll: &Roll) -> Result<lifecycle::Request, String> {
-    let parsed = lifecycle::parse_subject(&mail.subject).ok_or("it is no lifecycle mail")?;
-    let parsed = parsed.map_err(|error| error.to_string())?;
-    let sender = Address::from_canonical(&mail.from).ok_or("its sender is nobody here")?;
-    let agent = match parsed.identity {
-        "" => match &sender {
-            Address::Agent(agent) => agent.clone(),
-            Address::Overseer | Address::Daemon | Address::Rig(_) => {
-                return Err("it names no agent".to_owned());
-            }
-        },
-        identity => roll.resolve(identity).map_err(|error| error.to_string())?,
-    };
-    let actor = match &sender {
-        Address::Overseer => Actor::Overseer,
-        Address::Agent(own) if *own == agent => Actor::Agent(agent.clone()),
-        Address::Agent(_) | Address::Daemon | Address::Rig(_) => {
-            return Err(format!("{sender} may not ask for {agent}"));
-        }
-    };
-    Ok(lifecycle::Request {
-        // The mail's own id: read twice, it is one request.
-        id: mail.id,
-        agent,
-        incarnation: None,
-        action: parsed.action,
-        actor,
-        message: Some(mail.body.clone()).filter(|body| !body.is_empty()),
-        requested_at: mail.sent_at,
-        expires_at: mail.sent_at + MAIL_REQUEST_LIFE,
-    })
 }

@@ -31,6 +31,7 @@ impl Daemon {
             now: gt_host::clock::now(),
             epoch: self.clockwork.epoch(),
             down: self.down(),
+            raised_at: self.raised_at,
             frozen: self.store_trouble.clone(),
             agents: seats.map(|seat| self.facts(seat, &refused)).collect(),
             requests: self.request_facts(),

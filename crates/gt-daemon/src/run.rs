@@ -264,6 +264,7 @@ impl Daemon {
             store_writing: None,
             tmux_trouble: None,
             told_down: false,
+            raised_at: None,
             problems: Vec::new(),
             roster_problems: Vec::new(),
             unwritten: Vec::new(),

@@ -143,7 +143,7 @@ pub enum ConfigError {
     #[error(transparent)]
     Private(PrivateError),
     /// Another program is changing the file and does not end.
-    #[error("the configuration is being changed by another program")]
+    #[error("the configuration cannot be changed now")]
     Locked(#[source] LockError),
 }
 

@@ -107,8 +107,8 @@ pub enum RegistryError {
         /// Its version.
         found: i64,
     },
-    /// Another program is changing it and does not end.
-    #[error("the registry of rigs is being changed by another program")]
+    /// Another program is changing it and does not end, or that cannot be told.
+    #[error("the registry of rigs cannot be changed now")]
     Locked(#[source] LockError),
 }
 

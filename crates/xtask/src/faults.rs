@@ -132,7 +132,9 @@ pub struct Report {
 #[must_use]
 pub fn report(files: &[TextFile], list: &str) -> Report {
     let mut report = Report::default();
-    for file in files.iter().filter(|it| it.is_rust()) {
+    // Its own tests speak of ids that they do not cover.
+    let is_own = |file: &&TextFile| file.path.starts_with("crates/xtask/");
+    for file in files.iter().filter(|it| it.is_rust() && !is_own(it)) {
         report.read_tests(file);
     }
     report.read_list(list);

@@ -88,6 +88,7 @@ fn is_circuit_untold(seen: &Seen<'_>) -> bool {
         failure.what == ActionKind::OpenCircuit
             && age(failure.at, seen.snapshot.epoch, seen.now()) < seen.policy.restart.window
             && asked.is_none_or(|wish| !seen.is_later(wish.at, failure.at))
+            && !was_raised_since(seen, failure.at)
     })
 }
 
@@ -97,14 +98,20 @@ pub(super) fn open_circuit(seen: &Seen<'_>, because: String) -> Verdict {
     seen.act(Action::OpenCircuit { wish_at }, because)
 }
 
-/// Whether a person asked for the agent since the circuit opened, and so has seen it: that wish
-/// gives a new budget, and no more than that.
+/// Whether a person asked for the agent since the circuit opened, and so has seen it, or brought the
+/// whole town up: that gives a new budget, and no more than that.
 pub(super) fn is_pardoned(seen: &Seen<'_>) -> bool {
-    let circuit = seen.facts.memory.circuit.as_ref();
-    let wish = seen.facts.wish_of_person_to_run();
-    circuit
-        .zip(wish)
-        .is_some_and(|(circuit, wish)| circuit.wish_at != Some(wish.at))
+    seen.facts.memory.circuit.as_ref().is_some_and(|circuit| {
+        let wish = seen.facts.wish_of_person_to_run();
+        wish.is_some_and(|wish| circuit.wish_at != Some(wish.at))
+            || was_raised_since(seen, circuit.opened_at)
+    })
+}
+
+/// Whether a person brought the town up since then.
+fn was_raised_since(seen: &Seen<'_>, stamp: Timestamp) -> bool {
+    let raised = seen.snapshot.raised_at;
+    raised.is_some_and(|raised| seen.is_later(raised, stamp))
 }
 
 fn half_open(seen: &Seen<'_>, circuit: &Circuit) -> Gate {
@@ -158,7 +165,7 @@ fn is_recent(seen: &Seen<'_>, at: Timestamp) -> bool {
     } else {
         at
     };
-    elapsed(from, seen.now()) < seen.policy.restart.window
+    elapsed(from, seen.now()) < seen.policy.restart.window && !was_raised_since(seen, at)
 }
 
 /// `delay` with up to a tenth taken off or added, so that a fleet that died together does not come

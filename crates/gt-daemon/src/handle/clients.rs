@@ -61,7 +61,7 @@ impl Daemon {
             self.read_environment();
         }
         if !down && self.is_persons(peer) {
-            self.pardon_all();
+            self.raised_at = Some(clock::now());
         }
         let word = if down { "down" } else { "up" };
         self.record(NewEvent {
@@ -71,21 +71,6 @@ impl Daemon {
             text: format!("the town shall be {word}"),
         });
         self.read_store();
-    }
-
-    /// A person who brings the town up gives every agent that does not run a new chance.
-    fn pardon_all(&mut self) {
-        let resting = self
-            .seats
-            .iter()
-            .filter(|(_, seat)| seat.running().is_none());
-        let resting: Vec<AgentId> = resting.map(|(agent, _)| agent.clone()).collect();
-        for agent in resting {
-            if let Some(seat) = self.seats.get_mut(&agent) {
-                seat.memory.close_circuit();
-            }
-            self.save_memory(&agent);
-        }
     }
 
     /// Whether a person is behind a connection. Whoever hung up before it was looked at is not known.

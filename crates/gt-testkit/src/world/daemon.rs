@@ -19,6 +19,8 @@ pub(super) struct Begun {
 pub(super) struct Daemon {
     /// No age is counted from before this.
     pub(super) epoch: Timestamp,
+    /// When a person last brought the town up.
+    pub(super) raised_at: Option<Timestamp>,
     /// The last good copy of the store; none until it could be read once.
     pub(super) copy: Option<Rows>,
     /// By seat, written through.
@@ -33,6 +35,7 @@ impl Daemon {
     pub(super) fn new(seats: usize, now: Timestamp) -> Self {
         Self {
             epoch: now,
+            raised_at: None,
             copy: None,
             memory: vec![AgentMemory::default(); seats],
             in_flight: vec![None; seats],

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::World;
 use super::event::{Event, FORMER_RUN, StoreHealth, Whose};
+use super::seat::Seat;
 
 impl World {
     pub(super) fn apply(&mut self, event: &Event) {
@@ -54,7 +55,13 @@ impl World {
                 desire,
                 by_person,
             } => self.wish(seat, desire, by_person),
-            Event::TownDown(down) => self.down = Some(down),
+            Event::TownDown(down) => {
+                self.down = Some(down);
+                if !down {
+                    self.daemon.raised_at = Some(self.clock.now());
+                    self.seats.iter_mut().for_each(Seat::renew_budget);
+                }
+            }
             Event::TownUnseen => self.down = None,
         }
     }

@@ -29,6 +29,7 @@ impl World {
                 Some(down) => Observed::Known(down),
                 None => Observed::unknown("it cannot be looked at"),
             },
+            raised_at: self.daemon.raised_at,
             frozen: frozen.then(|| Reason("the store is broken".to_owned())),
             agents,
             requests: rows.map_or_else(Vec::new, |rows| rows.requests.clone()),

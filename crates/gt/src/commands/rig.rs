@@ -188,7 +188,7 @@ fn show(context: &Context, name: &str, json: Json) -> CliResult {
 }
 
 fn head(rig: &view::Rig) -> String {
-    let url = rig.git_url.as_deref().unwrap_or("not registered");
+    let url = rig.git_url.as_deref().unwrap_or("(not known)");
     let mut text = format!("Rig {}  {}\nFrom {url}\n", rig.name, rig.path);
     for problem in &rig.problems {
         text.push_str(&format!("problem: {problem}\n"));
@@ -209,7 +209,7 @@ fn listing(rigs: &[view::Rig]) -> String {
             words(&rig.polecats),
             rig.git_url
                 .clone()
-                .unwrap_or_else(|| "(not registered)".to_owned()),
+                .unwrap_or_else(|| "(not known)".to_owned()),
         ]);
     }
     for column in table.column_iter_mut() {
@@ -276,7 +276,9 @@ fn refused(error: &RigError) -> CliError {
         RigError::WrongClone { .. } => {
             CliError::failed(message).hint("nothing was added; `gt rig add` again may do")
         }
-        RigError::Io(_) | RigError::File(_) => CliError::failed(message),
+        RigError::Io(_) | RigError::File(_) => {
+            CliError::failed(message).hint("`gt doctor` looks at the town's directories")
+        }
     }
 }
 

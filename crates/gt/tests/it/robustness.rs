@@ -782,7 +782,7 @@ fn a_crash_loop_grows_slower_stops_and_is_reset_by_a_person() {
     assert_eq!(town.starts("mayor"), crashed.len() + 1);
 }
 
-/// Covers F23, D9: an agent that leaves the town and comes back has not got a new chance by it.
+/// Covers F23: an agent that leaves the town and comes back has not got a new chance by it.
 #[test]
 fn a_circuit_stays_open_while_its_agent_is_away() {
     let town = town(

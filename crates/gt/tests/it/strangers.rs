@@ -28,7 +28,10 @@ fn a_session_of_a_persons_is_not_an_agents_whatever_its_name() {
         waiting.on.contains("the name `gt-mayor`").then_some(())
     });
     let said = town.gt(&["down"]).code(1);
-    assert!(said.contains("not the town's: gt-mayor"), "{said}");
+    assert!(
+        said.contains("not the town's: session `gt-mayor`"),
+        "{said}"
+    );
     assert!(!is_gone(own));
     town.gt(&["up", "mayor", "--wait", "0"]).code(1);
     town.gt(&["tmux", "rename-session", "-t", "=gt-mayor", "mine"])

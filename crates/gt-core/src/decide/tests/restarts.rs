@@ -255,6 +255,24 @@ fn a_wish_from_before_the_circuit_gives_no_new_budget() {
     );
 }
 
+/// Covers F24: a person who brings the town up gives each agent a new chance: what it was started for
+/// before counts no more.
+#[test]
+fn bringing_the_town_up_gives_a_new_chance() {
+    let loops = deacon().crashed(at(-1)).restarted(&[-6 * MINUTE; 8]);
+    let opened = loops.circuit(at(-5 * MINUTE), 0, at(-5 * MINUTE));
+    check!(
+        opened.raised(at(-2)),
+        @"deacon: close circuit (a person asked for it since the circuit opened)"
+    );
+    let paced = || deacon().crashed(at(-1)).restarted(&[-9, -6, -2]);
+    check!(
+        paced(),
+        @"deacon: waiting on restart back-off (3 restarts within 10m) until 2026-01-01T12:00:02.888Z"
+    );
+    check!(paced().raised(at(-1)), @"deacon: start (its run ended with exit code 1)");
+}
+
 /// A stop by wish and a start by wish are no crash.
 #[test]
 fn a_dismissed_agent_starts_without_the_gate_when_it_is_wanted_again() {
@@ -335,7 +353,7 @@ fn nothing_is_started_in_a_seat_without_a_terminal() {
     );
 }
 
-/// Covers L22, F52: what cannot be started is not tried, and says what lacks.
+/// Covers L22: what cannot be started is not tried, and says what lacks.
 #[test]
 fn a_start_that_cannot_succeed_is_not_tried() {
     check!(

@@ -102,6 +102,7 @@ impl Scene {
             now: at(0),
             epoch: at(-24 * HOUR),
             down: Observed::Known(false),
+            raised_at: None,
             frozen: None,
             agents: Vec::new(),
             requests: Vec::new(),
@@ -244,6 +245,12 @@ impl Scene {
                 pane.attached = Some(stamp);
             }
         })
+    }
+
+    /// A person brought the town up then.
+    pub(super) fn raised(mut self, when: Timestamp) -> Self {
+        self.snapshot.raised_at = Some(when);
+        self
     }
 
     pub(super) fn cannot_launch(self) -> Self {

@@ -35,7 +35,9 @@ pub(super) fn add(
             let name = proposed(name, url);
             usage(&error).hint(format!("for example `gt rig add {name} {}`", word(url)))
         })?,
-        url: GitUrl::new(url, &here).map_err(|error| usage(&error))?,
+        url: GitUrl::new(url, &here).map_err(|error| {
+            usage(&error).hint("a URL as `git clone` takes it, or the path of a repository here")
+        })?,
         prefix: prefix_of(prefix)?,
         crew: WorkerName::new(crew).map_err(|error| usage(&error))?,
         now: gt_host::clock::now(),
@@ -77,10 +79,9 @@ pub(super) fn adopt(context: &Context, name: &str, prefix: Option<&str>) -> CliR
 }
 
 fn prefix_of(given: Option<&str>) -> CliResult<Option<Prefix>> {
-    given
-        .map(Prefix::new)
-        .transpose()
-        .map_err(|error| usage(&error))
+    given.map(Prefix::new).transpose().map_err(|error| {
+        usage(&error).hint("for example `--prefix toys`; without it, one is made from the name")
+    })
 }
 
 /// A good name that is like what was asked for, or like the repository's.

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use gt_api::view;
+use gt_core::observed::chain;
 use gt_core::{AgentId, RigName, Roll};
 use gt_host::git::GitUrl;
 use gt_host::paths::TownPaths;
@@ -45,17 +46,26 @@ pub(super) fn look(paths: &TownPaths) -> Rigs {
 }
 
 fn rig(paths: &TownPaths, name: &RigName, roll: &Roll, problems: &[Problem]) -> view::Rig {
-    // A registry that cannot be read is told once, for the whole list.
-    let facts = rig::show(paths, name).ok();
+    let is_registry = |problem: &Problem| matches!(problem, Problem::Registry { .. });
+    let is_read = !problems.iter().any(is_registry);
+    let facts = rig::show(paths, name);
     let own = problems
         .iter()
         .filter(|problem| owner(problem, roll, paths) == Some(name));
     let mut problems: Vec<String> = own.map(ToString::to_string).collect();
     problems.extend(facts.iter().flat_map(missing));
+    // A registry that cannot be read at all is told once, for the whole list.
+    problems.extend(
+        facts
+            .as_ref()
+            .err()
+            .filter(|_| is_read)
+            .map(|error| chain(error)),
+    );
     view::Rig {
         name: name.to_string(),
         path: paths.root().join(name.as_str()).display().to_string(),
-        git_url: facts.as_ref().map(|facts| shown(&facts.git_url)),
+        git_url: facts.ok().map(|facts| shown(&facts.git_url)),
         crew: workers(roll, name, |agent| matches!(agent, AgentId::Crew(..))),
         polecats: workers(roll, name, |agent| matches!(agent, AgentId::Polecat(..))),
         problems,
