@@ -17,6 +17,9 @@ impl Daemon {
     /// Looks at everything that is known, decides, and begins what is to be done. Takes no
     /// arguments: whatever woke the loop, the decision is the same.
     pub(crate) fn beat(&mut self) {
+        if self.has_given_way() {
+            return;
+        }
         self.clear_seats();
         let snapshot = self.observe();
         let mut plan = decide(&snapshot, &self.policy);

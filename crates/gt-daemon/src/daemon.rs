@@ -50,6 +50,8 @@ pub(crate) struct Hands {
     /// The binary that holders and agents run.
     pub(crate) gt: PathBuf,
     pub(crate) boot_id: String,
+    /// Where its private directory lies.
+    pub(crate) place: String,
     /// What the loop will be told after a while.
     pub(crate) news: RefCell<Vec<News>>,
 }
@@ -113,6 +115,8 @@ pub(crate) struct Daemon {
     pub(crate) stirred: bool,
     /// The town's directory was deleted.
     pub(crate) is_lost: bool,
+    /// The town was moved, and another directory is where it was.
+    pub(crate) is_displaced: bool,
     pub(crate) ending: bool,
 }
 
@@ -238,7 +242,9 @@ impl Daemon {
         let is_first = self.remembered.is_none();
         tokio::task::spawn_local(async move {
             let event = if is_first {
-                let reading = hands.store.read(|store| FirstReading::of(store)).await;
+                let (boot, place) = (hands.boot_id.clone(), hands.place.clone());
+                let read = move |store: &mut Store| FirstReading::of(store, &boot, &place);
+                let reading = hands.store.read(read).await;
                 Event::FirstRows(reading.map(Box::new).into())
             } else {
                 Event::Rows(hands.store.read(|store| store.read_town()).await.into())

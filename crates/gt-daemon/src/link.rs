@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use gt_core::{AgentId, IncarnationId};
+use gt_core::{AgentId, IncarnationId, ProcessId};
 use gt_host::holder::protocol::{self, Answer, Message, Request};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::UnixStream;
@@ -28,6 +28,9 @@ pub(crate) enum LinkError {
     /// It could not be connected to.
     #[error("cannot connect to its holder")]
     Connect(#[source] std::io::Error),
+    /// Another process listens there.
+    #[error("another process listens on its holder's socket")]
+    Stranger,
     /// It said something else than an answer to the question.
     #[error("its holder answered with {0}")]
     Unexpected(String),
@@ -54,18 +57,22 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    /// Connects, asks for a report and keeps the connection until it ends. Everything the holder
+    /// Connects, to this very holder if it is known, asks for a report and keeps the connection until
+    /// it ends. Everything the holder
     /// says, that report first, reaches the loop as [`Event::Holder`], the end as [`Event::HolderLost`].
     pub(crate) async fn open(
         id: LinkId,
         agent: AgentId,
-        socket: PathBuf,
+        (socket, holder): (PathBuf, Option<ProcessId>),
         events: mpsc::Sender<Event>,
     ) -> Result<Self, LinkError> {
         let stream = tokio::time::timeout(ANSWER, UnixStream::connect(&socket))
             .await
             .map_err(|_| LinkError::TimedOut(ANSWER))?
             .map_err(LinkError::Connect)?;
+        if !is_of(&stream, holder) {
+            return Err(LinkError::Stranger);
+        }
         let (requests, queue) = mpsc::channel(4);
         tokio::task::spawn_local(converse(id, agent, stream, queue, events));
         let link = Self { id, requests };
@@ -127,6 +134,14 @@ impl Link {
             other => Ok(other),
         }
     }
+}
+
+/// Whether this very process listens at the other end, as far as that is known.
+fn is_of(stream: &UnixStream, holder: Option<ProcessId>) -> bool {
+    let peer = stream.peer_cred().ok().and_then(|peer| peer.pid());
+    let peer = peer.and_then(|pid| u32::try_from(pid).ok());
+    peer.zip(holder)
+        .is_none_or(|(peer, holder)| peer == holder.pid)
 }
 
 async fn within(

@@ -7,6 +7,7 @@ use gt_core::observed::Observed;
 use gt_core::session::Session;
 use gt_core::snapshot::{Holder, LastEnd};
 use gt_core::{AgentId, IncarnationId};
+use gt_host::clock;
 use gt_store::{Store, StoreError, TownRows};
 
 use crate::daemon::Daemon;
@@ -21,8 +22,9 @@ pub(crate) struct FirstReading {
 }
 
 impl FirstReading {
-    /// Reads everything, for the daemon that has nothing yet.
-    pub(crate) fn of(store: &Store) -> Result<Self, StoreError> {
+    /// Reads everything, for the daemon that has nothing yet, of a store that lies in this place.
+    pub(crate) fn of(store: &mut Store, boot: &str, place: &str) -> Result<Self, StoreError> {
+        store.settle(boot, place, clock::now())?;
         Ok(Self {
             remembered: Remembered::read(store)?,
             rows: store.read_town()?,

@@ -18,7 +18,7 @@ use gt_host::daemon_state::DaemonState;
 use gt_host::lock::{Lock, LockError};
 use gt_host::paths::TownPaths;
 use gt_host::tmux::{self, Control, Server, Tmux};
-use gt_host::town::site::Site;
+use gt_host::town::site::{self, Site};
 use gt_host::town::{self, Town, private, server as town_server};
 use gt_host::{atomic, hook, pid_file, process, service_notify};
 use gt_store::TownRows;
@@ -170,8 +170,11 @@ fn begin(town: Town, gt: PathBuf, events: &mpsc::Sender<Event>) -> Result<Daemon
         source: std::io::Error::other(error),
     })?;
     // Without its store the town is adopted as it is, and nothing is started or ended.
+    let boot_id = process::boot_id().map_err(doing("read the boot id"))?;
+    let place = site::place(&paths.private()).map_err(doing("look at the town's directory"))?;
     let mut store = Lazy::new(paths.store());
-    let reading = store.get().and_then(|store| FirstReading::of(store)).into();
+    let reading = store.get();
+    let reading = reading.and_then(|store| FirstReading::of(store, &boot_id, &place));
     tmux::probe(TMUX_DEADLINE).map_err(DaemonError::Tmux)?;
     town_server::restore_socket(&paths);
     let tmux_socket = town_server::choose(&paths, &config);
@@ -183,14 +186,15 @@ fn begin(town: Town, gt: PathBuf, events: &mpsc::Sender<Event>) -> Result<Daemon
         terminal: Terminal::new(tmux),
         tmux_socket,
         events: events.clone(),
-        boot_id: process::boot_id().map_err(doing("read the boot id"))?,
+        boot_id,
+        place,
         town,
         gt,
         news: RefCell::default(),
     };
     let state = first_state(&paths, clock::now());
     let mut daemon = Daemon::new(hands, config, captured.unwrap_or_default(), state, log);
-    daemon.take_first_reading(reading);
+    daemon.take_first_reading(reading.into());
     daemon.compare_tmux();
     Ok(daemon)
 }
@@ -281,6 +285,7 @@ impl Daemon {
             hooks_ignored: Ignored::default(),
             stirred: false,
             is_lost: false,
+            is_displaced: false,
             ending: false,
         }
     }
@@ -392,6 +397,9 @@ impl Daemon {
         );
         // The service manager sees the end itself, a moment later.
         let _ = service_notify::stopping();
+        if self.is_displaced {
+            return;
+        }
         let paths = self.hands.town.paths();
         // The lock is the truth; these are for people and old tools.
         let _ = pid_file::remove_own(&paths.daemon_pid(), std::process::id());
@@ -406,6 +414,9 @@ impl Daemon {
         let written = self.hands.store.read(|_| Ok(()));
         // What is not written by then is in the log.
         let _ = tokio::time::timeout(PATIENCE, written).await;
+        if self.is_displaced {
+            return;
+        }
         self.state.running = false;
         // Nobody is left to be told of one that cannot be written.
         let _ = self.state.write(&self.hands.town.paths().daemon_state());

@@ -27,6 +27,10 @@ impl Daemon {
                 "the town was moved away from `{}`: `gt down` and `gt up` where it is now",
                 paths.root().display()
             ),
+            Ok(Whereabouts::Replaced) => {
+                self.give_way();
+                return false;
+            }
             Ok(Whereabouts::Deleted) => {
                 self.lose_town();
                 return false;
@@ -42,6 +46,25 @@ impl Daemon {
         false
     }
 
+    /// Another town is where this one was: nothing is done any more by paths that lead into it.
+    pub(crate) fn has_given_way(&mut self) -> bool {
+        if !self.is_displaced && matches!(self.hands.site.look(), Ok(Whereabouts::Replaced)) {
+            self.give_way();
+        }
+        self.is_displaced
+    }
+
+    fn give_way(&mut self) {
+        self.is_displaced = true;
+        self.ending = true;
+        let root = self.hands.town.paths().root().display().to_string();
+        let text = format!(
+            "the town was moved away from `{root}`, where another directory is now: this daemon ends; \
+             `gt up` where the town is now brings up another"
+        );
+        self.note(EventKind::Unobservable, None, text);
+    }
+
     fn lose_town(&mut self) {
         if !self.is_lost {
             self.is_lost = true;
@@ -53,6 +76,9 @@ impl Daemon {
     /// Leaves the tmux of a town that is over. A server of the town's own is ended by whoever brings
     /// the town down, unless nobody can any more.
     pub(crate) async fn leave_tmux(&self) {
+        if self.is_displaced {
+            return;
+        }
         let is_own = self.hands.tmux_socket == self.hands.town.paths().tmux_socket();
         let leave = async {
             if is_own && self.is_lost {

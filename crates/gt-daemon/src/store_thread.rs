@@ -1,7 +1,7 @@
 //! The store on a thread of its own, so that a slow disk never holds the loop.
 
 use std::os::unix::fs::MetadataExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, TrySendError};
 use std::time::Duration;
 
@@ -33,9 +33,13 @@ const BUSY: Duration = Duration::from_secs(3);
 pub(crate) struct Lazy {
     path: PathBuf,
     store: Option<Store>,
-    /// Which file it is: somebody may put another in its place.
-    file: Option<(u64, u64)>,
+    /// Which file it is, in which directory: somebody may put another in its place, and where its town
+    /// was moved away, another town's is no other.
+    place: Option<(Place, Place)>,
 }
+
+/// The device and number of a file.
+type Place = (u64, u64);
 
 impl Lazy {
     /// The store in this file.
@@ -43,19 +47,27 @@ impl Lazy {
         Self {
             path,
             store: None,
-            file: None,
+            place: None,
         }
     }
 
     /// Opens it if it is not open, or if it is not the one any more that everybody else opens.
     pub(crate) fn get(&mut self) -> Result<&mut Store, StoreError> {
-        let file = self.path.metadata().map(|it| (it.dev(), it.ino())).ok();
-        if self.store.is_none() || (file.is_some() && file != self.file) {
+        let is_replaced = match (self.place, self.look()) {
+            (Some((directory, file)), Some(now)) => directory == now.0 && file != now.1,
+            (None, _) | (_, None) => false,
+        };
+        if self.store.is_none() || is_replaced {
             self.store = None;
             self.store = Some(Store::open(&self.path, BUSY)?);
-            self.file = self.path.metadata().map(|it| (it.dev(), it.ino())).ok();
+            self.place = self.look();
         }
         Ok(self.store.as_mut().expect("opened just now"))
+    }
+
+    fn look(&self) -> Option<(Place, Place)> {
+        let place = |path: &Path| path.metadata().map(|it| (it.dev(), it.ino())).ok();
+        Some((place(self.path.parent()?)?, place(&self.path)?))
     }
 }
 

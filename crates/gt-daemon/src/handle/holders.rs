@@ -1,5 +1,6 @@
 //! Events of holders: connections, what they say, how they are lost.
 
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::{fmt, io};
 
@@ -47,10 +48,13 @@ impl Daemon {
         match (is_alive, report) {
             (Observed::Known(true), Some(report)) => {
                 holder::restore_socket(&report);
-                self.spawn_link(agent, report.socket.into());
+                self.spawn_link(agent, (report.socket.into(), Some(report.holder)));
             }
             (Observed::Known(_), report) => match (holder::is_taken(paths, agent), report) {
-                (Observed::Known(true), _) => self.spawn_link(agent, paths.holder_socket(agent)),
+                (Observed::Known(true), _) => {
+                    let socket = paths.holder_socket(agent);
+                    self.spawn_link(agent, (socket, None));
+                }
                 (Observed::Known(false), Some(report)) => self.bury_reported(agent, &report),
                 (Observed::Known(false), None) => self.bury_unreported(agent),
                 (Observed::Unknown(reason), _) => self.look_again(agent, reason),
@@ -87,7 +91,8 @@ impl Daemon {
         self.bury_holder(agent, open);
     }
 
-    pub(super) fn spawn_link(&mut self, agent: &AgentId, socket: std::path::PathBuf) {
+    /// `holder`: where it listens, and which process it is, if that is known.
+    pub(super) fn spawn_link(&mut self, agent: &AgentId, holder: (PathBuf, Option<ProcessId>)) {
         let Some(seat) = self.seats.get_mut(agent) else {
             return;
         };
@@ -97,7 +102,7 @@ impl Daemon {
         let hands = Rc::clone(&self.hands);
         let agent = agent.clone();
         tokio::task::spawn_local(async move {
-            let linked = Link::open(id, agent.clone(), socket, hands.events.clone()).await;
+            let linked = Link::open(id, agent.clone(), holder, hands.events.clone()).await;
             hands.tell(Event::Linked(agent, linked.map(Box::new))).await;
         });
     }

@@ -106,7 +106,30 @@ impl Client {
                 });
             }
         };
-        let peer = socket_peercred(&stream).map_err(|error| failed(error.into()))?;
+        Self::of_stream(stream, socket)
+    }
+
+    /// Connects to the holder that reported this. Another process that listens on its socket is not
+    /// it, such as the holder of a town that was made where this one was.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect).
+    pub fn of(report: &Report, deadline: Duration) -> Result<Self, ClientError> {
+        let client = Self::connect(report.socket.as_ref(), deadline)?;
+        let peer = socket_peercred(&client.stream).map(|peer| peer.pid.as_raw_pid());
+        match peer.map(u32::try_from) {
+            Ok(Ok(pid)) if pid != report.holder.pid => Err(ClientError::Absent {
+                socket: client.socket,
+            }),
+            _ => Ok(client),
+        }
+    }
+
+    fn of_stream(stream: UnixStream, socket: &Path) -> Result<Self, ClientError> {
+        let peer = socket_peercred(&stream).map_err(|error| ClientError::Connect {
+            socket: socket.to_owned(),
+            source: error.into(),
+        })?;
         if peer.uid != rustix::process::geteuid() {
             return Err(ClientError::Foreign {
                 socket: socket.to_owned(),

@@ -17,6 +17,7 @@ use super::signals::{self, Change, Signals};
 use super::terminal::Terminal;
 use super::{spawn, state};
 use crate::paths::TownPaths;
+use crate::town::site::{Site, Whereabouts};
 use crate::wake::{self, Wake};
 use crate::{clock, environment, local_socket, process};
 
@@ -32,12 +33,17 @@ pub(super) fn hold(paths: &TownPaths, agent: AgentId) -> Result<(), SeatError> {
     let signals = Signals::take_over().map_err(system("take over signals"))?;
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
         .map_err(|error| system("become the reaper of orphans")(error.into()))?;
+    // Before the seat is taken, which makes whatever lies there its own. What cannot be read tells
+    // nothing; the daemon has the run before in its store.
+    let before = state::read_state_file(paths, &agent).ok().flatten();
     let (seat, listener) = seat::take(paths, &agent)?;
     // So that no worktree is held by the holder's own work directory.
     rustix::process::chdir("/").map_err(|error| system("leave the directory")(error.into()))?;
-    let report = first_report(paths, agent, &seat).map_err(system("find itself"))?;
+    let report = first_report(before, agent, &seat).map_err(system("find itself"))?;
+    let site = Site::open(paths.root()).map_err(system("open the town's directory"))?;
     let mut holder = Holder {
         paths: paths.clone(),
+        site,
         connections: Connections::new(listener).map_err(system("listen"))?,
         signals,
         terminal: Terminal::open(),
@@ -68,10 +74,8 @@ fn own_session() -> Option<u32> {
     leads.then(std::process::id)
 }
 
-fn first_report(paths: &TownPaths, agent: AgentId, seat: &Seat) -> io::Result<Report> {
+fn first_report(before: Option<Report>, agent: AgentId, seat: &Seat) -> io::Result<Report> {
     let boot_id = process::boot_id()?;
-    // What cannot be read tells nothing; the daemon has the run before in its store.
-    let before = state::read_state_file(paths, &agent).ok().flatten();
     let before = before.filter(|before| before.boot_id == boot_id);
     let survivors = before.as_ref().map(|before| before.survivors.clone());
     Ok(Report {
@@ -109,6 +113,8 @@ fn previous_run(before: Report) -> Option<Previous> {
 
 struct Holder {
     paths: TownPaths,
+    /// The town, which may come to be elsewhere.
+    site: Site,
     seat: Seat,
     connections: Connections,
     signals: Signals,
@@ -296,9 +302,16 @@ impl Holder {
     /// Writes the state file and wakes the daemon.
     fn changed(&mut self) {
         // A full disk stops no agent: what the file lacks is told on the socket.
-        let _ = state::write(&self.paths, &self.report);
+        if self.is_in_place() {
+            let _ = state::write(&self.paths, &self.report);
+        }
         // The daemon has a connection, or will read the file at its next look.
         let _ = wake::send(&self.paths, &Wake::Holder(self.report.agent.clone()));
+    }
+
+    /// Whether its paths still lead to its own town, and not to one that was made where that was.
+    fn is_in_place(&self) -> bool {
+        matches!(self.site.look(), Ok(Whereabouts::There))
     }
 
     fn on_line(&mut self, client: ClientId, line: &[u8]) {
@@ -611,8 +624,10 @@ impl Holder {
     /// Removes what would tell of a holder that is no more.
     fn leave(&self) {
         // What cannot be removed is stale: the lock is released with the process.
-        let _ = fs_err::remove_file(&self.seat.socket);
-        if self.end == Some(End::Forgotten) {
+        if self.is_in_place() {
+            let _ = fs_err::remove_file(&self.seat.socket);
+        }
+        if self.end == Some(End::Forgotten) && self.is_in_place() {
             let _ = fs_err::remove_file(self.paths.holder_state(&self.report.agent));
         }
         let _ = wake::send(&self.paths, &Wake::Holder(self.report.agent.clone()));

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use gt_core::AgentId;
+use gt_core::{AgentId, Observed};
 
 use super::protocol::Report;
 use crate::paths::TownPaths;
@@ -25,12 +25,32 @@ pub enum StateError {
     },
 }
 
-/// What the agent's holder reported last; none when the seat has no file.
+/// What the agent's holder reported last; none when the seat has no file, or that of another town's
+/// holder: a copy of a town has the files of the one that it was copied from.
 ///
 /// # Errors
 /// [`StateError`] when it is unknown what the holder reported.
 pub fn read_state_file(paths: &TownPaths, agent: &AgentId) -> Result<Option<Report>, StateError> {
-    read(&paths.holder_state(agent))
+    let report = read(&paths.holder_state(agent))?;
+    Ok(report.and_then(|report| own(paths, agent, report)))
+}
+
+/// The report if it is of this town's own holder. One that was written elsewhere is where the whole
+/// town was moved with the holder's lock.
+fn own(paths: &TownPaths, agent: &AgentId, report: Report) -> Option<Report> {
+    let socket = paths.holder_socket(agent);
+    if socket.to_str() == Some(&report.socket) {
+        return Some(report);
+    }
+    let is_moved = super::is_taken(paths, agent) != Observed::Known(false);
+    let has_moved_along = is_moved && socket.exists();
+    is_moved.then(|| Report {
+        socket: match has_moved_along {
+            true => socket.to_string_lossy().into_owned(),
+            false => report.socket,
+        },
+        ..report
+    })
 }
 
 fn read(path: &Path) -> Result<Option<Report>, StateError> {
@@ -64,7 +84,7 @@ pub fn list_state_files(
     let agents = agents_with_state_files(paths)?.into_iter();
     // A file that was removed meanwhile is of a holder that quit.
     let states = agents.filter_map(|agent| {
-        let state = read(&paths.holder_state(&agent)).transpose()?;
+        let state = read_state_file(paths, &agent).transpose()?;
         Some((agent, state))
     });
     Ok(states.collect())

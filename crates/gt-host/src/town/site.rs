@@ -20,8 +20,19 @@ pub enum Whereabouts {
     There,
     /// It goes on somewhere else.
     Moved,
+    /// It goes on somewhere else, and another directory is where it was.
+    Replaced,
     /// It was deleted.
     Deleted,
+}
+
+/// Where a directory lies, in words that are the same for no copy of it.
+///
+/// # Errors
+/// It cannot be looked at.
+pub fn place(directory: &Path) -> io::Result<String> {
+    let found = fs_err::metadata(directory)?;
+    Ok(format!("{} {}", found.dev(), found.ino()))
 }
 
 impl Site {
@@ -50,7 +61,7 @@ impl Site {
             Ok(found) if (found.dev(), found.ino()) == (held.dev(), held.ino()) => {
                 Ok(Whereabouts::There)
             }
-            Ok(_) => Ok(Whereabouts::Moved),
+            Ok(_) => Ok(Whereabouts::Replaced),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Whereabouts::Moved),
             Err(error) => Err(error),
         }
@@ -71,7 +82,7 @@ mod tests {
         fs_err::rename(&town, &elsewhere).unwrap();
         assert_eq!(site.look().unwrap(), Whereabouts::Moved);
         fs_err::create_dir(&town).unwrap();
-        assert_eq!(site.look().unwrap(), Whereabouts::Moved, "another one");
+        assert_eq!(site.look().unwrap(), Whereabouts::Replaced);
         fs_err::remove_dir(&elsewhere).unwrap();
         assert_eq!(site.look().unwrap(), Whereabouts::Deleted);
     }

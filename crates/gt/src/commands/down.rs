@@ -13,7 +13,7 @@ use gt_host::holder::client::Client as HolderClient;
 use gt_host::holder::kill_set::{self, Scope};
 use gt_host::holder::protocol::{self, Report};
 use gt_host::tmux::{Forked, PaneState, Server, TmuxError, request};
-use gt_host::town::server;
+use gt_host::town::{server, site};
 use gt_host::{atomic, clock, environment, holder, process};
 
 use crate::cli::Down;
@@ -133,8 +133,13 @@ fn stop_agents(
 
 /// Ends runs that no holder tells of: it may be gone, and its file with it. The store knows them.
 fn end_unseated(context: &Context, seated: &[AgentId], grace: Duration, left: &mut Left) {
-    let store = context.store();
-    let runs = store.and_then(|store| store.open_runs().doing("read the runs"));
+    let runs = context.store().and_then(|mut store| {
+        let place = site::place(&context.paths().private()).doing("look at the town")?;
+        let boot = process::boot_id().doing("read the boot id")?;
+        let settled = store.settle(&boot, &place, clock::now());
+        settled.doing("tell the town from a copy of it")?;
+        store.open_runs().doing("read the runs")
+    });
     let Ok(runs) = runs else {
         left.extend(unmarked_without_store(context).err());
         return;
@@ -225,7 +230,11 @@ fn stop_by_holder(context: &Context, agent: &AgentId, arguments: &Down) -> Resul
     let report = match told {
         Some(report) if !is_gone(&report) => report,
         // Its holder could not write its file.
-        _ if may_be_held(context, agent) => greet(&paths.holder_socket(agent))?.1,
+        _ if may_be_held(context, agent) => {
+            let socket = paths.holder_socket(agent);
+            let client = HolderClient::connect(&socket, in_time());
+            greet(client.map_err(|error| chain(&error))?)?.1
+        }
         Some(report) => return sweep(&report, grace(arguments)),
         None => return Ok(()),
     };
@@ -255,7 +264,8 @@ fn grace(arguments: &Down) -> Duration {
 /// Has the holder stop its run and end.
 fn ask_holder(report: &Report, arguments: &Down) -> Result<(), String> {
     let grace = grace(arguments);
-    let (mut client, report) = greet(report.socket.as_ref())?;
+    let client = HolderClient::of(report, in_time()).map_err(|error| chain(&error))?;
+    let (mut client, report) = greet(client)?;
     // A run that has ended may have left something behind.
     if let Some(scope) = Scope::of_last_run(&report) {
         let survivors = client
@@ -272,8 +282,7 @@ fn ask_holder(report: &Report, arguments: &Down) -> Result<(), String> {
     Ok(())
 }
 
-fn greet(socket: &Path) -> Result<(HolderClient, Report), String> {
-    let mut client = HolderClient::connect(socket, in_time()).map_err(|error| chain(&error))?;
+fn greet(mut client: HolderClient) -> Result<(HolderClient, Report), String> {
     let report = client.hello(in_time()).map_err(|error| chain(&error))?;
     Ok((client, report))
 }

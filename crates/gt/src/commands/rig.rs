@@ -148,7 +148,7 @@ fn may_run(report: &Report) -> bool {
     if process::is_alive(report.holder) == Observed::Known(false) {
         return false;
     }
-    HolderClient::connect(report.socket.as_ref(), ANSWER)
+    HolderClient::of(report, ANSWER)
         .and_then(|mut client| client.hello(ANSWER))
         .map_or(true, |report| report.phase != Phase::Idle)
 }

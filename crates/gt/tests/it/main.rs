@@ -14,6 +14,7 @@ mod messages;
 mod nudges;
 mod original_town;
 mod output;
+mod places;
 mod poke;
 mod refusals;
 mod robustness;
