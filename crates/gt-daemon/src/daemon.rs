@@ -16,6 +16,7 @@ use gt_core::{AgentId, IncarnationId, Observed, ProcessId};
 use gt_host::agent_environment::{self, Captured, Launch};
 use gt_host::config::Config;
 use gt_host::daemon_state::DaemonState;
+use gt_host::lock::Lock;
 use gt_host::registry::Discovery;
 use gt_host::roster::SeatSpec;
 use gt_host::town::Town;
@@ -68,6 +69,8 @@ pub(crate) struct News {
 #[derive(Debug)]
 pub(crate) struct Daemon {
     pub(crate) hands: Rc<Hands>,
+    /// That it is the town's only daemon.
+    pub(crate) lock: Lock,
     pub(crate) config: Config,
     /// The environment that a person's `gt up` captured.
     pub(crate) captured: Captured,
@@ -115,7 +118,7 @@ pub(crate) struct Daemon {
     pub(crate) stirred: bool,
     /// The town's directory was deleted.
     pub(crate) is_lost: bool,
-    /// The town was moved, and another directory is where it was.
+    /// Another town or daemon is where it was: its paths lead to what is not its own.
     pub(crate) is_displaced: bool,
     pub(crate) ending: bool,
 }

@@ -37,6 +37,7 @@ impl Event {
             | Self::StoreWritable(_)
             | Self::Files(_)
             | Self::LookAtTmux
+            | Self::LookAtLock
             | Self::Panes(_)
             | Self::Drawn { .. }
             | Self::Seen(..)
@@ -60,6 +61,7 @@ impl Event {
             Self::Rows(_)
             | Self::FirstRows(_)
             | Self::Files(_)
+            | Self::LookAtLock
             | Self::Panes(_)
             | Self::Drawn { .. }
             | Self::Seen(..)
@@ -105,6 +107,8 @@ pub(crate) enum Event {
     Files(Box<TownFiles>),
     /// tmux could not be looked at a while ago.
     LookAtTmux,
+    /// The daemon's lock is to be looked at: its file may have been removed.
+    LookAtLock,
     /// tmux was asked for its panes.
     Panes(Observed<Listing>),
     /// Something was drawn in these panes.

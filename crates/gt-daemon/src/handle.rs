@@ -43,6 +43,7 @@ impl Daemon {
             Event::StoreWritable(writable) => self.take_writable(writable),
             Event::Files(files) => self.take_files(*files),
             Event::LookAtTmux => self.look_at_tmux(),
+            Event::LookAtLock => self.look_at_lock(),
             Event::Panes(listing) => self.take_listing(listing),
             Event::Drawn { drawn, reply } => {
                 // Nobody asks any more while the loop ends.

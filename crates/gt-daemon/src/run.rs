@@ -112,10 +112,11 @@ async fn supervise(town: Town, gt: PathBuf, ready: impl FnOnce()) -> Result<(), 
     // The deacon starts in it, and the original makes it only when the deacon reports. Where it
     // cannot be made, the deacon's seat says what it waits on.
     let _ = fs_err::create_dir_all(paths.root().join(AgentId::Deacon.work_dir()));
+    refuse_second(&paths)?;
     let lock = Lock::acquire(&paths.daemon_lock(), LOCK_PATIENCE).map_err(DaemonError::Lock)?;
     let (events, mut queue) = mpsc::channel(QUEUE);
     sources::listen_to_signals(&events).map_err(doing("listen to signals"))?;
-    let mut daemon = begin(town, gt, &events)?;
+    let mut daemon = begin(town, gt, lock, &events)?;
     daemon.write_files();
     daemon.take_first_files(&mut queue).await;
     let socket = paths.daemon_socket();
@@ -147,8 +148,20 @@ async fn supervise(town: Town, gt: PathBuf, ready: impl FnOnce()) -> Result<(), 
     daemon.end();
     daemon.finish_writing().await;
     hand_over_answers().await;
-    drop(lock);
     Ok(())
+}
+
+/// A daemon whose lock was removed lives all the same.
+fn refuse_second(paths: &TownPaths) -> Result<(), DaemonError> {
+    let lock = paths.daemon_lock();
+    let is_removed = matches!(lock.try_exists(), Ok(false));
+    match server::listening(&paths.daemon_socket()).filter(|_| is_removed) {
+        Some(pid) => Err(DaemonError::Lock(LockError::Held {
+            path: lock,
+            holder: Some(pid),
+        })),
+        None => Ok(()),
+    }
 }
 
 /// Lets the clients' tasks write what they were answered last: each is woken already, and writes a
@@ -161,7 +174,12 @@ async fn hand_over_answers() {
 }
 
 /// Opens everything; nothing is supervised yet.
-fn begin(town: Town, gt: PathBuf, events: &mpsc::Sender<Event>) -> Result<Daemon, DaemonError> {
+fn begin(
+    town: Town,
+    gt: PathBuf,
+    lock: Lock,
+    events: &mpsc::Sender<Event>,
+) -> Result<Daemon, DaemonError> {
     let paths = town.paths().clone();
     let log = Log::open(&paths.daemon_log()).map_err(doing("open the daemon's log"))?;
     let config = Config::load(&paths.town_toml()).map_err(DaemonError::Config)?;
@@ -193,7 +211,8 @@ fn begin(town: Town, gt: PathBuf, events: &mpsc::Sender<Event>) -> Result<Daemon
         news: RefCell::default(),
     };
     let state = first_state(&paths, clock::now());
-    let mut daemon = Daemon::new(hands, config, captured.unwrap_or_default(), state, log);
+    let files = (lock, log);
+    let mut daemon = Daemon::new(hands, config, captured.unwrap_or_default(), state, files);
     daemon.take_first_reading(reading.into());
     daemon.compare_tmux();
     Ok(daemon)
@@ -252,10 +271,17 @@ fn first_state(paths: &TownPaths, now: Timestamp) -> DaemonState {
 
 impl Daemon {
     /// Nothing is known yet.
-    fn new(hands: Hands, config: Config, captured: Captured, state: DaemonState, log: Log) -> Self {
+    fn new(
+        hands: Hands,
+        config: Config,
+        captured: Captured,
+        state: DaemonState,
+        (lock, log): (Lock, Log),
+    ) -> Self {
         Self {
             policy: config.policy.clone(),
             hands: Rc::new(hands),
+            lock,
             config,
             captured,
             discovery: None,

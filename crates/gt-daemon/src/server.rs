@@ -8,6 +8,7 @@ use gt_host::local_socket;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::MissedTickBehavior;
 
 use crate::event::Event;
 
@@ -30,17 +31,33 @@ pub(crate) fn bind(path: &Path) -> std::io::Result<UnixListener> {
     UnixListener::bind(path)
 }
 
+/// Who listens on the socket, if anybody does.
+pub(crate) fn listening(path: &Path) -> Option<u32> {
+    const PATIENCE: Duration = Duration::from_millis(100);
+    let stream = local_socket::connect_within(path, PATIENCE).ok()?;
+    let peer = rustix::net::sockopt::socket_peercred(&stream).ok()?;
+    u32::try_from(peer.pid.as_raw_pid()).ok()
+}
+
 /// Accepts clients for as long as the loop listens, on the socket of this path, which is made anew
 /// when somebody removes it: whoever clears `/tmp` of old files does.
 pub(crate) async fn serve(path: PathBuf, mut listener: UnixListener, events: mpsc::Sender<Event>) {
     let mut in_trouble = false;
+    let mut look = tokio::time::interval(LOOK);
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while !events.is_closed() {
-        let Ok(accepted) = tokio::time::timeout(LOOK, listener.accept()).await else {
-            if local_socket::is_removed(&path) {
-                // Tried again after the next pause.
-                listener = bind(&path).unwrap_or(listener);
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = look.tick() => {
+                if local_socket::is_removed(&path) {
+                    // Tried again after the next pause.
+                    listener = bind(&path).unwrap_or(listener);
+                }
+                if events.send(Event::LookAtLock).await.is_err() {
+                    return;
+                }
+                continue;
             }
-            continue;
         };
         match accepted {
             Ok((stream, _)) => {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use gt_api::request::Reach;
 use gt_core::event::EventKind;
 use gt_core::observed::chain;
+use gt_host::lock::{Lock, LockError, LockFile};
 use gt_host::town::site::Whereabouts;
 
 use crate::daemon::Daemon;
@@ -63,6 +64,27 @@ impl Daemon {
              `gt up` where the town is now brings up another"
         );
         self.note(EventKind::Unobservable, None, text);
+    }
+
+    /// A lock whose file was removed is taken anew, and one that another daemon has by now is left to it.
+    pub(crate) fn look_at_lock(&mut self) {
+        let found = self.lock.look();
+        if matches!(found, Ok(LockFile::There) | Err(_)) {
+            return;
+        }
+        let is_over = self.is_down() && matches!(found, Ok(LockFile::Replaced));
+        let path = self.hands.town.paths().daemon_lock();
+        match Lock::acquire(&path, Duration::ZERO) {
+            Ok(lock) if !is_over => self.lock = lock,
+            Ok(_) | Err(LockError::Held { .. }) => {
+                self.is_displaced = true;
+                self.ending = true;
+                let text = "its lock was removed, and another daemon has taken one: this one ends";
+                self.note(EventKind::Unobservable, None, text);
+            }
+            // Tried again at the next look.
+            Err(LockError::Io { .. }) => {}
+        }
     }
 
     fn lose_town(&mut self) {

@@ -35,7 +35,7 @@ pub(crate) struct Lazy {
     store: Option<Store>,
     /// Which file it is, in which directory: somebody may put another in its place, and where its town
     /// was moved away, another town's is no other.
-    place: Option<(Place, Place)>,
+    place: (Option<Place>, Option<Place>),
 }
 
 /// The device and number of a file.
@@ -47,27 +47,33 @@ impl Lazy {
         Self {
             path,
             store: None,
-            place: None,
+            place: (None, None),
         }
     }
 
-    /// Opens it if it is not open, or if it is not the one any more that everybody else opens.
+    /// Opens it if it is not open, or if it is not the one any more that everybody else opens. One that
+    /// was removed is written anew.
     pub(crate) fn get(&mut self) -> Result<&mut Store, StoreError> {
-        let is_replaced = match (self.place, self.look()) {
-            (Some((directory, file)), Some(now)) => directory == now.0 && file != now.1,
-            (None, _) | (_, None) => false,
-        };
-        if self.store.is_none() || is_replaced {
-            self.store = None;
-            self.store = Some(Store::open(&self.path, BUSY)?);
+        let now = self.look();
+        let is_its_town = now.0 == self.place.0;
+        let is_removed = matches!(self.path.try_exists(), Ok(false));
+        match &mut self.store {
+            Some(store) if is_its_town && is_removed => store.write_back(BUSY)?,
+            Some(_) if !is_its_town || now.1.is_none() || now == self.place => {}
+            Some(_) | None => {
+                self.store = None;
+                self.store = Some(Store::open(&self.path, BUSY)?);
+            }
+        }
+        if is_its_town || self.place.0.is_none() {
             self.place = self.look();
         }
         Ok(self.store.as_mut().expect("opened just now"))
     }
 
-    fn look(&self) -> Option<(Place, Place)> {
+    fn look(&self) -> (Option<Place>, Option<Place>) {
         let place = |path: &Path| path.metadata().map(|it| (it.dev(), it.ino())).ok();
-        Some((place(self.path.parent()?)?, place(&self.path)?))
+        (self.path.parent().and_then(place), place(&self.path))
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::fs::{File, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -18,7 +19,19 @@ const PAUSE: Duration = Duration::from_millis(10);
 #[derive(Debug)]
 pub struct Lock {
     /// Closing it releases the lock. Nobody else has it: it is closed in every child.
-    _file: File,
+    file: File,
+    path: PathBuf,
+}
+
+/// What became of the file of a lock that is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LockFile {
+    /// It is where it was.
+    There,
+    /// Somebody removed it, and nothing is there.
+    Removed,
+    /// Somebody removed it, and another process has made its own.
+    Replaced,
 }
 
 /// Why a lock was not taken.
@@ -73,7 +86,26 @@ impl Lock {
             Err(TryLockError::Error(source)) => return Err(refused(source)),
         }
         write_pid(&mut file).map_err(refused)?;
-        Ok(Self { _file: file })
+        Ok(Self {
+            file,
+            path: path.to_owned(),
+        })
+    }
+
+    /// What became of its file: whoever finds none there takes another lock.
+    ///
+    /// # Errors
+    /// It cannot be looked at.
+    pub fn look(&self) -> io::Result<LockFile> {
+        let held = self.file.metadata()?;
+        match fs_err::metadata(&self.path) {
+            Ok(found) if (found.dev(), found.ino()) == (held.dev(), held.ino()) => {
+                Ok(LockFile::There)
+            }
+            Ok(_) => Ok(LockFile::Replaced),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(LockFile::Removed),
+            Err(error) => Err(error),
+        }
     }
 }
 
@@ -163,6 +195,19 @@ mod tests {
             std::process::id()
         );
         assert_eq!(error.to_string(), expect);
+    }
+
+    /// Covers F34: who holds a lock whose file was removed learns of it, and of who came after.
+    #[test]
+    fn a_lock_without_its_file_is_noticed() {
+        let (_directory, path) = path();
+        let first = Lock::acquire(&path, Duration::ZERO).unwrap();
+        assert_eq!(first.look().unwrap(), LockFile::There);
+        fs_err::remove_file(&path).unwrap();
+        assert_eq!(first.look().unwrap(), LockFile::Removed);
+        let second = Lock::acquire(&path, Duration::ZERO).unwrap();
+        assert_eq!(first.look().unwrap(), LockFile::Replaced);
+        assert_eq!(second.look().unwrap(), LockFile::There);
     }
 
     /// Covers F35, F40: the file outlives its holder and says nothing; only the lock does.

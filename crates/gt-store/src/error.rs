@@ -18,6 +18,18 @@ pub enum StoreError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// Its file was removed, and the log with what was written last was left.
+    #[error(
+        "the store {} was removed, and its log `{}` is still there",
+        path.display(),
+        log.display()
+    )]
+    Removed {
+        /// The database.
+        path: PathBuf,
+        /// The log.
+        log: PathBuf,
+    },
     /// A newer gt has written it. Nothing was changed.
     #[error(
         "the store {} has format {found}, this gt knows formats up to {known}; use the newer gt",
@@ -139,6 +151,7 @@ impl StoreError {
     pub fn is_of_store(&self) -> bool {
         match self {
             Self::Open { .. }
+            | Self::Removed { .. }
             | Self::Newer { .. }
             | Self::Older { .. }
             | Self::Busy { .. }

@@ -3,6 +3,7 @@
 //! Invariant: a write begins with `BEGIN IMMEDIATE`, so that waiting for others happens before
 //! anything was read, and a transaction never fails half-way for want of the lock.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -40,6 +41,7 @@ impl Store {
     pub fn open(path: &Path, busy: Duration) -> Result<Self, StoreError> {
         // Asked first: SQLite opens a file that appears between its two tries to read only.
         if is_missing(path) {
+            refuse_orphaned_log(path)?;
             create(path)?;
         }
         let mut store = Self::connect(path, busy, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
@@ -81,6 +83,34 @@ impl Store {
         self.read("asking whether it changed", |connection| {
             connection.pragma_query_value(None, "data_version", |row| row.get(0))
         })
+    }
+
+    /// Writes the database anew to where it was, after somebody removed its file, and goes on there.
+    /// What others wrote to the removed one meanwhile is in it as well. Where another is there by
+    /// now, that is opened.
+    ///
+    /// # Errors
+    /// It goes on with the removed file, which is gone with its last connection.
+    pub fn write_back(&mut self, busy: Duration) -> Result<(), StoreError> {
+        let path = self.path.clone();
+        let failed = |source| StoreError::Open {
+            path: path.clone(),
+            source: Box::new(source),
+        };
+        let copy = temporary(&path).map_err(failed)?;
+        self.read("writing it anew", |connection| {
+            connection.execute("VACUUM INTO ?1", [copy.to_string_lossy()])
+        })?;
+        // Whatever is in the log is in the copy, and would be applied to it once more.
+        for log in log_files(&path) {
+            match fs_err::remove_file(log) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
+                _ => {}
+            }
+        }
+        put(copy, &path)?;
+        *self = Self::open(&path, busy)?;
+        Ok(())
     }
 
     /// Reads the whole database and its indexes for damage. Slow on a large one.
@@ -188,6 +218,18 @@ fn write<T>(
     Ok(changed)
 }
 
+/// Refuses to make a database beside the log of one that was removed: it would be applied to it. A log
+/// that is in use has its database beside it.
+fn refuse_orphaned_log(path: &Path) -> Result<(), StoreError> {
+    let [log, _] = log_files(path);
+    let has_content = fs_err::metadata(&log).is_ok_and(|found| found.len() > 0);
+    if has_content && is_missing(path) {
+        let path = path.to_owned();
+        return Err(StoreError::Removed { path, log });
+    }
+    Ok(())
+}
+
 /// Makes an empty database in write-ahead mode and moves it to `path` in one step.
 ///
 /// Changing the mode of a database that others are opening at the same moment fails as busy
@@ -199,24 +241,45 @@ fn create(path: &Path) -> Result<(), StoreError> {
         path: path.to_owned(),
         source: Box::new(source),
     };
-    let directory = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty());
-    let made = tempfile::Builder::new()
-        .prefix(".store-")
-        .tempfile_in(directory.unwrap_or(Path::new(".")))
-        .map_err(failed)?
-        .into_temp_path();
+    let made = temporary(path).map_err(failed)?;
     let connection = Connection::open_with_flags(&made, FLAGS | OpenFlags::SQLITE_OPEN_READ_WRITE)
         .map_err(|source| StoreError::from_sqlite(path, "making it", source))?;
     set_write_ahead(&connection)
         .and_then(|()| connection.close().map_err(|(_, error)| error))
         .map_err(|source| StoreError::from_sqlite(path, "making it", source))?;
+    put(made, path)
+}
+
+/// A file beside the database that is not its own yet.
+fn temporary(path: &Path) -> io::Result<tempfile::TempPath> {
+    let directory = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
+    let made = tempfile::Builder::new()
+        .prefix(".store-")
+        .tempfile_in(directory.unwrap_or(Path::new(".")))?;
+    Ok(made.into_temp_path())
+}
+
+/// Moves a database to where nobody has put another meanwhile.
+fn put(made: tempfile::TempPath, path: &Path) -> Result<(), StoreError> {
     match made.persist_noclobber(path) {
         Ok(()) => Ok(()),
-        Err(lost) if lost.error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
-        Err(lost) => Err(failed(lost.error)),
+        Err(lost) if lost.error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(lost) => Err(StoreError::Open {
+            path: path.to_owned(),
+            source: Box::new(lost.error),
+        }),
     }
+}
+
+/// The log of a database and its index.
+fn log_files(path: &Path) -> [PathBuf; 2] {
+    ["-wal", "-shm"].map(|suffix| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        PathBuf::from(name)
+    })
 }
 
 /// Free when it is so already, as it is for every database made here; one that came back from a
@@ -251,6 +314,46 @@ mod tests {
     use super::*;
     use gt_core::event::{EventKind, NewEvent};
     use jiff::Timestamp;
+
+    /// A file that is removed under its owner is written anew, with what was still in its log.
+    #[test]
+    fn a_removed_file_is_written_back() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("store.db");
+        for whole in [true, false] {
+            let mut store = Store::open(&path, Duration::ZERO).unwrap();
+            let kept = if whole { "one" } else { "two" };
+            store.set_meta(kept, "kept").unwrap();
+            fs_err::remove_file(&path).unwrap();
+            if whole {
+                for log in log_files(&path) {
+                    fs_err::remove_file(log).unwrap();
+                }
+            }
+            store.set_meta("late", kept).unwrap();
+            store.write_back(Duration::ZERO).unwrap();
+            for store in [store, Store::open(&path, Duration::ZERO).unwrap()] {
+                store.integrity_check().unwrap();
+                assert_eq!(store.meta("one").unwrap().as_deref(), Some("kept"));
+                assert_eq!(store.meta("late").unwrap().as_deref(), Some(kept));
+            }
+        }
+    }
+
+    /// The log of a database that was removed is applied to no other, and left as it is.
+    #[test]
+    fn a_log_without_its_database_is_no_new_store() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("store.db");
+        let mut removed = Store::open(&path, Duration::ZERO).unwrap();
+        removed.set_meta("one", "lost").unwrap();
+        fs_err::remove_file(&path).unwrap();
+        let refused = Store::open(&path, Duration::ZERO).unwrap_err();
+        assert!(matches!(refused, StoreError::Removed { .. }), "{refused}");
+        assert!(is_missing(&path));
+        removed.write_back(Duration::ZERO).unwrap();
+        assert_eq!(removed.meta("one").unwrap().as_deref(), Some("lost"));
+    }
 
     /// What is left beside a database that nobody has open would be applied to whatever is put in
     /// its place.

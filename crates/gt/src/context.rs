@@ -12,6 +12,7 @@ use gt_host::config::Config;
 use gt_host::environment;
 use gt_host::holder;
 use gt_host::identity::{Caller, IdentityError};
+use gt_host::lock;
 use gt_host::paths::TownPaths;
 use gt_host::registry::{self, Discovery, Problem};
 use gt_host::roster::{self, TownRoster};
@@ -119,11 +120,27 @@ impl Context {
     }
 
     pub(crate) fn store(&self) -> CliResult<Store> {
+        self.await_store();
         Store::open(&self.paths().store(), self.patience).map_err(|cause| {
             let hints = store_hints(&cause);
             let error = CliError::failed("cannot open the town's store").caused_by(cause);
             hints.into_iter().fold(error, CliError::hint)
         })
+    }
+
+    /// Has a daemon that runs write the store anew if somebody removed its file, and waits for that: a
+    /// new one would have nothing in it.
+    pub(crate) fn await_store(&self) {
+        /// A store of some megabytes takes a fraction of this.
+        const PATIENCE: Duration = Duration::from_secs(3);
+        let path = self.paths().store();
+        let is_there = || path.exists().then_some(());
+        if is_there().is_none()
+            && lock::is_held(&self.paths().daemon_lock()) == Observed::Known(true)
+        {
+            self.wake();
+            crate::wait::until(PATIENCE, is_there);
+        }
     }
 
     /// Everyone who has a place in the town; whoever is found on disk where the registry cannot be
@@ -262,7 +279,10 @@ impl Context {
 
 /// What to do about a store that does not open.
 pub(crate) fn store_hints(error: &StoreError) -> Vec<String> {
-    let (StoreError::Corrupt { path, .. } | StoreError::BadRow { path, .. }) = error else {
+    let (StoreError::Corrupt { path, .. }
+    | StoreError::BadRow { path, .. }
+    | StoreError::Removed { path, .. }) = error
+    else {
         return vec!["`gt doctor` looks at the store".to_owned()];
     };
     let aside = path.with_file_name("damaged");

@@ -414,6 +414,33 @@ fn down_spares_a_persons_session_of_a_hung_tmux() {
     town.wait_for("the server's end", || is_gone(server).then_some(()));
 }
 
+/// Covers F34, D14: a daemon whose lock is removed takes it anew; where another has come meanwhile, the
+/// first gives way, and `gt down` leaves neither.
+#[test]
+fn a_daemon_without_its_lock_is_not_a_second_one() {
+    let town = town("");
+    town.gt(&["up"]).ok();
+    let mayor = town.wait_for_run("mayor", None);
+    let (first, lock) = (town.daemon_pid(), town.paths().daemon_lock());
+    fs_err::remove_file(&lock).unwrap();
+    let refused = town.gt(&["daemon", "run"]).code(1);
+    assert!(
+        refused.contains(&format!("locked by process {first}")),
+        "{refused}"
+    );
+    town.wait_for("the lock to be taken anew", || is_held(&town).then_some(()));
+    for file in [&lock, &town.paths().daemon_socket()] {
+        fs_err::remove_file(file).unwrap();
+    }
+    town.gt(&["up", "-q"]).ok();
+    assert_ne!(town.daemon_pid(), first);
+    town.wait_for("the first to give way", || is_gone(first).then_some(()));
+    assert_eq!(town.agent("mayor").incarnation, mayor.incarnation);
+    town.gt(&["down"]).ok();
+    assert_eq!(town.status().daemon.running, Some(false));
+    assert_eq!(town.marked(), []);
+}
+
 /// Covers F39, F41, D23: `gt down` without a daemon ends the agents by their holders, and what a
 /// killed holder left behind as well.
 #[test]

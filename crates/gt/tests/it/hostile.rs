@@ -277,6 +277,32 @@ fn down_without_a_store_names_what_may_be_left() {
     town.gt(&["down"]).ok();
 }
 
+/// Covers F16, F52: a store whose file is removed under its daemon is written anew, with all that was in
+/// it, before a command makes an empty one.
+#[test]
+fn a_store_that_is_removed_under_its_daemon_is_written_anew() {
+    let town = town("");
+    town.gt(&["up"]).ok();
+    town.gt(&["mail", "send", "overseer", "-s", "precious", "-m", "x"])
+        .ok();
+    for files in [vec![town.paths().store()], store_files(&town)] {
+        for file in files {
+            fs_err::remove_file(file).unwrap();
+        }
+        assert!(town.gt(&["mail", "inbox"]).ok().contains("precious"));
+        town.gt(&["doctor"]).ok();
+    }
+    town.gt(&["daemon", "stop"]).ok();
+    for file in store_files(&town) {
+        fs_err::remove_file(file).unwrap();
+    }
+    let gone = town.gt(&["doctor"]).stdout;
+    assert!(
+        gone.contains("its file is gone, and with it mail"),
+        "{gone}"
+    );
+}
+
 /// Covers F1, F16, F20: a daemon that begins with a row that it cannot read adopts what runs, starts
 /// and ends nothing, since nobody's wish is known, and says so; it goes on once the row is mended.
 #[test]

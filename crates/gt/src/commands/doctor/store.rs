@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use gt_api::view::Check;
 use gt_core::observed::chain;
+use gt_host::daemon_state::DaemonState;
 use gt_host::paths::TownPaths;
 use gt_store::{Store, StoreError};
 
@@ -16,14 +17,10 @@ const BUSY: Duration = Duration::from_secs(5);
 pub(super) fn integrity(patient: &Patient<'_>) -> Option<Check> {
     const NAME: &str = "store";
     let path = patient.paths().store();
+    patient.context.await_store();
     match path.try_exists() {
         Ok(true) => {}
-        Ok(false) => {
-            return Some(ok(
-                NAME,
-                "there is none yet; the first that writes makes it",
-            ));
-        }
+        Ok(false) => return Some(missing(patient.paths())),
         Err(problem) => return Some(unseen(NAME, problem)),
     }
     let checked = Store::open_read_only(&path, BUSY).and_then(|store| store.integrity_check());
@@ -41,6 +38,23 @@ pub(super) fn integrity(patient: &Patient<'_>) -> Option<Check> {
         ),
         Err(problem) => error(NAME, chain(&problem), store_hints(&problem).join("\n")),
     })
+}
+
+/// A town that had a daemon had a store.
+fn missing(paths: &TownPaths) -> Check {
+    const NAME: &str = "store";
+    let state = DaemonState::read(&paths.daemon_state()).unwrap_or_default();
+    if state.heartbeat_count == 0 {
+        return ok(NAME, "there is none yet; the first that writes makes it");
+    }
+    error(
+        NAME,
+        "its file is gone, and with it mail, wishes and history",
+        format!(
+            "put a good copy at `{}` if there is one; otherwise the next command that writes begins a new one",
+            paths.store().display()
+        ),
+    )
 }
 
 /// Found out by writing: one that can only be read answers every other question well. One that is
