@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use crate::agent_id::AgentId;
 use crate::lifecycle::Request;
 use crate::observed::Observed;
-use crate::plan::{Action, Plan, Step, Waiting};
+use crate::plan::{Action, Plan, Step, WaitKind, Waiting};
 use crate::policy::Policy;
 use crate::screen::ScreenState;
 use crate::snapshot::{AgentFacts, Begun, Failure, InFlight, RequestFacts, Shown, Snapshot};
@@ -57,7 +57,7 @@ fn refuse_unknown_agent(plan: &mut Plan, snapshot: &Snapshot, request: &Request)
         Some(reason) => plan.waiting.push(Waiting {
             agent: request.agent.clone(),
             on: format!("the store, before a request is closed: {reason}"),
-            at_gate: false,
+            kind: WaitKind::Passing,
             since: Some(request.requested_at),
             until: None,
         }),
@@ -81,7 +81,7 @@ enum Verdict {
     /// Something is to be done, and cannot be done now.
     Wait {
         on: String,
-        at_gate: bool,
+        kind: WaitKind,
         since: Option<Timestamp>,
         until: Option<Timestamp>,
     },
@@ -94,14 +94,14 @@ impl Plan {
             Verdict::Do(step) => self.steps.push(*step),
             Verdict::Wait {
                 on,
-                at_gate,
+                kind,
                 since,
                 until,
             } => {
                 self.waiting.push(Waiting {
                     agent: facts.id.clone(),
                     on,
-                    at_gate,
+                    kind,
                     since,
                     until,
                 });
@@ -144,7 +144,7 @@ impl Seen<'_> {
     fn wait(&self, on: impl Into<String>) -> Verdict {
         Verdict::Wait {
             on: on.into(),
-            at_gate: false,
+            kind: WaitKind::Passing,
             since: None,
             until: None,
         }
@@ -153,7 +153,7 @@ impl Seen<'_> {
     fn wait_until(&self, on: impl Into<String>, until: Timestamp) -> Verdict {
         Verdict::Wait {
             on: on.into(),
-            at_gate: false,
+            kind: WaitKind::Passing,
             since: None,
             until: Some(until),
         }
@@ -163,7 +163,7 @@ impl Seen<'_> {
     fn wait_at_gate(&self, because: String, since: Option<Timestamp>, until: Timestamp) -> Verdict {
         Verdict::Wait {
             on: because,
-            at_gate: true,
+            kind: WaitKind::Gate,
             since,
             until: Some(until),
         }
@@ -182,7 +182,7 @@ fn decide_agent(seen: &Seen<'_>) -> Verdict {
     if let Some(in_flight) = &seen.facts.in_flight {
         return Verdict::Wait {
             on: under_way(in_flight, seen.facts.failure.as_ref()),
-            at_gate: false,
+            kind: WaitKind::Passing,
             since: Some(in_flight.since),
             until: None,
         };
@@ -212,7 +212,7 @@ impl Verdict {
             (
                 Self::Wait {
                     on,
-                    at_gate,
+                    kind,
                     since,
                     until,
                 },
@@ -221,7 +221,7 @@ impl Verdict {
                 },
             ) => Self::Wait {
                 on,
-                at_gate,
+                kind,
                 since,
                 until: until.into_iter().chain(other_until).min(),
             },
@@ -246,7 +246,7 @@ fn spaced(seen: &Seen<'_>, verdict: Verdict) -> Verdict {
             failure.what,
             tried(Some(failure), Begun::Action(failure.what))
         ),
-        at_gate: false,
+        kind: WaitKind::Passing,
         since: Some(failure.at),
         until: Some(after(seen.now(), pause.saturating_sub(waited))),
     }

@@ -175,6 +175,17 @@ pub enum RequestEnd {
     Expired,
 }
 
+/// What sort of thing is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WaitKind {
+    /// What comes by itself.
+    Passing,
+    /// The restart gate, which is worth an event.
+    Gate,
+    /// What only a person can do.
+    Person,
+}
+
 /// Why something that is not in its goal state is left alone now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Waiting {
@@ -182,8 +193,8 @@ pub struct Waiting {
     pub agent: AgentId,
     /// What it waits on, for a person.
     pub on: String,
-    /// Whether it is the restart gate that holds it back: a wait that is worth an event.
-    pub at_gate: bool,
+    /// What sort of wait it is.
+    pub kind: WaitKind,
     /// Since when it is so, where that is known.
     pub since: Option<Timestamp>,
     /// When the next look is due; none when only an event can end it.

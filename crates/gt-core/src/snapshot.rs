@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::agent_id::AgentId;
-use crate::incarnation::{Exit, IncarnationId, ProcessId};
+use crate::incarnation::{Exit, IncarnationId, ProcessId, pids};
 use crate::intent::{Desire, Intent};
 use crate::lifecycle::Request;
 use crate::memory::{AgentMemory, PokeResult};
@@ -167,8 +167,8 @@ pub enum Holder {
     Orphaned {
         /// Whose processes they are.
         incarnation: IncarnationId,
-        /// How many there are.
-        survivors: usize,
+        /// Which there are.
+        survivors: Vec<ProcessId>,
     },
     /// It is there and runs nothing.
     Idle,
@@ -205,10 +205,7 @@ impl fmt::Display for Holder {
             Self::Orphaned {
                 incarnation,
                 survivors,
-            } => write!(
-                f,
-                "gone; it left {survivors} processes of run {incarnation}"
-            ),
+            } => write!(f, "gone; it left {} of run {incarnation}", pids(survivors)),
             Self::Idle => f.write_str("there, and runs nothing"),
             Self::Running {
                 incarnation,

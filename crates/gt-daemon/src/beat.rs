@@ -5,7 +5,7 @@ use gt_core::AgentId;
 use gt_core::event::EventKind;
 use gt_core::memory::AgentMemory;
 use gt_core::observed::Observed;
-use gt_core::plan::{Action, Plan, Step};
+use gt_core::plan::{Action, Plan, Step, WaitKind};
 use gt_core::snapshot::{Begun, Holder, InFlight};
 use gt_core::{decide, plan};
 use gt_host::clock;
@@ -78,7 +78,7 @@ impl Daemon {
         Some(plan::Waiting {
             agent: step.agent.clone(),
             on: decide::under_way(in_flight, seat.failure.as_ref()),
-            at_gate: false,
+            kind: WaitKind::Passing,
             since: Some(in_flight.since),
             until: None,
         })
@@ -106,7 +106,7 @@ impl Daemon {
         let news: Vec<plan::Waiting> = plan
             .waiting
             .iter()
-            .filter(|waiting| waiting.at_gate)
+            .filter(|waiting| waiting.kind == WaitKind::Gate)
             .filter(|waiting| {
                 !self
                     .plan
@@ -167,8 +167,16 @@ impl Daemon {
         }
     }
 
-    /// Whether it cannot be started as its seat is now, once tmux was looked at.
+    /// Whether it cannot be started as its seat is now, once tmux was looked at, or waits on a person.
     fn needs_person(&self, agent: &AgentId, goal: Reach) -> bool {
+        // A wish that was stored a moment ago may change it.
+        if self.store_reading.is_under_way() {
+            return false;
+        }
+        let waiting = self.planned_wait(agent);
+        if waiting.is_some_and(|waiting| waiting.kind == WaitKind::Person) {
+            return goal == Reach::Running;
+        }
         let seat = self.seats.get(agent).filter(|_| goal == Reach::Running);
         seat.is_some_and(|seat| {
             seat.pane.known().is_some()

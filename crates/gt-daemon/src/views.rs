@@ -5,6 +5,7 @@ use std::rc::Rc;
 use gt_api::request::Response;
 use gt_api::view::{Agent, Daemon as DaemonView, State, Status, Town, Waiting, Why};
 use gt_core::decide::{Goal, goal};
+use gt_core::incarnation::pids;
 use gt_core::observed::Observed;
 use gt_core::snapshot::{AgentFacts, Holder, Pane, Snapshot};
 use gt_core::{AgentId, Intent};
@@ -142,7 +143,7 @@ impl Daemon {
             }
             Observed::Known(Holder::Stopping { .. }) => (State::Stopping, None, Vec::new()),
             Observed::Known(Holder::Orphaned { survivors, .. }) => {
-                let evidence = format!("its holder is gone and left {survivors} processes");
+                let evidence = format!("its holder is gone and left {}", pids(survivors));
                 (State::Unknown, None, vec![evidence])
             }
             Observed::Known(Holder::Idle) => {

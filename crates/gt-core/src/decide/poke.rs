@@ -11,7 +11,7 @@ use crate::agent_id::{AgentId, Role};
 use crate::incarnation::IncarnationId;
 use crate::memory::{LastPoke, PokeResult};
 use crate::observed::Observed;
-use crate::plan::{Action, StopPurpose};
+use crate::plan::{Action, StopPurpose, WaitKind};
 use crate::policy::Poke;
 use crate::screen::{Screen, ScreenState};
 use crate::snapshot::{Owed, Pane};
@@ -233,7 +233,7 @@ fn not_due(seen: &Seen<'_>, last: &LastPoke) -> Option<Verdict> {
         };
         Verdict::Wait {
             on: on.to_owned(),
-            at_gate: false,
+            kind: WaitKind::Passing,
             since: Some(last.at),
             until: Some(until),
         }

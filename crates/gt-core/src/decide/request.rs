@@ -6,7 +6,7 @@ use super::{Seen, Verdict, step};
 use crate::incarnation::IncarnationId;
 use crate::lifecycle::{Action as Asked, Request};
 use crate::observed::Observed;
-use crate::plan::{Action, RequestEnd, Step, StopPurpose};
+use crate::plan::{Action, RequestEnd, Step, StopPurpose, WaitKind};
 use crate::snapshot::{Holder, RequestFacts};
 use crate::time::elapsed;
 
@@ -64,22 +64,22 @@ fn consider(seen: &Seen<'_>, facts: &RequestFacts, one_is_taken: bool) -> Verdic
     if one_is_taken {
         return Verdict::AtGoal;
     }
-    let lack = |on, at_gate| Verdict::Wait {
+    let lack = |on, kind| Verdict::Wait {
         on,
-        at_gate,
+        kind,
         since: Some(request.requested_at),
         until: Some(request.expires_at),
     };
     if request.action != Asked::Shutdown {
         if let Some(lacking) = cannot_launch(seen) {
             let on = format!("{lacking}: `{}` would leave it dead", request.action);
-            return lack(on, false);
+            return lack(on, WaitKind::Passing);
         }
         match admits(seen) {
             _ if request.actor.is_person() => {}
             Gate::Pass => {}
             Gate::Hold { until, because } => {
-                return lack(because, true).or(seen.wait_until("the gate", until));
+                return lack(because, WaitKind::Gate).or(seen.wait_until("the gate", until));
             }
             Gate::Exhausted { because } => return refuse(&because),
         }

@@ -10,12 +10,12 @@ use super::poke::decide_poke;
 use super::request::cannot_launch;
 use super::{Seen, Verdict};
 use crate::agent_id::{AgentId, Role};
-use crate::incarnation::{Exit, IncarnationId};
+use crate::incarnation::{Exit, IncarnationId, ProcessId, pids};
 use crate::intent::{Desire, Intent};
 use crate::lifecycle::{self, Request};
 use crate::memory::Cause;
 use crate::observed::Observed;
-use crate::plan::{Action, StopPurpose};
+use crate::plan::{Action, StopPurpose, WaitKind};
 use crate::policy::Run;
 use crate::screen::{ScreenState, digest};
 use crate::snapshot::{AgentFacts, End, Holder, LastEnd, Owed, Pane, Snapshot};
@@ -145,7 +145,7 @@ pub(super) fn decide_seat(seen: &Seen<'_>) -> Verdict {
         survivors,
     } = holder
     {
-        return sweep(seen, *incarnation, *survivors, &goal);
+        return sweep(seen, *incarnation, survivors, &goal);
     }
     match goal {
         Goal::Up(why) => up(seen, holder, &why),
@@ -159,23 +159,36 @@ pub(super) fn decide_seat(seen: &Seen<'_>) -> Verdict {
 }
 
 /// What a killed holder left is killed before anything else: never two runs alive at once. What
-/// is left of a crew may be the crew itself.
-fn sweep(seen: &Seen<'_>, incarnation: IncarnationId, survivors: usize, goal: &Goal) -> Verdict {
-    let because = format!("its holder is gone and left {survivors} processes");
+/// is left of a crew may be the crew itself: it is left to a person, who asks for another run or for
+/// none.
+fn sweep(
+    seen: &Seen<'_>,
+    incarnation: IncarnationId,
+    survivors: &[ProcessId],
+    goal: &Goal,
+) -> Verdict {
+    let left = pids(survivors);
+    let because = format!("its holder is gone and left {left}");
     let frozen = seen.snapshot.frozen.as_ref();
     match (goal, frozen) {
         (Goal::Down(_), None) => {}
         (Goal::Down(_), Some(_)) if wished_by_person(seen) => {}
         (_, Some(reason)) => {
-            let on = format!("the store, before {survivors} left processes are ended: {reason}");
-            return seen.wait(on);
+            return seen.wait(format!("the store, before {left} are ended: {reason}"));
         }
-        (_, None) if seen.facts.id.role() == Role::Crew => {
-            return escalate_once(seen, because);
+        (_, None) if seen.facts.id.role() == Role::Crew && !is_given_up(seen) => {
+            let or = "a stop or restart of it ends what is left";
+            return escalate_once(seen, format!("{because}; {or}"));
         }
         (_, None) => {}
     }
     seen.act(Action::Sweep { incarnation }, because)
+}
+
+/// Whether a person has asked for another run since this one was lost.
+fn is_given_up(seen: &Seen<'_>) -> bool {
+    let end = seen.facts.last_end;
+    end.is_some_and(|end| asked_since(seen, end.at))
 }
 
 /// Tells a person what no automatic path may do, and waits for one.
@@ -187,7 +200,7 @@ fn escalate_once(seen: &Seen<'_>, because: String) -> Verdict {
         None => seen.act(Action::Escalate, because),
         Some(since) => Verdict::Wait {
             on: format!("a person: {because}"),
-            at_gate: false,
+            kind: WaitKind::Person,
             since: Some(since),
             until: None,
         },

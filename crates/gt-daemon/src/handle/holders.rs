@@ -327,9 +327,9 @@ impl Daemon {
             // A new holder sits there already, and ends what is left before it starts anything.
             return;
         }
-        seat.holder = left.map(|left| match left.len() {
-            0 => Holder::Gone,
-            survivors => Holder::Orphaned {
+        seat.holder = left.map(|survivors| match survivors.is_empty() {
+            true => Holder::Gone,
+            false => Holder::Orphaned {
                 incarnation,
                 survivors,
             },

@@ -265,7 +265,7 @@ impl Daemon {
         }
         seat.holder = Observed::Known(Holder::Orphaned {
             incarnation,
-            survivors: survivors.len(),
+            survivors: survivors.to_vec(),
         });
         self.take_failure(
             agent,

@@ -17,6 +17,20 @@ use super::journal::Violation;
 
 const SAFE: &str = "safe";
 
+/// Whether a person asked for a run since the last one ended.
+fn wants_another(snapshot: &Snapshot, facts: &AgentFacts) -> bool {
+    let is_new = |at| {
+        facts
+            .last_end
+            .is_some_and(|end| snapshot.is_later(at, end.at))
+    };
+    let mut requests = snapshot.requests.iter().map(|it| &it.request);
+    facts
+        .wish_of_person_to_run()
+        .is_some_and(|wish| is_new(wish.at))
+        || requests.any(|asked| asked.agent == facts.id && asked.actor.is_person())
+}
+
 impl World {
     pub(super) fn check_plan(&mut self, snapshot: &Snapshot, plan: &Plan) -> Result<(), Violation> {
         for facts in &snapshot.agents {
@@ -135,7 +149,7 @@ impl World {
             format!("{id} is swept without having been seen")
         })?;
         self.check_frozen(snapshot, facts)?;
-        if id.role() == Role::Crew {
+        if id.role() == Role::Crew && !wants_another(snapshot, facts) {
             self.check_wish(snapshot, facts)?;
         }
         Ok(())

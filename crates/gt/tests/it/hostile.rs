@@ -239,7 +239,7 @@ fn a_damaged_store_freezes_what_destroys_and_nothing_else() {
     assert_supervised(&town, "mayor");
     signal(deacon.holder_pid.unwrap(), Signal::KILL);
     signal(deacon.pid.unwrap(), Signal::KILL);
-    town.wait_for_waiting("deacon", "left processes");
+    town.wait_for_waiting("deacon", "the store, before pid");
     assert!(town.marked().iter().any(|marked| marked.agent == "deacon"));
     let refused = town.gt(&["mayor", "stop"]).code(1);
     assert!(
@@ -262,9 +262,9 @@ fn down_without_a_store_names_what_may_be_left() {
     });
     town.gt(&["daemon", "stop"]).ok();
     damage(&town);
-    for pid in [deacon.holder_pid, deacon.pid] {
-        signal(pid.unwrap(), Signal::KILL);
-    }
+    signal(deacon.holder_pid.unwrap(), Signal::KILL);
+    let program = deacon.pid.unwrap();
+    town.wait_for("the program's end", || is_gone(program).then_some(()));
     fs_err::remove_file(town.paths().holder_state(&AgentId::Deacon)).unwrap();
     let said = town.gt(&["down"]).code(1);
     let left = town.marked();
@@ -539,7 +539,9 @@ fn a_full_disk_ends_nothing_and_down_works() {
         problems.iter().any(told).then_some(())
     });
     let deacon = town.wait_for_run("deacon", None);
-    signal(town.daemon_pid(), Signal::KILL);
+    let daemon = town.daemon_pid();
+    signal(daemon, Signal::KILL);
+    town.wait_for("the daemon's end", || is_gone(daemon).then_some(()));
     town.gt(&["daemon", "start"]).ok();
     assert_eq!(town.wait_for_run("deacon", None).pid, deacon.pid);
     assert_supervised(&town, "deacon");

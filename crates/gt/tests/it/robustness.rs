@@ -621,6 +621,35 @@ fn a_program_without_a_mark_is_known_by_its_dead_holders_word() {
     assert!(is_gone(second.pid.unwrap()));
 }
 
+/// Covers F13: what a killed holder left of a crew is left to a person, and a restart by one is the word
+/// for it.
+#[test]
+fn what_is_left_of_a_crew_is_ended_by_a_persons_restart() {
+    let town = town("[restart]\nstop_grace = '100ms'\n");
+    town.rigs(&["gas"], &["max"]);
+    town.script("gas/crew/max", "first: /ignore-term\nfirst: /setsid\n");
+    town.gt(&["up"]).ok();
+    town.gt(&["crew", "start", "gas/max"]).ok();
+    let first = town.wait_for_run("gas/crew/max", None);
+    town.wait_for("what it leaves", || {
+        (processes_of(&town, "gas/crew/max").len() == 2).then_some(())
+    });
+    signal(first.holder_pid.unwrap(), Signal::KILL);
+    let waiting =
+        town.wait_for_waiting("gas/crew/max", "a person: its holder is gone and left pid");
+    assert!(
+        waiting
+            .on
+            .ends_with("a stop or restart of it ends what is left"),
+        "{waiting:?}"
+    );
+    town.gt(&["crew", "restart", "gas/max"]).ok();
+    let second = town.wait_for_run("gas/crew/max", first.incarnation.as_deref());
+    for left in processes_of(&town, "gas/crew/max") {
+        assert_eq!(Some(left.incarnation), second.incarnation);
+    }
+}
+
 /// Covers F3: a start whose answer comes after its time is on record and counted all the same.
 #[test]
 fn a_start_that_is_answered_late_is_on_record() {

@@ -3,6 +3,7 @@
 use super::check;
 use super::scene::{HOUR, MINUTE, at, crew, deacon, run, witness};
 use crate::incarnation::Exit;
+use crate::incarnation::ProcessId;
 use crate::intent::Desire;
 use crate::lifecycle::Action as Asked;
 use crate::memory::{AgentMemory, Attempt, Cause, PokeResult};
@@ -287,23 +288,26 @@ fn a_dismissed_agent_starts_without_the_gate_when_it_is_wanted_again() {
 fn survivors_of_a_killed_holder_are_ended_before_a_successor() {
     let orphaned = Holder::Orphaned {
         incarnation: run(1),
-        survivors: 2,
+        survivors: vec![
+            ProcessId { pid: 12, start: 1 },
+            ProcessId { pid: 13, start: 1 },
+        ],
     };
     check!(
         deacon().holder(orphaned.clone()),
-        @"deacon: sweep (its holder is gone and left 2 processes)"
+        @"deacon: sweep (its holder is gone and left pids 12, 13)"
     );
     check!(
         deacon().holder(orphaned.clone()).no_pane().frozen(),
-        @"deacon: waiting on the store, before 2 left processes are ended: disk error"
+        @"deacon: waiting on the store, before pids 12, 13 are ended: disk error"
     );
     check!(
         deacon().holder(orphaned.clone()).frozen().down(),
-        @"deacon: sweep (its holder is gone and left 2 processes)"
+        @"deacon: sweep (its holder is gone and left pids 12, 13)"
     );
     check!(
         witness().holder(orphaned),
-        @"gas/witness: sweep (its holder is gone and left 2 processes)"
+        @"gas/witness: sweep (its holder is gone and left pids 12, 13)"
     );
 }
 
@@ -313,13 +317,13 @@ fn survivors_of_a_crew_are_left_to_a_person() {
     let orphaned = || {
         crew().holder(Holder::Orphaned {
             incarnation: run(1),
-            survivors: 1,
+            survivors: vec![ProcessId { pid: 12, start: 1 }],
         })
     };
-    check!(orphaned(), @"gas/crew/max: escalate (its holder is gone and left 1 processes)");
+    check!(orphaned(), @"gas/crew/max: escalate (its holder is gone and left pid 12; a stop or restart of it ends what is left)");
     check!(
         orphaned().set(|facts| facts.memory.escalated_at = Some(at(-5))),
-        @"gas/crew/max: waiting on a person: its holder is gone and left 1 processes"
+        @"gas/crew/max: waiting on a person: its holder is gone and left pid 12; a stop or restart of it ends what is left"
     );
     let lost = LastEnd {
         incarnation: run(1),
@@ -331,13 +335,19 @@ fn survivors_of_a_crew_are_left_to_a_person() {
             facts.memory.escalated_at = Some(at(-5));
             facts.last_end = Some(lost);
         }),
-        @"gas/crew/max: escalate (its holder is gone and left 1 processes)"
+        @"gas/crew/max: escalate (its holder is gone and left pid 12; a stop or restart of it ends what is left)"
     );
     check!(
         orphaned().wish(Desire::Down, "overseer", at(0)),
-        @"gas/crew/max: sweep (its holder is gone and left 1 processes)"
+        @"gas/crew/max: sweep (its holder is gone and left pid 12)"
     );
-    check!(orphaned().down(), @"gas/crew/max: sweep (its holder is gone and left 1 processes)");
+    check!(
+        orphaned()
+            .set(|facts| facts.last_end = Some(lost))
+            .wish(Desire::Up, "overseer", at(-1)),
+        @"gas/crew/max: sweep (its holder is gone and left pid 12)"
+    );
+    check!(orphaned().down(), @"gas/crew/max: sweep (its holder is gone and left pid 12)");
 }
 
 #[test]

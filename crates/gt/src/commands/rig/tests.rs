@@ -13,8 +13,9 @@ fn register(town: &TestTown, rigs: &str) {
 fn seat(town: &TestTown, agent: &str, holder: ProcessId, phase: &str) {
     let agent = AgentId::from_canonical(agent).unwrap();
     let path = town.context.paths().holder_state(&agent);
+    let socket = town.context.paths().holder_socket(&agent);
     let report = serde_json::json!({
-        "version": 1, "gt": "0.1.0", "agent": agent, "socket": "/nowhere",
+        "version": 1, "gt": "0.1.0", "agent": agent, "socket": socket,
         "holder": holder, "boot_id": "b", "phase": phase,
     });
     fs_err::create_dir_all(path.parent().unwrap()).unwrap();
