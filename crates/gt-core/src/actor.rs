@@ -26,10 +26,17 @@ impl Actor {
     }
 
     /// Whether it may have this agent stopped: a crew's run ends by a person's wish or its own, and
-    /// by nobody else's (F13).
+    /// by nobody else's (F13); the mayor's and the deacon's by each other's as well.
     pub fn may_stop(&self, agent: &AgentId) -> bool {
         let is_own = matches!(self, Self::Agent(own) if own == agent);
-        agent.role() != Role::Crew || self.is_person() || is_own
+        let is_town_s = matches!(self, Self::Agent(AgentId::Mayor | AgentId::Deacon));
+        self.is_person()
+            || is_own
+            || match agent.role() {
+                Role::Crew => false,
+                Role::Mayor | Role::Deacon => is_town_s,
+                Role::Witness | Role::Refinery | Role::Polecat => true,
+            }
     }
 
     /// Whether another wish of its may stand in the place of this one: what a person stopped stays so
@@ -67,6 +74,22 @@ impl fmt::Display for Actor {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Covers F13: an agent stops those that work for it, and no crew nor the town's own.
+    #[test]
+    fn an_agent_may_not_stop_everybody() {
+        let may = |actor: &str, agent: &str| {
+            let agent = AgentId::from_canonical(agent).unwrap();
+            Actor::from(actor.to_owned()).may_stop(&agent)
+        };
+        for agent in ["mayor", "deacon", "gas/witness", "gas/crew/max"] {
+            assert!(may("overseer", agent));
+            assert!(may(agent, agent));
+        }
+        assert!(may("deacon", "mayor") && may("mayor", "gas/witness"));
+        assert!(!may("mayor", "gas/crew/max"));
+        assert!(!may("gas/crew/max", "mayor") && !may("gas/witness", "deacon"));
+    }
 
     #[test]
     fn every_actor_is_read_back_as_it_was_written() {

@@ -76,6 +76,8 @@ pub enum EventKind {
     RigChanged,
     /// Configuration was read anew.
     Reloaded,
+    /// Configuration was changed and cannot be read; the last good one is in force.
+    ReloadFailed,
 }
 
 /// One row of the log.
@@ -157,6 +159,7 @@ impl EventKind {
             Self::ClockJumped => "clock_jumped",
             Self::RigChanged => "rig_changed",
             Self::Reloaded => "reloaded",
+            Self::ReloadFailed => "reload_failed",
         }
     }
 }

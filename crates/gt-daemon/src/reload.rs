@@ -35,15 +35,18 @@ impl Daemon {
     fn apply(&mut self, files: TownFiles) {
         let before = self.all_problems();
         let agents: Vec<AgentId> = self.seats.keys().cloned().collect();
-        let is_reload = files.settings.is_some();
+        let told = files.settings.as_ref().map(|read| match read.config {
+            Ok(_) => EventKind::Reloaded,
+            Err(_) => EventKind::ReloadFailed,
+        });
         let is_changed = files.settings.is_some_and(|read| self.take_settings(read));
         self.take_roster(files.roster, files.with_holders);
         let problems = self.all_problems();
         let is_news = is_changed || problems != before || !self.seats.keys().eq(&agents);
         self.stirred |= is_news;
         // One change of a file is told of several times.
-        if is_news && is_reload {
-            self.note(EventKind::Reloaded, None, problems.join("; "));
+        if let Some(kind) = told.filter(|_| is_news) {
+            self.note(kind, None, problems.join("; "));
         }
         for reply in files.replies {
             // The client may have hung up.

@@ -52,9 +52,16 @@ fn write_with_mode(path: &Path, content: &[u8], mode: u32, lasting: Lasting) -> 
     replace(directory, path, content, mode, lasting).map_err(|error| {
         io::Error::new(
             error.kind(),
-            format!("cannot write `{}`: {error}", path.display()),
+            format!("cannot write `{}`: {}", path.display(), bare(&error)),
         )
     })
+}
+
+/// What the system said, without the name of a temporary file, which `tempfile` puts at the end.
+fn bare(error: &io::Error) -> String {
+    let said = error.to_string();
+    let (bare, _) = said.split_once(" at path ").unwrap_or((&said, ""));
+    bare.to_owned()
 }
 
 fn replace(

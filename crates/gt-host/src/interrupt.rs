@@ -13,7 +13,7 @@ use tokio::signal::unix::{SignalKind, signal};
 pub struct Interrupt(Arc<PipeReader>);
 
 /// How a shell names a process that Ctrl-C ended.
-const BY_SIGNAL: i32 = 130;
+pub const BY_SIGNAL: i32 = 130;
 
 impl Interrupt {
     /// Takes INT, TERM and HUP over, for the rest of this process's life.
@@ -52,6 +52,13 @@ impl Interrupt {
                 std::process::exit(BY_SIGNAL);
             })?;
         Ok(Self(Arc::new(reader)))
+    }
+
+    /// Waits for the signal.
+    pub fn wait(&self) {
+        let mut waiting = [PollFd::new(self, PollFlags::IN)];
+        // Another signal, such as a stop and continue, is not it.
+        while !matches!(poll(&mut waiting, None), Ok(ready) if ready > 0) {}
     }
 
     /// Whether the signal has come.

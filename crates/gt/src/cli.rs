@@ -12,7 +12,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 /// their mail.
 ///
 /// Exit codes: 0 done, 1 failed, 2 usage, 3 not in a town, 4 daemon not running, 5 refused as
-/// unsafe.
+/// unsafe, 130 interrupted.
 #[derive(Debug, Parser)]
 #[command(
     name = "gt",
@@ -352,7 +352,7 @@ pub(crate) enum Daemon {
     /// Be the daemon, in the foreground.
     #[command(hide = true)]
     Run,
-    /// Install a service that keeps the daemon running: a systemd user unit or a launchd agent.
+    /// Install a service that keeps the daemon running: a systemd user unit.
     Install,
     /// Remove the service.
     Uninstall,

@@ -95,6 +95,11 @@ impl Client {
         BufReader::with_capacity(READ, &self.stream)
             .read_line(&mut answer)
             .map_err(|error| unanswered(error, deadline))?;
+        if answer.is_empty() {
+            let message = "the daemon ended before it answered";
+            return Err(CliError::failed(message)
+                .hint("`gt status` shows whether one runs; then try again"));
+        }
         match serde_json::from_str(&answer).doing("read the daemon's answer")? {
             Response::Error { message, refused } => {
                 let kind = if refused { Kind::Refused } else { Kind::Failed };

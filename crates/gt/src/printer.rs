@@ -49,6 +49,37 @@ pub(crate) fn talk(line: impl Display) {
     let _ = writeln!(anstream::stderr().lock(), "{line}");
 }
 
+/// How many columns the terminal has that data goes to; none where it goes elsewhere.
+pub(crate) fn width() -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok()?;
+    Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
+}
+
+/// The text in lines of so many columns at most, broken between words.
+pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            Some(_) | None => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
+/// The beginning of a text of others for one cell of a list, safe for a terminal.
+pub(crate) fn excerpt(text: &str) -> String {
+    const LENGTH: usize = 72;
+    let line = gt_core::mail::printable_line(text);
+    match line.char_indices().nth(LENGTH) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
+    }
+}
+
 /// Prints a view as `--json` promises.
 pub(crate) fn json(view: &impl Serialize) {
     data(serde_json::to_string_pretty(view).expect("views are plain data"));

@@ -59,7 +59,7 @@ fn consider(seen: &Seen<'_>, facts: &RequestFacts, one_is_taken: bool) -> Verdic
         return refuse("the run that asked is not the one that runs");
     };
     if !request.actor.may_stop(&seen.facts.id) {
-        return refuse("only a person or itself may ask this of a crew");
+        return refuse("only a person or itself may ask this of it");
     }
     if one_is_taken {
         return Verdict::AtGoal;

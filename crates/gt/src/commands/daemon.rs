@@ -120,7 +120,7 @@ pub(crate) fn start(context: &Context) -> CliResult<u32> {
 fn ended(said: &str) -> CliError {
     let said = said.trim().trim_start_matches("error: ");
     let said = if said.is_empty() {
-        "it said nothing"
+        "somebody else ended it, since it names no cause"
     } else {
         said
     };

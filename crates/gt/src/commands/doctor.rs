@@ -82,6 +82,7 @@ const EXAMINATIONS: &[Examination] = &[
     mended(daemon::pid_file, daemon::remove_pid_file),
     mended(daemon::running, daemon::start),
     only(daemon::version),
+    only(daemon::problems),
     only(service::service),
     only(agents::programs),
     only(agents::environment),

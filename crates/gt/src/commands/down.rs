@@ -21,7 +21,7 @@ use crate::client::Client;
 use crate::commands::daemon;
 use crate::context::Context;
 use crate::error::{CliError, CliResult, Doing as _, Kind};
-use crate::printer;
+use crate::{printer, wait};
 
 /// How long tmux may take for one answer.
 const TMUX: Duration = Duration::from_secs(3);
@@ -51,7 +51,9 @@ type Left = Vec<String>;
 pub(crate) fn down(context: &Context, arguments: &Down) -> CliResult {
     context.refuse_agent("brings the town down")?;
     let was_up = matches!(context.paths().is_down(), Ok(false));
-    let mut left = save_wish(context);
+    let unsaved = save_wish(context).err();
+    wait::tell_on_interrupt("the town shall be down all the same: `gt down` again waits for that");
+    let mut left = Vec::new();
     let agents = seated(context, &mut left);
     let tmux = probe_tmux(context);
     if let Err(refusal) = stop_agents(context, &agents, arguments, tmux, &mut left) {
@@ -66,31 +68,44 @@ pub(crate) fn down(context: &Context, arguments: &Down) -> CliResult {
         Ok(()) => leave_tmux(context),
         Err(error) => left.push(error.sentence()),
     }
-    if left.is_empty() {
-        if !arguments.quiet {
-            printer::talk("the town is down");
-        }
-        return Ok(());
-    }
     for line in &left {
         printer::talk(line);
     }
-    Err(CliError::failed("not everything is down")
-        .hint("`gt status` shows what is left; `gt doctor` looks for the cause"))
+    match (left.is_empty(), unsaved) {
+        (true, None) => {
+            if !arguments.quiet {
+                printer::talk("the town is down");
+            }
+            Ok(())
+        }
+        (true, Some(why)) => {
+            let message =
+                format!("everything is down, but the wish to be so could not be saved: {why}");
+            Err(CliError::failed(message).hint(
+                "a daemon that starts, after a boot for instance, brings the town up: `gt down` again \
+                 once there is room",
+            ))
+        }
+        (false, unsaved) => {
+            let error = CliError::failed("not everything is down")
+                .hint("`gt status` shows what is left; `gt doctor` looks for the cause");
+            Err(match unsaved {
+                Some(why) => error.hint(format!("the wish to be down could not be saved: {why}")),
+                None => error,
+            })
+        }
+    }
 }
 
 /// Writes the wish where every starter looks, and tells the daemon even if it cannot be written.
-fn save_wish(context: &Context) -> Left {
-    let mut left = Vec::new();
+fn save_wish(context: &Context) -> std::io::Result<()> {
     let paths = context.paths();
     let actor = context.caller().map_or_else(
         |_| "unknown".to_owned(),
         |caller| caller.actor().to_string(),
     );
     let text = format!("{} {actor}\n", clock::now());
-    if let Err(error) = atomic::write_private(&paths.down_file(), text.as_bytes()) {
-        left.push(format!("the wish to be down could not be saved: {error}"));
-    }
+    let saved = atomic::write_private(&paths.down_file(), text.as_bytes());
     let event = NewEvent {
         kind: EventKind::IntentChanged,
         agent: None,
@@ -101,7 +116,7 @@ fn save_wish(context: &Context) -> Left {
     if let Ok(mut store) = context.store() {
         let _ = store.append(clock::now(), &event);
     }
-    left
+    saved
 }
 
 /// By the daemon if it answers; else, or with `--force`, by the holders themselves, once no daemon
@@ -240,11 +255,11 @@ fn stop_by_holder(context: &Context, agent: &AgentId, arguments: &Down) -> Resul
     };
     if holder::restore_socket(&report) {
         // Whoever removed it did not end its holder.
-        crate::wait::until(TMUX, || Path::new(&report.socket).exists().then_some(()));
+        wait::until(TMUX, || Path::new(&report.socket).exists().then_some(()));
     }
     let asked = ask_holder(&report, arguments);
     let gone = || is_gone(&report).then_some(());
-    match (asked, crate::wait::until(TMUX, gone)) {
+    match (asked, wait::until(TMUX, gone)) {
         (Ok(()), Some(())) => Ok(()),
         (Ok(()), None) => Err("its holder did not end".to_owned()),
         (Err(why), None) => Err(why),

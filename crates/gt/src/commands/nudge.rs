@@ -5,13 +5,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use gt_api::view;
-use gt_core::AgentId;
 use gt_core::mail::Priority;
 use gt_core::nudge::{MAX_LENGTH, Nudge, NudgeEnd, NudgeState, NudgeText, NudgeTextError};
 use gt_core::observed::chain;
 use gt_core::time::{short, shown_in};
+use gt_core::{AgentId, Observed};
 use gt_host::clock;
 use gt_host::config::duration;
+use gt_host::holder;
 use gt_host::identity::Caller;
 use gt_host::roster::SeatSpec;
 use gt_store::Store;
@@ -45,6 +46,7 @@ pub(crate) fn nudge(context: &Context, arguments: cli::Nudge) -> CliResult {
             Reach::of(context).check(&agent, &text)?;
             let nudge = message(&context.caller()?, agent, text, &arguments.terms)?;
             queue(context, std::slice::from_ref(&nudge))?;
+            tell_of_absence(context, &nudge.agent);
             match arguments.wait {
                 Some(wanted) => wait_for(context, &nudge, wanted),
                 None => {
@@ -215,6 +217,16 @@ fn read(source: impl std::io::Read) -> CliResult<String> {
     Ok(text)
 }
 
+/// A message starts nobody.
+fn tell_of_absence(context: &Context, agent: &AgentId) {
+    if holder::is_taken(context.paths(), agent) == Observed::Known(false) {
+        printer::talk(format!(
+            "{agent} does not run: it gets the message if it is started in time; `gt mail send {agent} -s …` \
+             starts one that runs on demand"
+        ));
+    }
+}
+
 fn queue(context: &Context, nudges: &[Nudge]) -> CliResult {
     context
         .store()?
@@ -284,7 +296,7 @@ fn line(nudge: &view::Nudge) -> String {
         shown_in(&nudge.queued_at),
         nudge.state,
         nudge.agent,
-        gt_core::mail::printable_line(nudge.text.lines().next().unwrap_or_default()),
+        printer::excerpt(nudge.text.lines().next().unwrap_or_default()),
     )
 }
 

@@ -25,7 +25,7 @@ use crate::commands::rig::shown;
 use crate::commands::{attach, config, daemon, handoff, status};
 use crate::context::{Context, did_you_mean};
 use crate::error::{CliError, CliResult, Doing as _, Kind};
-use crate::{printer, wishes};
+use crate::{printer, wait, wishes};
 
 /// How long an agent may take to start or stop before the command gives up waiting: the grace
 /// between TERM and KILL and what comes after.
@@ -255,7 +255,8 @@ fn restart(context: &Context, agent: &AgentId) -> CliResult {
 
 /// A run is not ended for a successor that cannot be started.
 fn can_come_back(context: &Context, agent: &AgentId) -> CliResult {
-    let seats = context.roster()?.seats;
+    // The daemon goes on with what it had where that cannot be read any more.
+    let seats = context.roster().map_or_else(|_| Vec::new(), |it| it.seats);
     let Some(seat) = seats.iter().find(|seat| seat.agent == *agent) else {
         return Ok(());
     };
@@ -278,7 +279,8 @@ fn await_successor(
     before: IncarnationId,
     refused: impl Fn() -> Option<CliError>,
 ) -> Option<CliResult> {
-    crate::wait::until(PATIENCE, || {
+    wait::tell_on_interrupt(GOES_ON);
+    wait::until(PATIENCE, || {
         let report = holder::read_state_file(context.paths(), agent);
         let latest = report.ok().flatten().and_then(|report| report.incarnation);
         match latest.filter(|run| *run != before) {
@@ -293,9 +295,9 @@ fn lasts(context: &Context, agent: &AgentId) -> CliResult {
     /// Longer than a shell takes to say that it cannot do what it was given.
     const MOMENT: Duration = Duration::from_millis(500);
     // Its holder's file says so a moment after the daemon does.
-    let run = crate::wait::until(MOMENT, || running(context, agent).ok().flatten());
+    let run = wait::until(MOMENT, || running(context, agent).ok().flatten());
     let ended = || (running(context, agent).ok()? != run).then_some(());
-    if run.is_some() && crate::wait::until(MOMENT, ended).is_none() {
+    if run.is_some() && wait::until(MOMENT, ended).is_none() {
         return Ok(());
     }
     let report = holder::read_state_file(context.paths(), agent);
@@ -317,6 +319,9 @@ fn running(context: &Context, agent: &AgentId) -> CliResult<Option<IncarnationId
         .and_then(|report| report.incarnation))
 }
 
+/// What Ctrl-C does not end.
+const GOES_ON: &str = "the daemon goes on with it: `gt status` shows how far it is";
+
 /// Stores what is wanted of one agent, and wakes the daemon.
 fn wish(context: &Context, agent: &AgentId, desire: Desire, reason: &str) -> CliResult {
     wishes::store(context, std::slice::from_ref(agent), desire, reason)?;
@@ -325,6 +330,7 @@ fn wish(context: &Context, agent: &AgentId, desire: Desire, reason: &str) -> Cli
 }
 
 fn reach(context: &Context, agent: &AgentId, goal: Reach) -> CliResult {
+    wait::tell_on_interrupt(GOES_ON);
     let mut client = Client::require(context.paths())?;
     let missing = client.await_agents(vec![agent.clone()], goal, PATIENCE)?;
     let Some(Missing { waiting, .. }) = missing.first() else {

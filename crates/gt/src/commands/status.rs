@@ -155,21 +155,73 @@ pub(crate) fn warn(problems: &[String]) {
 /// A table of agents; wide cells come last. Laid out here and not by a library, which takes longer
 /// over a large town than all else that `gt status` does.
 pub(crate) fn table(agents: &[Agent]) -> String {
-    let head = ["AGENT", "WANTED", "STATE", "PID", "RESTARTS", "WAITING ON"];
+    laid_out(agents, printer::width())
+}
+
+/// What is too wide for the terminal has lines of its own: what an agent waits on, and on a narrow one
+/// all but its state.
+fn laid_out(agents: &[Agent], width: Option<usize>) -> String {
+    let mut head = ["AGENT", "WANTED", "STATE", "PID", "RESTARTS", "WAITING ON"];
     let rows: Vec<[String; 6]> = agents.iter().map(cells).collect();
-    let widths: Vec<usize> = (0..head.len() - 1)
+    let widths: Vec<usize> = (0..head.len())
         .map(|column| {
-            let cells = rows.iter().map(|row| row[column].len());
+            let cells = rows.iter().map(|row| row[column].chars().count());
             cells.fold(head[column].len(), usize::max)
         })
         .collect();
+    // A blank before each cell, and another between two.
+    let needed = |columns: usize| widths[..columns].iter().sum::<usize>() + 2 * columns - 1;
+    let width = width.unwrap_or(usize::MAX);
+    if width < needed(WAITING) {
+        let blocks = rows.iter().zip(agents);
+        return blocks
+            .map(|(row, agent)| block(row, agent.state, width))
+            .collect();
+    }
+    let has_waiting = needed(head.len()) <= width;
+    if !has_waiting {
+        head[WAITING] = "";
+    }
     let mut text = String::new();
     append_row(&mut text, &head, &widths, None);
     for (row, agent) in rows.iter().zip(agents) {
-        let cells = row.each_ref().map(String::as_str);
+        let mut cells = row.each_ref().map(String::as_str);
+        if has_waiting {
+            append_row(&mut text, &cells, &widths, Some(agent.state));
+            continue;
+        }
+        let waiting = std::mem::take(&mut cells[WAITING]);
         append_row(&mut text, &cells, &widths, Some(agent.state));
+        if !waiting.is_empty() {
+            append_wrapped(&mut text, &format!("waiting on {waiting}"), width);
+        }
     }
     text
+}
+
+/// One agent for a narrow terminal.
+fn block(
+    [agent, wanted, _, pid, restarts, waiting]: &[String; 6],
+    state: State,
+    width: usize,
+) -> String {
+    let mut text = format!(" {agent}  {}\n", colored(state));
+    let mut about = format!("wanted {wanted}, pid {pid}");
+    if !matches!(restarts.as_str(), "0" | "-") {
+        about.push_str(&format!(", restarted {restarts}×"));
+    }
+    if !waiting.is_empty() {
+        about.push_str(&format!("; waiting on {waiting}"));
+    }
+    append_wrapped(&mut text, &about, width);
+    text
+}
+
+fn append_wrapped(text: &mut String, about: &str, width: usize) {
+    const INDENT: &str = "   ";
+    for line in printer::wrapped(about, width.saturating_sub(INDENT.len())) {
+        text.push_str(&format!("{INDENT}{line}\n"));
+    }
 }
 
 /// All but the last are plain ASCII: their length is their width.
@@ -188,6 +240,9 @@ fn cells(agent: &Agent) -> [String; 6] {
 
 /// Which cell of a row is the state.
 const STATE: usize = 2;
+
+/// Which cell of a row says what it waits on.
+const WAITING: usize = 5;
 
 /// Appends a line without blanks at its end, the state in its colour.
 fn append_row(text: &mut String, cells: &[&str; 6], widths: &[usize], state: Option<State>) {
@@ -243,5 +298,60 @@ pub(crate) fn word(state: State) -> &'static str {
         State::Exited => "exited",
         State::Gone => "gone",
         State::Unknown => "unknown",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn agent(id: &str, restarts: u32, on: Option<&str>) -> Agent {
+        let waiting = on.map(|on| serde_json::json!({ "on": on }));
+        serde_json::from_value(serde_json::json!({
+            "id": id, "role": "mayor", "session": "gt", "intent": "always", "state": "idle",
+            "pid": 4711, "restarts": restarts, "waiting": waiting, "evidence": [],
+        }))
+        .unwrap()
+    }
+
+    /// Each line of a table fits its terminal, however narrow that is.
+    #[test]
+    fn a_table_fits_its_terminal() {
+        let agents = [
+            agent("mayor", 0, None),
+            agent(
+                "gas/crew/max",
+                2,
+                Some("a person: its dialog asks for a choice"),
+            ),
+        ];
+        let shown = |width| {
+            let text = anstream::adapter::strip_str(&laid_out(&agents, Some(width))).to_string();
+            assert!(
+                text.lines().all(|line| line.chars().count() <= width),
+                "{text}"
+            );
+            text
+        };
+        insta::assert_snapshot!(shown(100), @"
+        AGENT         WANTED  STATE  PID   RESTARTS  WAITING ON
+        mayor         always  idle   4711  0
+        gas/crew/max  always  idle   4711  2         a person: its dialog asks for a choice
+        ");
+        insta::assert_snapshot!(shown(60), @"
+        AGENT         WANTED  STATE  PID   RESTARTS
+        mayor         always  idle   4711  0
+        gas/crew/max  always  idle   4711  2
+          waiting on a person: its dialog asks for a choice
+        ");
+        insta::assert_snapshot!(shown(36), @"
+        mayor  idle
+          wanted always, pid 4711
+        gas/crew/max  idle
+          wanted always, pid 4711,
+          restarted 2×; waiting on a
+          person: its dialog asks for a
+          choice
+        ");
     }
 }

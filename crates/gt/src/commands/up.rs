@@ -17,7 +17,7 @@ use crate::client::Client;
 use crate::commands::{config, daemon, status};
 use crate::context::Context;
 use crate::error::{CliError, CliResult, Doing as _};
-use crate::{printer, wishes};
+use crate::{printer, wait, wishes};
 
 /// How often the number of running agents is shown.
 const SHOWN: Duration = Duration::from_millis(250);
@@ -69,6 +69,7 @@ fn wait_for(client: &mut Client, wanted: &[AgentId], arguments: &Up) -> CliResul
         // Asked for nobody, the daemon would wait for everybody.
         return Ok(Vec::new());
     }
+    wait::tell_on_interrupt("the daemon goes on to start them: `gt status` shows how far it is");
     let deadline = clock::monotonic() + Duration::from_secs(arguments.wait);
     let bar = if arguments.quiet {
         ProgressBar::hidden()

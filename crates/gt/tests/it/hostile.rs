@@ -547,7 +547,7 @@ fn a_full_disk_ends_nothing_and_down_works() {
     assert_supervised(&town, "deacon");
     let left = town.gt(&["down", "--wait", "3"]).code(1);
     assert!(
-        left.contains("the wish to be down could not be saved"),
+        left.contains("everything is down, but the wish to be so could not be saved"),
         "{left}"
     );
     assert!(
@@ -588,7 +588,7 @@ fn a_read_only_town_ends_nothing_and_down_works() {
     assert!(refused.to_lowercase().contains("read-only"), "{refused}");
     let left = town.gt(&["down", "--wait", "3"]).code(1);
     assert!(
-        left.contains("the wish to be down could not be saved"),
+        left.contains("everything is down, but the wish to be so could not be saved"),
         "{left}"
     );
     assert!(left.contains("Read-only"), "{left}");

@@ -13,7 +13,7 @@ use gt_host::process;
 
 use super::{Patient, error, ok, unseen, warning};
 use crate::client::Client;
-use crate::commands::daemon;
+use crate::commands::{daemon, status};
 use crate::context::Context;
 use crate::error::{CliError, CliResult, Doing as _};
 
@@ -132,6 +132,24 @@ fn version_of(hello: &Hello, own: &str) -> Check {
         ),
         "`gt daemon restart` replaces it and keeps the agents",
     )
+}
+
+/// What the daemon itself finds wrong, such as a town that was moved under it.
+pub(super) fn problems(patient: &Patient<'_>) -> Option<Check> {
+    const NAME: &str = "daemon's word";
+    patient.daemon_pid()?;
+    let status = match status::look(patient.context) {
+        Ok(status) => status,
+        Err(problem) => return Some(unseen(NAME, problem.sentence())),
+    };
+    Some(match status.problems.is_empty() {
+        true => ok(NAME, "it finds nothing wrong"),
+        false => warning(
+            NAME,
+            status.problems.join("\n"),
+            "`gt status` shows whether it is so still",
+        ),
+    })
 }
 
 /// The pid file is for people and old tools, and misleads both when it is stale. No process is

@@ -8,6 +8,8 @@ use gt_core::mail::{Message, Priority, printable, printable_line};
 use gt_core::time::shown;
 use uuid::Uuid;
 
+use crate::printer;
+
 /// How many messages a reminder names: it costs context at every turn.
 const NAMED: usize = 10;
 
@@ -50,7 +52,7 @@ pub(super) fn inbox(messages: &[Message]) -> String {
             marks(message).to_owned(),
             printable_line(&message.from),
             priority(message.priority).to_owned(),
-            printable_line(&message.subject),
+            printer::excerpt(&message.subject),
         ]);
     }
     table
