@@ -87,6 +87,7 @@ impl Daemon {
                 let now = clock::now();
                 let seats = self.seats.values_mut();
                 seats.for_each(|seat| seat.date_back(now));
+                self.raised_at = self.raised_at.map(|at| at.min(now));
                 let text =
                     format!("the clock was set by {duration:.0?}; every deadline starts again");
                 self.note(EventKind::ClockJumped, None, text);

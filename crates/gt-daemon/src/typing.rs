@@ -27,15 +27,17 @@ const TAKEN: Duration = Duration::from_secs(2);
 /// How often the screen is looked at meanwhile.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// How it went, with what the screen showed where nothing was typed.
+/// How it went, with what the screen showed where nothing was typed, or not taken.
 #[derive(Debug)]
 pub(crate) struct Tried {
     pub(crate) result: PokeResult,
     pub(crate) shown: Option<Reading>,
+    /// The text, or what an earlier try left, is in the input row.
+    pub(crate) is_typed: bool,
 }
 
 impl Tried {
-    /// Nothing was typed, or not taken, on this screen.
+    /// Nothing was typed on this screen.
     pub(crate) fn not_typed(rules: &ScreenRules, capture: &Capture) -> Self {
         Self {
             result: PokeResult::NotTyped {
@@ -43,6 +45,15 @@ impl Tried {
                 digest: digest(&capture.text),
             },
             shown: Some(rules.explain(capture)),
+            is_typed: false,
+        }
+    }
+
+    /// What was typed was not taken on this screen.
+    fn not_taken(rules: &ScreenRules, capture: &Capture) -> Self {
+        Self {
+            is_typed: true,
+            ..Self::not_typed(rules, capture)
         }
     }
 }
@@ -53,6 +64,7 @@ impl From<PokeResult> for Tried {
         Self {
             result,
             shown: None,
+            is_typed: false,
         }
     }
 }
@@ -165,7 +177,7 @@ impl Typing<'_> {
     /// hand is for the next try.
     async fn submit_leftover(&self, left: Pasted) -> Result<Tried, Failure> {
         let tried = self.submit(&left.text).await?;
-        if left.message == self.keyboard.message {
+        if left.message == self.keyboard.message || tried.is_typed {
             return Ok(tried);
         }
         if tried.result == PokeResult::Delivered
@@ -230,7 +242,7 @@ impl Typing<'_> {
             }
             let shown = self.look().await?;
             if !self.rules().may_submit(&shown, text) {
-                return Ok(Tried::not_typed(self.rules(), &shown));
+                return Ok(Tried::not_taken(self.rules(), &shown));
             }
             self.hands
                 .terminal
@@ -242,7 +254,7 @@ impl Typing<'_> {
             }
         }
         let shown = self.look().await?;
-        Ok(Tried::not_typed(self.rules(), &shown))
+        Ok(Tried::not_taken(self.rules(), &shown))
     }
 
     /// Whether somebody is at the terminal; when that cannot be said, somebody is.

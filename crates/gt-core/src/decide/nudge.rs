@@ -46,10 +46,9 @@ pub(super) fn decide_end(seen: &Seen<'_>) -> Verdict {
     }
     if seen.now() >= nudge.expires_at {
         let is_typed = nudge.typing.is_some() && nudge.id == nudge.expiring;
-        let hindrance = hindrance(seen, nudge);
         let because = match is_typed {
-            true => format!("it was typed, and whether it is taken yet is not known: {hindrance}"),
-            false => format!("it was not brought in time: {hindrance}"),
+            true => format!("it was typed, and {}", not_taken(nudge)),
+            false => format!("it was not brought in time: {}", hindrance(seen, nudge)),
         };
         return expire(nudge.expiring, because);
     }
@@ -94,6 +93,19 @@ fn is_lost(nudge: &NudgeFacts) -> bool {
         at_prompt && tried.times >= SEARCHES
     };
     nudge.typing.is_some() && nudge.tried.as_ref().is_some_and(shows_nothing)
+}
+
+/// What is known of a message that was typed.
+fn not_taken(nudge: &NudgeFacts) -> &'static str {
+    let screen = nudge.tried.as_ref().and_then(|tried| match tried.result {
+        PokeResult::NotTyped { screen, .. } => Some(screen),
+        PokeResult::Delivered | PokeResult::NotTried => None,
+    });
+    match screen {
+        Some(Screen::Draft) => "its program has not taken it out of the input row",
+        Some(Screen::Dialog) => "a dialog hides whether it was taken",
+        Some(_) | None => "whether it was taken is not known",
+    }
 }
 
 fn hindrance(seen: &Seen<'_>, nudge: &NudgeFacts) -> String {

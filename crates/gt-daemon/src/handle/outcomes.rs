@@ -174,7 +174,7 @@ impl Daemon {
             at,
         } = poked;
         let (result, refused) = match tried {
-            Ok(Tried { result, shown }) => (result, refusal(result, shown.as_ref())),
+            Ok(tried) => (tried.result, refusal(&tried)),
             Err(act::Failure(why)) => {
                 let text = format!("what became of a heartbeat is not known: {why}");
                 (PokeResult::NotTried, Some(text))
@@ -213,6 +213,9 @@ impl Daemon {
         if times == 0 {
             // The next tries of the same message are silent: its end tells.
             let text = match &tried.shown {
+                Some(Reading { state, .. }) if tried.is_typed => {
+                    format!("nudge {id}: typed, and not taken yet ({state})")
+                }
                 Some(Reading { state, .. }) => format!("nudge {id}: {result} ({state})"),
                 None => format!(
                     "nudge {id}: not brought yet: a person is at its terminal, or tmux did not answer"
@@ -322,8 +325,8 @@ impl Daemon {
 }
 
 /// Why a heartbeat was not brought, if it was not.
-fn refusal(result: PokeResult, shown: Option<&Reading>) -> Option<String> {
-    let screen = match result {
+fn refusal(tried: &Tried) -> Option<String> {
+    let screen = match tried.result {
         PokeResult::Delivered => return None,
         PokeResult::NotTried => {
             let text = "not brought: a person is at its terminal, or tmux did not answer";
@@ -332,11 +335,12 @@ fn refusal(result: PokeResult, shown: Option<&Reading>) -> Option<String> {
         PokeResult::NotTyped { screen, .. } => screen,
     };
     let mut text = match screen {
+        _ if tried.is_typed => "what was typed was not taken yet".to_owned(),
         Screen::Prompt => "its empty prompt did not show what was pasted".to_owned(),
         _ => format!("nothing was typed: its screen shows {screen}"),
     };
     // Never the line itself: it may be what a person has not sent.
-    if let Some(Reading { state, rule, .. }) = shown {
+    if let Some(Reading { state, rule, .. }) = &tried.shown {
         let rule = rule.as_deref().unwrap_or("no pattern");
         text.push_str(&format!(" ({state}, by `{rule}`)"));
     }

@@ -113,6 +113,7 @@ impl World {
     fn open_epoch(&mut self) {
         let now = self.clock.now();
         self.daemon.epoch = now;
+        self.daemon.raised_at = self.daemon.raised_at.map(|at| at.min(now));
         for seat in &mut self.seats {
             seat.date_back(now);
         }

@@ -198,7 +198,7 @@ fn requests_wait_for_the_store() {
 fn only_a_person_or_itself_may_cycle_a_crew() {
     check!(
         crew().request("gas/witness", None, Asked::Restart, -MINUTE),
-        @"gas/crew/max: refuse request (only a person or itself may ask this of a crew)"
+        @"gas/crew/max: refuse request (only a person or itself may ask this of it)"
     );
     check!(
         crew().request("overseer", None, Asked::Restart, -MINUTE),
