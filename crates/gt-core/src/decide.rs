@@ -24,7 +24,7 @@ use crate::snapshot::{AgentFacts, Begun, Failure, InFlight, RequestFacts, Shown,
 use crate::time::{after, age};
 
 pub use poke::poke_text;
-pub use seat::{Goal, goal, look_at_launches};
+pub use seat::{Goal, goal, is_to_end, look_at_launches};
 
 /// Decides one beat.
 pub fn decide(snapshot: &Snapshot, policy: &Policy) -> Plan {

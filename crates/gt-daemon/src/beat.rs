@@ -23,6 +23,11 @@ impl Daemon {
         self.clear_seats();
         let snapshot = self.observe();
         let mut plan = decide(&snapshot, &self.policy);
+        for facts in snapshot.agents.iter().filter(|it| it.in_flight.is_some()) {
+            if decide::is_to_end(&snapshot, facts) {
+                self.seats[&facts.id].hush.set(true);
+            }
+        }
         for step in &plan.steps {
             self.begin(step);
         }

@@ -70,7 +70,7 @@ pub(crate) struct News {
 pub(crate) struct Daemon {
     pub(crate) hands: Rc<Hands>,
     /// That it is the town's only daemon.
-    pub(crate) lock: Lock,
+    pub(crate) lock: Rc<RefCell<Lock>>,
     pub(crate) config: Config,
     /// The environment that a person's `gt up` captured.
     pub(crate) captured: Captured,

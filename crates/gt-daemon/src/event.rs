@@ -107,7 +107,7 @@ pub(crate) enum Event {
     Files(Box<TownFiles>),
     /// tmux could not be looked at a while ago.
     LookAtTmux,
-    /// The daemon's lock is to be looked at: its file may have been removed.
+    /// The file of the daemon's lock was removed, or another is in its place.
     LookAtLock,
     /// tmux was asked for its panes.
     Panes(Observed<Listing>),

@@ -123,7 +123,12 @@ async fn supervise(town: Town, gt: PathBuf, ready: impl FnOnce()) -> Result<(), 
     let listener = server::bind(&socket).map_err(doing("listen on the daemon's socket"))?;
     sources::listen_to_wake_ups(paths.wake_socket(), &events)
         .map_err(doing("listen for wake-ups"))?;
-    tokio::task::spawn_local(server::serve(socket, listener, events.clone()));
+    tokio::task::spawn_local(server::serve(
+        socket,
+        listener,
+        Rc::clone(&daemon.lock),
+        events.clone(),
+    ));
     let mut watched = vec![paths.root().to_owned(), paths.root().join("mayor")];
     // One that is made later is read by the next reload.
     watched.extend(Some(paths.presets()).filter(|directory| directory.is_dir()));
@@ -281,7 +286,7 @@ impl Daemon {
         Self {
             policy: config.policy.clone(),
             hands: Rc::new(hands),
-            lock,
+            lock: Rc::new(RefCell::new(lock)),
             config,
             captured,
             discovery: None,

@@ -1,6 +1,8 @@
 //! What the daemon knows of one seat from beat to beat. Facts here are observations of now; what
 //! outlasts the daemon is in `memory`, the store and the holder.
 
+use std::cell::Cell;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use gt_core::incarnation::{Exit, IncarnationId, ProcessId};
@@ -70,6 +72,8 @@ pub(crate) struct Seat {
     /// The message that was last tried and not brought.
     pub(crate) nudge_tried: Option<(Uuid, NudgeTry)>,
     pub(crate) in_flight: Option<InFlight>,
+    /// Told to who types: the run is to end, and does not wait for a text to be taken.
+    pub(crate) hush: Rc<Cell<bool>>,
     /// The last action on it that failed, until one of its kind succeeds.
     pub(crate) failure: Option<Failure>,
     pub(crate) starts: u32,
@@ -104,6 +108,7 @@ impl Seat {
             is_heard: false,
             nudge_tried: None,
             in_flight: None,
+            hush: Rc::default(),
             failure: None,
             starts: 0,
         }

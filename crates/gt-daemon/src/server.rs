@@ -1,10 +1,13 @@
 //! The daemon's stream socket: one request a line, one answer a line.
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::time::Duration;
 
 use gt_api::request::{Envelope, Request, Response};
 use gt_host::local_socket;
+use gt_host::lock::{Lock, LockFile};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{mpsc, oneshot};
@@ -31,6 +34,13 @@ pub(crate) fn bind(path: &Path) -> std::io::Result<UnixListener> {
     UnixListener::bind(path)
 }
 
+fn is_lost(lock: &RefCell<Lock>) -> bool {
+    matches!(
+        lock.borrow().look(),
+        Ok(LockFile::Removed | LockFile::Replaced)
+    )
+}
+
 /// Who listens on the socket, if anybody does.
 pub(crate) fn listening(path: &Path) -> Option<u32> {
     const PATIENCE: Duration = Duration::from_millis(100);
@@ -41,7 +51,14 @@ pub(crate) fn listening(path: &Path) -> Option<u32> {
 
 /// Accepts clients for as long as the loop listens, on the socket of this path, which is made anew
 /// when somebody removes it: whoever clears `/tmp` of old files does.
-pub(crate) async fn serve(path: PathBuf, mut listener: UnixListener, events: mpsc::Sender<Event>) {
+///
+/// Looks at the daemon's lock as well, and tells the loop when its file is not there any more.
+pub(crate) async fn serve(
+    path: PathBuf,
+    mut listener: UnixListener,
+    lock: Rc<RefCell<Lock>>,
+    events: mpsc::Sender<Event>,
+) {
     let mut in_trouble = false;
     let mut look = tokio::time::interval(LOOK);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -53,7 +70,7 @@ pub(crate) async fn serve(path: PathBuf, mut listener: UnixListener, events: mps
                     // Tried again after the next pause.
                     listener = bind(&path).unwrap_or(listener);
                 }
-                if events.send(Event::LookAtLock).await.is_err() {
+                if is_lost(&lock) && events.send(Event::LookAtLock).await.is_err() {
                     return;
                 }
                 continue;

@@ -68,14 +68,14 @@ impl Daemon {
 
     /// A lock whose file was removed is taken anew, and one that another daemon has by now is left to it.
     pub(crate) fn look_at_lock(&mut self) {
-        let found = self.lock.look();
+        let found = self.lock.borrow().look();
         if matches!(found, Ok(LockFile::There) | Err(_)) {
             return;
         }
         let is_over = self.is_down() && matches!(found, Ok(LockFile::Replaced));
         let path = self.hands.town.paths().daemon_lock();
         match Lock::acquire(&path, Duration::ZERO) {
-            Ok(lock) if !is_over => self.lock = lock,
+            Ok(lock) if !is_over => drop(self.lock.replace(lock)),
             Ok(_) | Err(LockError::Held { .. }) => {
                 self.is_displaced = true;
                 self.ending = true;

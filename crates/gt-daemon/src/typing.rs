@@ -1,6 +1,8 @@
 //! Typing into a terminal: only onto an empty prompt, and only with proof.
 
+use std::cell::Cell;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::time::Duration;
 
 use gt_core::AgentId;
@@ -80,6 +82,8 @@ pub(crate) struct Keyboard {
     quiet: Duration,
     /// The name of the message: no other of the agent's has it.
     message: String,
+    /// Set when the run is to end: nothing is waited for then.
+    hush: Rc<Cell<bool>>,
 }
 
 impl Keyboard {
@@ -92,6 +96,7 @@ impl Keyboard {
             owner: seat.owner(),
             quiet: daemon.policy.attached_quiet,
             message: message.to_owned(),
+            hush: Rc::clone(&seat.hush),
         }
     }
 
@@ -237,7 +242,7 @@ impl Typing<'_> {
     async fn submit(&self, text: &str) -> Result<Tried, Failure> {
         let submit = &self.keyboard.spec.preset.submit;
         for _ in 0..2 {
-            if !self.is_free().await {
+            if self.keyboard.hush.get() || !self.is_free().await {
                 return Ok(PokeResult::NotTried.into());
             }
             let shown = self.look().await?;
@@ -303,7 +308,7 @@ impl Typing<'_> {
     /// Looks until the screen is as wanted, or the time for it is over.
     async fn comes_true(&self, wanted: impl Fn(&Capture) -> bool) -> Result<bool, Failure> {
         let until = clock::monotonic() + TAKEN;
-        while clock::monotonic() < until {
+        while clock::monotonic() < until && !self.keyboard.hush.get() {
             if wanted(&self.look().await?) {
                 return Ok(true);
             }

@@ -73,6 +73,13 @@ pub fn goal(snapshot: &Snapshot, facts: &AgentFacts) -> Goal {
     }
 }
 
+/// Whether its run is to end, so that nothing shall be brought to it any more.
+pub fn is_to_end(snapshot: &Snapshot, facts: &AgentFacts) -> bool {
+    let mut requests = snapshot.requests.iter();
+    matches!(goal(snapshot, facts), Goal::Down(_))
+        || requests.any(|asked| asked.request.agent == facts.id)
+}
+
 /// Looks whether each agent could be started of whom the decision asks that: of the others, which are
 /// most of a large town, it stays unknown.
 pub fn look_at_launches(

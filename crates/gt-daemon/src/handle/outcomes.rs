@@ -1,5 +1,7 @@
 //! What came of the actions that the plan began.
 
+use std::rc::Rc;
+
 use gt_core::AgentId;
 use gt_core::event::{EventKind, NewEvent};
 use gt_core::incarnation::{IncarnationId, ProcessId, pids};
@@ -70,6 +72,7 @@ impl Daemon {
         };
         let what = seat.in_flight.take().map(|in_flight| in_flight.what);
         seat.asked_run = None;
+        seat.hush = Rc::default();
         let is_half_way = matches!(
             outcome,
             Outcome::SessionCreated(..) | Outcome::Silent { .. }

@@ -176,6 +176,21 @@ fn check_status(status: &Value) {
     }
 }
 
+/// Covers F70: no shell reads what an agent's program is given.
+#[test]
+fn a_program_gets_its_words_as_they_are() {
+    let command = "['sh', '-c', 'printf \"%s|\" \"$@\" > words; exec sleep 600', 'sh', 'opus[1m]', '*', '$HOME', 'a b', '`id`']";
+    let town = town(&format!(
+        "[agents.odd]\ncommand = {command}\n[roles.mayor]\nagent = 'odd'\n"
+    ));
+    town.gt(&["up"]).ok();
+    let words = town.wait_for("its words", || {
+        let read = fs_err::read_to_string(town.root().join("mayor/words")).ok();
+        read.filter(|words| !words.is_empty())
+    });
+    assert_eq!(words, "opus[1m]|*|$HOME|a b|`id`|");
+}
+
 /// Covers S9, S10, F37: each view has the documented keys with and without a daemon, an empty list
 /// is a list, and what does not run has no pid.
 #[test]
