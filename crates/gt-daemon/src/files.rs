@@ -8,6 +8,7 @@ use gt_api::request::Response;
 use gt_core::AgentId;
 use gt_core::event::EventKind;
 use gt_host::agent_environment::Captured;
+use gt_host::clock;
 use gt_host::config::{Config, ConfigError};
 use gt_host::holder;
 use gt_host::json_file::JsonFileError;
@@ -15,7 +16,6 @@ use gt_host::paths::TownPaths;
 use gt_host::registry::Discovery;
 use gt_host::roster::{self, TownRoster};
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, timeout_at};
 
 use crate::daemon::Daemon;
 use crate::event::Event;
@@ -93,10 +93,11 @@ impl Daemon {
 
     /// Waits to know who is in the town, but not for a file system that does not answer.
     pub(crate) async fn take_first_files(&mut self, queue: &mut mpsc::Receiver<Event>) {
-        let patience = Instant::now() + FIRST_LOOK;
+        let until = clock::monotonic() + FIRST_LOOK;
         self.read_files(Extent::Roster);
         while self.files.refresh.is_under_way() && !self.ending {
-            match timeout_at(patience, queue.recv()).await {
+            let left = until.saturating_sub(clock::monotonic());
+            match tokio::time::timeout(left, queue.recv()).await {
                 Ok(Some(event)) => self.handle(event),
                 Ok(None) => return,
                 Err(_) => return self.miss_files(),

@@ -23,6 +23,7 @@ use gt_host::town::{self, Town, private, server as town_server};
 use gt_host::{atomic, hook, pid_file, process, service_notify};
 use gt_store::TownRows;
 use jiff::Timestamp;
+use notify::RecommendedWatcher;
 use tokio::sync::mpsc;
 
 use crate::clockwork::Clockwork;
@@ -106,45 +107,20 @@ pub fn run(town: Town, gt: PathBuf, ready: impl FnOnce()) -> Result<(), DaemonEr
 
 async fn supervise(town: Town, gt: PathBuf, ready: impl FnOnce()) -> Result<(), DaemonError> {
     let paths = town.paths().clone();
-    town::private::secure(&paths).map_err(DaemonError::Private)?;
-    fs_err::create_dir_all(paths.daemon_directory())
-        .map_err(doing("make the daemon's directory"))?;
-    // The deacon starts in it, and the original makes it only when the deacon reports. Where it
-    // cannot be made, the deacon's seat says what it waits on.
-    let _ = fs_err::create_dir_all(paths.root().join(AgentId::Deacon.work_dir()));
-    refuse_second(&paths)?;
-    let lock = Lock::acquire(&paths.daemon_lock(), LOCK_PATIENCE).map_err(DaemonError::Lock)?;
+    let lock = become_the_daemon(&paths)?;
     let (events, mut queue) = mpsc::channel(QUEUE);
     sources::listen_to_signals(&events).map_err(doing("listen to signals"))?;
     let mut daemon = begin(town, gt, lock, &events)?;
     daemon.write_files();
     daemon.take_first_files(&mut queue).await;
-    let socket = paths.daemon_socket();
-    let listener = server::bind(&socket).map_err(doing("listen on the daemon's socket"))?;
-    sources::listen_to_wake_ups(paths.wake_socket(), &events)
-        .map_err(doing("listen for wake-ups"))?;
-    tokio::task::spawn_local(server::serve(
-        socket,
-        listener,
-        Rc::clone(&daemon.lock),
-        events.clone(),
-    ));
-    let mut watched = vec![paths.root().to_owned(), paths.root().join("mayor")];
-    // One that is made later is read by the next reload.
-    watched.extend(Some(paths.presets()).filter(|directory| directory.is_dir()));
-    let watcher = sources::watch_files(&watched, events.clone());
+    daemon.listen(&events)?;
+    let watcher = watch_files(&paths, &events);
     if let Err(error) = &watcher {
-        daemon.note(
-            EventKind::Unobservable,
-            None,
-            format!("files are not watched: {error}"),
-        );
+        let text = format!("files are not watched: {error}");
+        daemon.note(EventKind::Unobservable, None, text);
     }
-    daemon.note(
-        EventKind::DaemonStarted,
-        None,
-        format!("pid {}", std::process::id()),
-    );
+    let text = format!("pid {}", std::process::id());
+    daemon.note(EventKind::DaemonStarted, None, text);
     watch::watch(&daemon.hands);
     daemon.heartbeat();
     ready();
@@ -154,6 +130,29 @@ async fn supervise(town: Town, gt: PathBuf, ready: impl FnOnce()) -> Result<(), 
     daemon.finish_writing().await;
     hand_over_answers().await;
     Ok(())
+}
+
+/// Makes the daemon's directories and takes the lock that only one daemon of the town has.
+fn become_the_daemon(paths: &TownPaths) -> Result<Lock, DaemonError> {
+    town::private::secure(paths).map_err(DaemonError::Private)?;
+    fs_err::create_dir_all(paths.daemon_directory())
+        .map_err(doing("make the daemon's directory"))?;
+    // The deacon starts in it, and the original makes it only when the deacon reports. Where it
+    // cannot be made, the deacon's seat says what it waits on.
+    let _ = fs_err::create_dir_all(paths.root().join(AgentId::Deacon.work_dir()));
+    refuse_second(paths)?;
+    Lock::acquire(&paths.daemon_lock(), LOCK_PATIENCE).map_err(DaemonError::Lock)
+}
+
+/// Watches the files that a person or an old tool changes, for as long as the watcher is kept.
+fn watch_files(
+    paths: &TownPaths,
+    events: &mpsc::Sender<Event>,
+) -> notify::Result<RecommendedWatcher> {
+    let mut watched = vec![paths.root().to_owned(), paths.root().join("mayor")];
+    // One that is made later is read by the next reload.
+    watched.extend(Some(paths.presets()).filter(|directory| directory.is_dir()));
+    sources::watch_files(&watched, events.clone())
 }
 
 /// A daemon whose lock was removed lives all the same.
@@ -275,6 +274,18 @@ fn first_state(paths: &TownPaths, now: Timestamp) -> DaemonState {
 }
 
 impl Daemon {
+    /// Serves clients, and whoever wakes the loop.
+    fn listen(&self, events: &mpsc::Sender<Event>) -> Result<(), DaemonError> {
+        let paths = self.hands.town.paths();
+        let socket = paths.daemon_socket();
+        let listener = server::bind(&socket).map_err(doing("listen on the daemon's socket"))?;
+        sources::listen_to_wake_ups(paths.wake_socket(), events)
+            .map_err(doing("listen for wake-ups"))?;
+        let lock = Rc::clone(&self.lock);
+        tokio::task::spawn_local(server::serve(socket, listener, lock, events.clone()));
+        Ok(())
+    }
+
     /// Nothing is known yet.
     fn new(
         hands: Hands,

@@ -71,30 +71,29 @@ pub(crate) fn down(context: &Context, arguments: &Down) -> CliResult {
     for line in &left {
         printer::talk(line);
     }
-    match (left.is_empty(), unsaved) {
-        (true, None) => {
-            if !arguments.quiet {
-                printer::talk("the town is down");
-            }
-            Ok(())
-        }
-        (true, Some(why)) => {
-            let message =
-                format!("everything is down, but the wish to be so could not be saved: {why}");
-            Err(CliError::failed(message).hint(
-                "a daemon that starts, after a boot for instance, brings the town up: `gt down` again \
-                 once there is room",
-            ))
-        }
-        (false, unsaved) => {
-            let error = CliError::failed("not everything is down")
-                .hint("`gt status` shows what is left; `gt doctor` looks for the cause");
-            Err(match unsaved {
-                Some(why) => error.hint(format!("the wish to be down could not be saved: {why}")),
-                None => error,
-            })
-        }
+    if !left.is_empty() {
+        let error = CliError::failed("not everything is down")
+            .hint("`gt status` shows what is left; `gt doctor` looks for the cause");
+        let why = unsaved.map(|why| format!("the wish to be down could not be saved: {why}"));
+        return Err(why.into_iter().fold(error, CliError::hint));
     }
+    if let Some(why) = unsaved {
+        return Err(only_for_now(&why));
+    }
+    if !arguments.quiet {
+        printer::talk("the town is down");
+    }
+    Ok(())
+}
+
+fn only_for_now(why: &std::io::Error) -> CliError {
+    CliError::failed(format!(
+        "everything is down, but the wish to be so could not be saved: {why}"
+    ))
+    .hint(
+        "a daemon that starts, after a boot for instance, brings the town up: `gt down` again once \
+         there is room",
+    )
 }
 
 /// Writes the wish where every starter looks, and tells the daemon even if it cannot be written.
