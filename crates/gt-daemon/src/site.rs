@@ -24,14 +24,15 @@ impl Daemon {
         let problem = match self.hands.site.look() {
             Ok(Whereabouts::There) if !is_gutted => return true,
             Ok(Whereabouts::There) => "`mayor/town.json` is gone".to_owned(),
-            Ok(Whereabouts::Moved) => format!(
-                "the town was moved away from `{}`: `gt down` and `gt up` where it is now",
-                paths.root().display()
-            ),
-            Ok(Whereabouts::Replaced) => {
+            Ok(Whereabouts::Replaced) if !is_gutted => {
                 self.give_way();
                 return false;
             }
+            // An empty directory may be where a disk is to be mounted again.
+            Ok(Whereabouts::Moved | Whereabouts::Replaced) => format!(
+                "the town was moved away from `{}`: `gt down` and `gt up` where it is now",
+                paths.root().display()
+            ),
             Ok(Whereabouts::Deleted) => {
                 self.lose_town();
                 return false;
@@ -49,7 +50,8 @@ impl Daemon {
 
     /// Another town is where this one was: nothing is done any more by paths that lead into it.
     pub(crate) fn has_given_way(&mut self) -> bool {
-        if !self.is_displaced && matches!(self.hands.site.look(), Ok(Whereabouts::Replaced)) {
+        let is_replaced = matches!(self.hands.site.look(), Ok(Whereabouts::Replaced));
+        if !self.is_displaced && is_replaced && self.hands.town.paths().town_json().exists() {
             self.give_way();
         }
         self.is_displaced
@@ -60,7 +62,7 @@ impl Daemon {
         self.ending = true;
         let root = self.hands.town.paths().root().display().to_string();
         let text = format!(
-            "the town was moved away from `{root}`, where another directory is now: this daemon ends; \
+            "the town was moved away from `{root}`, where another town is now: this daemon ends; \
              `gt up` where the town is now brings up another"
         );
         self.note(EventKind::Unobservable, None, text);
