@@ -61,7 +61,10 @@ pub(super) fn await_end(seen: &Seen<'_>) -> Verdict {
         None => Verdict::AtGoal,
         // Its end cannot be written now, and shall not be looked for all the time.
         Some(nudge) if seen.now() >= nudge.expires_at => seen.wait("the end of its message"),
-        Some(nudge) => seen.wait_until("a message that is queued for it", nudge.expires_at),
+        Some(nudge) => seen.wait_until(
+            "its next run, for which a message is queued",
+            nudge.expires_at,
+        ),
     }
 }
 

@@ -117,7 +117,7 @@ fn a_message_ends_in_time_with_its_reason() {
     let resting = || witness().holder(Holder::Gone).no_pane();
     check!(
         resting().nudged(|_| ()),
-        @"gas/witness: waiting on a message that is queued for it until 2026-01-01T12:10:00Z"
+        @"gas/witness: waiting on its next run, for which a message is queued until 2026-01-01T12:10:00Z"
     );
     check!(
         resting().nudged(|nudge| nudge.expires_at = at(0)),
