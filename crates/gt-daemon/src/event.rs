@@ -11,7 +11,7 @@ use gt_store::TownRows;
 use tokio::sync::oneshot;
 
 use crate::act::Outcome;
-use crate::files::TownFiles;
+use crate::files::{Found, Settings};
 use crate::link::{Link, LinkError, LinkId};
 use crate::remembered::FirstReading;
 use crate::terminal::Listing;
@@ -35,7 +35,8 @@ impl Event {
             | Self::Rows(_)
             | Self::FirstRows(_)
             | Self::StoreWritable(_)
-            | Self::Files(_)
+            | Self::Found(_)
+            | Self::Settings(_)
             | Self::LookAtTmux
             | Self::LookAtLock
             | Self::Panes(_)
@@ -60,7 +61,8 @@ impl Event {
             // Its handler says whether it is news: most heartbeats find everything as it was.
             Self::Rows(_)
             | Self::FirstRows(_)
-            | Self::Files(_)
+            | Self::Found(_)
+            | Self::Settings(_)
             | Self::LookAtLock
             | Self::Panes(_)
             | Self::Drawn { .. }
@@ -103,8 +105,10 @@ pub(crate) enum Event {
     FirstRows(Observed<Box<FirstReading>>),
     /// Writes to the store fail, or go through again.
     StoreWritable(Result<(), Reason>),
-    /// The town's files and directories were read.
-    Files(Box<TownFiles>),
+    /// It was read who is in the town.
+    Found(Box<Found>),
+    /// Configuration and captured environment were read.
+    Settings(Box<Settings>),
     /// tmux could not be looked at a while ago.
     LookAtTmux,
     /// The file of the daemon's lock was removed, or another is in its place.

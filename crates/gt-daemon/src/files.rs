@@ -1,20 +1,20 @@
 //! The town's files and directories, read away from the loop: a rig may lie on a file system that
 //! does not answer.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::time::Duration;
 
 use gt_api::request::Response;
-use gt_core::AgentId;
 use gt_core::event::EventKind;
+use gt_core::{AgentId, RigName, Roll};
 use gt_host::agent_environment::Captured;
 use gt_host::clock;
 use gt_host::config::{Config, ConfigError};
 use gt_host::holder;
 use gt_host::json_file::JsonFileError;
 use gt_host::paths::TownPaths;
-use gt_host::registry::Discovery;
-use gt_host::roster::{self, TownRoster};
+use gt_host::registry::{self, Discovery};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::daemon::Daemon;
@@ -24,33 +24,24 @@ use crate::refresh::Refresh;
 /// How long a daemon that begins waits to know who is in the town.
 const FIRST_LOOK: Duration = Duration::from_secs(5);
 
-/// How much is read.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Extent {
-    /// Who is in the town.
-    #[default]
-    Roster,
-    /// That, and what town.toml and the captured environment say.
-    Everything,
-}
-
-/// The readings: one under way at a time, and what is asked of the next.
+/// What is read of the town's files: each by itself, so that rigs which do not answer hold up no change
+/// of the configuration; and once at a time.
 #[derive(Debug, Default)]
 pub(crate) struct FilesReading {
-    refresh: Refresh,
-    extent: Extent,
+    rigs: Refresh,
+    settings: Refresh,
+    /// Rigs were waited for in vain.
+    is_silent: bool,
     /// Clients that wait until what they changed is in force.
     replies: Vec<oneshot::Sender<Response>>,
 }
 
-/// What was read.
+/// Who is in the town.
 #[derive(Debug)]
-pub(crate) struct TownFiles {
-    pub(crate) settings: Option<Settings>,
-    pub(crate) roster: TownRoster,
+pub(crate) struct Found {
+    pub(crate) discovery: Discovery,
     /// Those of whom a holder's file tells.
     pub(crate) with_holders: Vec<AgentId>,
-    pub(crate) replies: Vec<oneshot::Sender<Response>>,
 }
 
 /// What a person may change while the daemon runs.
@@ -60,47 +51,59 @@ pub(crate) struct Settings {
     pub(crate) captured: Result<Option<Captured>, JsonFileError>,
 }
 
-impl TownFiles {
-    fn read(
-        paths: &TownPaths,
-        extent: Extent,
-        in_force: &Config,
-        previous: Option<&Discovery>,
-    ) -> Self {
-        let settings = (extent == Extent::Everything).then(|| Settings {
-            config: Config::load(&paths.town_toml()),
-            captured: Captured::read(paths),
-        });
-        let read = settings.as_ref().and_then(|read| read.config.as_ref().ok());
+impl Found {
+    fn read(paths: &TownPaths, previous: Option<&Discovery>) -> Self {
         Self {
-            roster: roster::read(paths, read.unwrap_or(in_force), previous),
-            // Without the list, nobody is missed who has a seat.
-            with_holders: holder::agents_with_state_files(paths).unwrap_or_default(),
-            settings,
-            replies: Vec::new(),
+            discovery: registry::discover(paths, previous),
+            with_holders: with_holders(paths),
+        }
+    }
+
+    /// Who is known without a look at any rig: the town's own agents, and whoever has a holder.
+    fn without_rigs(paths: &TownPaths) -> Self {
+        let with_holders = with_holders(paths);
+        let rigs = with_holders.iter().filter_map(|agent| agent.rig().cloned());
+        let rigs: BTreeSet<RigName> = rigs.collect();
+        Self {
+            discovery: Discovery {
+                roll: Roll::new(rigs, with_holders.iter().cloned()),
+                ..Discovery::default()
+            },
+            with_holders,
         }
     }
 }
 
+/// Without the list, nobody is missed who has a seat.
+fn with_holders(paths: &TownPaths) -> Vec<AgentId> {
+    holder::agents_with_state_files(paths).unwrap_or_default()
+}
+
 impl Daemon {
-    /// Reads the town's files; [`Event::Files`] brings the result.
-    pub(crate) fn read_files(&mut self, extent: Extent) {
-        self.files.extent = self.files.extent.max(extent);
-        if self.files.refresh.begin() {
-            self.spawn_files_reading();
+    /// Reads who is in the town; [`Event::Found`] brings the result.
+    pub(crate) fn read_rigs(&mut self) {
+        if self.files.rigs.begin() {
+            self.spawn_rigs_reading();
+        }
+    }
+
+    /// Reads town.toml and the captured environment; [`Event::Settings`] brings the result.
+    pub(crate) fn read_settings(&mut self) {
+        if self.files.settings.begin() {
+            self.spawn_settings_reading();
         }
     }
 
     /// Waits to know who is in the town, but not for a file system that does not answer.
     pub(crate) async fn take_first_files(&mut self, queue: &mut mpsc::Receiver<Event>) {
         let until = clock::monotonic() + FIRST_LOOK;
-        self.read_files(Extent::Roster);
-        while self.files.refresh.is_under_way() && !self.ending {
+        self.read_rigs();
+        while self.files.rigs.is_under_way() && !self.ending {
             let left = until.saturating_sub(clock::monotonic());
             match tokio::time::timeout(left, queue.recv()).await {
                 Ok(Some(event)) => self.handle(event),
                 Ok(None) => return,
-                Err(_) => return self.miss_files(),
+                Err(_) => return self.miss_rigs(),
             }
         }
     }
@@ -120,37 +123,79 @@ impl Daemon {
         }
     }
 
-    /// A reading ended: another one is begun if something was asked of it meanwhile.
-    pub(crate) fn end_files_reading(&mut self) {
-        if self.files.refresh.end() {
-            self.spawn_files_reading();
+    /// The rigs were read: another reading is begun if one was asked for meanwhile.
+    pub(crate) fn end_rigs_reading(&mut self) {
+        self.files.is_silent = false;
+        if self.files.rigs.end() {
+            self.spawn_rigs_reading();
+        }
+        self.answer_reloads();
+    }
+
+    /// The settings were read, as with [`end_rigs_reading`](Self::end_rigs_reading).
+    pub(crate) fn end_settings_reading(&mut self) {
+        if self.files.settings.end() {
+            self.spawn_settings_reading();
+        }
+        self.answer_reloads();
+    }
+
+    fn answer_reloads(&mut self) {
+        let files = &mut self.files;
+        let waits_for_rigs = files.rigs.is_under_way() && !files.is_silent;
+        if files.settings.is_under_way() || waits_for_rigs {
+            return;
+        }
+        for reply in std::mem::take(&mut files.replies) {
+            // The client may have hung up.
+            let _ = reply.send(Response::Done);
         }
     }
 
-    /// Says so, once, when a reading takes longer than from one heartbeat to the next.
-    pub(crate) fn miss_files(&mut self) {
-        const SILENT: &str = "the directories of the town's rigs do not answer: who is in the town \
-                              is as it was known last";
-        if self.files.refresh.is_under_way() && !self.roster_problems.iter().any(|it| it == SILENT)
-        {
-            self.roster_problems.push(SILENT.to_owned());
-            self.note(EventKind::Unobservable, None, SILENT);
+    /// Says so, once, when the rigs have not been read from one heartbeat to the next. A daemon that has
+    /// just begun goes on with whom it knows without them.
+    pub(crate) fn miss_rigs(&mut self) {
+        if !self.files.rigs.is_under_way() || std::mem::replace(&mut self.files.is_silent, true) {
+            return;
         }
+        let mut text =
+            "the directories of the town's rigs do not answer: who is in the town is as it \
+                        was known last"
+                .to_owned();
+        if self.discovery.is_none() {
+            let found = Found::without_rigs(self.hands.town.paths());
+            self.take_roster(found);
+            text =
+                "the directories of the town's rigs do not answer: only who has a holder is known"
+                    .to_owned();
+        }
+        self.roster_problems.push(text.clone());
+        self.note(EventKind::Unobservable, None, text);
+        self.answer_reloads();
     }
 
-    fn spawn_files_reading(&mut self) {
-        let extent = std::mem::take(&mut self.files.extent);
-        let replies = std::mem::take(&mut self.files.replies);
+    fn spawn_rigs_reading(&self) {
+        let (paths, previous) = (self.hands.town.paths().clone(), self.discovery.clone());
+        let read = move || Event::Found(Box::new(Found::read(&paths, previous.as_ref())));
+        self.read_aside(read);
+    }
+
+    fn spawn_settings_reading(&self) {
         let paths = self.hands.town.paths().clone();
-        let (config, previous) = (self.config.clone(), self.discovery.clone());
-        let reading = tokio::task::spawn_blocking(move || {
-            TownFiles::read(&paths, extent, &config, previous.as_ref())
+        self.read_aside(move || {
+            Event::Settings(Box::new(Settings {
+                config: Config::load(&paths.town_toml()),
+                captured: Captured::read(&paths),
+            }))
         });
+    }
+
+    fn read_aside(&self, read: impl FnOnce() -> Event + Send + 'static) {
+        let reading = tokio::task::spawn_blocking(read);
         let hands = Rc::clone(&self.hands);
         tokio::task::spawn_local(async move {
-            if let Ok(files) = reading.await {
-                let files = TownFiles { replies, ..files };
-                hands.tell(Event::Files(Box::new(files))).await;
+            if let Ok(event) = reading.await {
+                hands.tell(event).await;
             }
         });
     }

@@ -19,7 +19,6 @@ use gt_store::TownRows;
 use crate::clockwork::Passed;
 use crate::daemon::Daemon;
 use crate::event::Event;
-use crate::files::Extent;
 use crate::terminal::Listing;
 
 /// Heartbeats between two tidyings of the store: an hour by default. It waits for the disk.
@@ -41,7 +40,8 @@ impl Daemon {
                 self.take_rows(rows);
             }
             Event::StoreWritable(writable) => self.take_writable(writable),
-            Event::Files(files) => self.take_files(*files),
+            Event::Found(found) => self.take_found(*found),
+            Event::Settings(settings) => self.take_settings(*settings),
             Event::LookAtTmux => self.look_at_tmux(),
             Event::LookAtLock => self.look_at_lock(),
             Event::Panes(listing) => self.take_listing(listing),
@@ -109,9 +109,9 @@ impl Daemon {
         for agent in unlinked {
             self.connect(&agent);
         }
-        self.miss_files();
+        self.miss_rigs();
         if self.is_in_place() {
-            self.read_files(Extent::Roster);
+            self.read_rigs();
         }
         self.read_deacon_heartbeat();
         self.state.last_heartbeat = Some(clock::now());
@@ -202,7 +202,7 @@ impl Daemon {
         let is_seatless = |agent: &&AgentId| !self.seats.contains_key(*agent);
         let seatless: BTreeSet<AgentId> = wanted.filter(is_seatless).cloned().collect();
         if !seatless.is_subset(&self.seatless) {
-            self.read_files(Extent::Roster);
+            self.read_rigs();
         }
         self.seatless = seatless;
     }

@@ -49,6 +49,14 @@ enum Asked {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct LinkId(pub(crate) u64);
 
+/// Where a holder listens.
+#[derive(Debug)]
+pub(crate) struct HolderAt {
+    pub(crate) socket: PathBuf,
+    /// Which process it is, if that is known.
+    pub(crate) process: Option<ProcessId>,
+}
+
 /// A handle to the connection.
 #[derive(Debug, Clone)]
 pub(crate) struct Link {
@@ -57,20 +65,20 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    /// Connects, to this very holder if it is known, asks for a report and keeps the connection until
+    /// Connects, to this very process if it is known, asks for a report and keeps the connection until
     /// it ends. Everything the holder
     /// says, that report first, reaches the loop as [`Event::Holder`], the end as [`Event::HolderLost`].
     pub(crate) async fn open(
         id: LinkId,
         agent: AgentId,
-        (socket, holder): (PathBuf, Option<ProcessId>),
+        holder: HolderAt,
         events: mpsc::Sender<Event>,
     ) -> Result<Self, LinkError> {
-        let stream = tokio::time::timeout(ANSWER, UnixStream::connect(&socket))
+        let stream = tokio::time::timeout(ANSWER, UnixStream::connect(&holder.socket))
             .await
             .map_err(|_| LinkError::TimedOut(ANSWER))?
             .map_err(LinkError::Connect)?;
-        if !is_of(&stream, holder) {
+        if !is_of(&stream, holder.process) {
             return Err(LinkError::Stranger);
         }
         let (requests, queue) = mpsc::channel(4);

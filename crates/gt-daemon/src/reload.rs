@@ -1,78 +1,89 @@
 //! Configuration, registry and directories: who has a seat in the town.
 
-use gt_api::request::Response;
 use gt_core::event::EventKind;
 use gt_core::observed::chain;
 use gt_core::policy::Run;
 use gt_core::snapshot::Holder;
 use gt_core::{AgentId, Roll};
 use gt_host::agent_environment::Captured;
+use gt_host::config::Config;
 use gt_host::json_file::JsonFileError;
-use gt_host::roster::{self, TownRoster};
+use gt_host::roster;
 
 use crate::daemon::Daemon;
-use crate::files::{Extent, Settings, TownFiles};
+use crate::files::{Found, Settings};
 use crate::seat::Seat;
 
 impl Daemon {
     /// Reads town.toml and the registry anew.
     pub(crate) fn reload(&mut self) {
         if self.is_in_place() {
-            self.read_files(Extent::Everything);
+            self.read_settings();
+            self.read_rigs();
             self.read_store();
         }
     }
 
-    /// Takes over what the files say. What is wrong is shown, and the last good one stays in force.
-    pub(crate) fn take_files(&mut self, files: TownFiles) {
+    /// Takes over who is in the town.
+    pub(crate) fn take_found(&mut self, found: Found) {
         // What is read while a town is being moved or deleted is half of it.
         if self.is_in_place() {
-            self.apply(files);
+            let before = self.roster_problems.clone();
+            let agents: Vec<AgentId> = self.seats.keys().cloned().collect();
+            self.take_roster(found);
+            if self.roster_problems != before || !self.seats.keys().eq(&agents) {
+                self.tell_reload(EventKind::Reloaded);
+            }
         }
-        self.end_files_reading();
+        self.end_rigs_reading();
     }
 
-    fn apply(&mut self, files: TownFiles) {
-        let before = self.all_problems();
-        let agents: Vec<AgentId> = self.seats.keys().cloned().collect();
-        let told = files.settings.as_ref().map(|read| match read.config {
-            Ok(_) => EventKind::Reloaded,
-            Err(_) => EventKind::ReloadFailed,
-        });
-        let is_changed = files.settings.is_some_and(|read| self.take_settings(read));
-        self.take_roster(files.roster, files.with_holders);
-        let problems = self.all_problems();
-        let is_news = is_changed || problems != before || !self.seats.keys().eq(&agents);
-        self.stirred |= is_news;
-        // One change of a file is told of several times.
-        if let Some(kind) = told.filter(|_| is_news) {
-            self.note(kind, None, problems.join("; "));
+    /// Takes over what the configuration says. What is wrong is shown, and the last good one stays in
+    /// force.
+    pub(crate) fn take_settings(&mut self, read: Settings) {
+        if self.is_in_place() {
+            let before = std::mem::take(&mut self.problems);
+            let mut kind = EventKind::Reloaded;
+            let mut is_changed = false;
+            match read.config {
+                Ok(config) => is_changed = self.follow(config),
+                Err(error) => {
+                    self.problems.push(chain(&error));
+                    kind = EventKind::ReloadFailed;
+                }
+            }
+            self.compare_tmux();
+            self.take_environment(read.captured);
+            if is_changed || self.problems != before {
+                self.tell_reload(kind);
+            }
         }
-        for reply in files.replies {
-            // The client may have hung up.
-            let _ = reply.send(Response::Done);
+        self.end_settings_reading();
+    }
+
+    /// True when the configuration is another, for each seat as well.
+    fn follow(&mut self, config: Config) -> bool {
+        let is_changed = self.config != config;
+        self.policy = config.policy.clone();
+        self.config = config;
+        if let Some(discovery) = self.discovery.clone().filter(|_| is_changed) {
+            let with_holders = Vec::new();
+            self.take_roster(Found {
+                discovery,
+                with_holders,
+            });
         }
+        is_changed
+    }
+
+    /// One change of a file is told of several times, and said once.
+    fn tell_reload(&mut self, kind: EventKind) {
+        self.stirred = true;
+        self.note(kind, None, self.all_problems().join("; "));
     }
 
     pub(crate) fn all_problems(&self) -> Vec<String> {
         [self.problems.as_slice(), &self.roster_problems].concat()
-    }
-
-    /// True when the configuration is another.
-    fn take_settings(&mut self, read: Settings) -> bool {
-        let mut is_changed = false;
-        self.problems.clear();
-        match read.config {
-            Ok(config) => {
-                is_changed = self.config != config;
-                self.policy = config.policy.clone();
-                self.config = config;
-            }
-            Err(error) => self.problems.push(chain(&error)),
-        }
-        self.compare_tmux();
-        self.take_environment(read.captured);
-        is_changed
     }
 
     /// Says so when the town is told to be on another tmux server than it is on.
@@ -100,7 +111,8 @@ impl Daemon {
 
     /// Gives every agent of the roster a seat. One that is no longer in it keeps its seat for as
     /// long as something of it runs, and is never started again.
-    fn take_roster(&mut self, roster: TownRoster, with_holders: Vec<AgentId>) {
+    pub(crate) fn take_roster(&mut self, found: Found) {
+        let roster = roster::of(self.hands.town.paths(), &self.config, found.discovery);
         self.roster_problems = roster.problems;
         self.discovery = Some(roster.discovery);
         for seat in self.seats.values_mut() {
@@ -114,7 +126,7 @@ impl Daemon {
             }
         }
         self.clear_seats();
-        self.add_unlisted(with_holders);
+        self.add_unlisted(found.with_holders);
     }
 
     /// Clears the seats that are empty, of agents that are not in the roster any more.

@@ -11,6 +11,9 @@ use gt_host::town::site::Whereabouts;
 use crate::daemon::Daemon;
 use crate::event::Event;
 
+/// Whoever looks whether the lock is held holds it for microseconds.
+const PROBE: Duration = Duration::from_millis(20);
+
 /// How long tmux may take to be left.
 const LEAVE: Duration = Duration::from_secs(5);
 
@@ -76,7 +79,7 @@ impl Daemon {
         }
         let is_over = self.is_down() && matches!(found, Ok(LockFile::Replaced));
         let path = self.hands.town.paths().daemon_lock();
-        match Lock::acquire(&path, Duration::ZERO) {
+        match Lock::acquire(&path, PROBE) {
             Ok(lock) if !is_over => drop(self.lock.replace(lock)),
             Ok(_) | Err(LockError::Held { .. }) => {
                 self.is_displaced = true;

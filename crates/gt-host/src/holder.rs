@@ -49,7 +49,9 @@ pub fn whose(pid: u32, paths: &TownPaths) -> Option<AgentId> {
 /// Whether a process is the one that keeps the daemon's own session in tmux.
 pub fn is_quiet(pid: u32) -> bool {
     let words = crate::process::command_line(pid).unwrap_or_default();
-    words.len() == 2 && words[1] == "quiet"
+    let program = crate::process::program_name(pid);
+    let own = crate::process::program_name(std::process::id());
+    words.len() == 2 && words[1] == "quiet" && program.is_some() && program == own
 }
 
 /// Has a holder make its socket again where somebody removed it, and says whether that was so. One that

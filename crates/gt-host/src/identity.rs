@@ -48,6 +48,9 @@ pub enum IdentityError {
         /// Who it is by ancestry.
         actual: String,
     },
+    /// It was gone before it was looked at: it was anybody's.
+    #[error("who asked is gone")]
+    Gone,
     /// The ancestors or holders cannot be looked at.
     #[error("cannot tell who runs this command")]
     Unknown(#[source] std::io::Error),
@@ -71,7 +74,10 @@ impl Caller {
     /// # Errors
     /// As [`own`](Self::own).
     pub fn of(paths: &TownPaths, pid: u32, claim: &Claim) -> Result<Self, IdentityError> {
-        let ancestors = process::ancestors(pid).map_err(IdentityError::Unknown)?;
+        let ancestors = process::ancestors(pid).map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => IdentityError::Gone,
+            _ => IdentityError::Unknown(error),
+        })?;
         let mut above = ancestors.iter();
         let seated = above.find_map(|above| holder::whose(above.pid, paths));
         let reports = match reports(paths) {
@@ -86,9 +92,10 @@ impl Caller {
     /// process was started with.
     ///
     /// # Errors
-    /// [`IdentityError::Unknown`], also for a process that is gone: it was anybody's.
+    /// [`IdentityError`]
     pub fn of_peer(paths: &TownPaths, pid: u32) -> Result<Self, IdentityError> {
-        let reports = reports(paths).map_err(IdentityError::Unknown)?;
+        // What cannot be listed is told of by `of`, unless a holder above says who it is.
+        let reports = reports(paths).unwrap_or_default();
         let mut runs = reports.iter().filter_map(|report| report.incarnation);
         let carries =
             |run: &IncarnationId| process::carries(pid, &run.to_string()).unwrap_or(false);
@@ -113,6 +120,18 @@ impl Caller {
             && report.exit.is_none()
             && ancestors.contains(&report.holder);
         is_its_own.then_some((agent, claimed))
+    }
+
+    /// Whether somebody who was looked at may be the person: an agent and a liar may not, nor who is gone.
+    /// Where it cannot be told, since the holders' files cannot be read and no holder is above, a person
+    /// must get at what runs.
+    pub fn may_be_person(looked: &Result<Self, IdentityError>) -> bool {
+        match looked {
+            Ok(Self::Overseer) | Err(IdentityError::Unknown(_)) => true,
+            Ok(Self::Agent { .. }) | Err(IdentityError::Forged { .. } | IdentityError::Gone) => {
+                false
+            }
+        }
     }
 
     /// Who it is, as events and intents name it.
@@ -269,9 +288,16 @@ mod tests {
             Caller::of_peer(&paths, std::process::id()).unwrap(),
             Caller::Overseer
         );
+        // Who cannot be told from an agent because nothing can be read may be the person.
+        fs_err::create_dir_all(paths.private()).unwrap();
+        fs_err::write(paths.holders(), "").unwrap();
+        let seen = Caller::of_peer(&paths, std::process::id());
+        assert!(matches!(seen, Err(IdentityError::Unknown(_))), "{seen:?}");
+        assert!(Caller::may_be_person(&seen));
         for gone in [0, u32::MAX] {
             let seen = Caller::of_peer(&paths, gone);
-            assert!(matches!(seen, Err(IdentityError::Unknown(_))), "{seen:?}");
+            assert!(matches!(seen, Err(IdentityError::Gone)), "{seen:?}");
+            assert!(!Caller::may_be_person(&seen));
         }
     }
 }

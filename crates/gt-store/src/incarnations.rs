@@ -114,19 +114,18 @@ impl Store {
     }
 
     /// Tells a store from a copy of it: one that lay somewhere else in this boot has the runs of the
-    /// town that it was copied from, which are not its own and end here. True if it had any.
-    pub fn settle(&mut self, boot: &str, place: &str, now: Timestamp) -> Result<bool, StoreError> {
+    /// town that it was copied from, which are not its own and end here.
+    pub fn settle(&mut self, boot: &str, place: &str, now: Timestamp) -> Result<(), StoreError> {
         const KEY: &str = "place";
         let present = format!("{boot} {place}");
         let before = self.meta(KEY)?;
         if before.as_ref() == Some(&present) {
-            return Ok(false);
+            return Ok(());
         }
         let is_of_this_boot = |before: &String| before.split(' ').next() == Some(boot);
         let is_copy = before.as_ref().is_some_and(is_of_this_boot);
-        let mut disowned = 0;
         if is_copy {
-            disowned = self.write("leaving another town its runs", |transaction| {
+            self.write("leaving another town its runs", |transaction| {
                 transaction
                     .prepare_cached(
                         "UPDATE incarnation SET ended_at = ?1, ended_how = ?2
@@ -137,7 +136,7 @@ impl Store {
         }
         // A disk that is full now has room at a later start.
         let _ = self.set_meta(KEY, &present);
-        Ok(disowned > 0)
+        Ok(())
     }
 
     /// The latest run of each agent, for those whose latest run is not known to have ended.

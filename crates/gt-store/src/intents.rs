@@ -22,11 +22,27 @@ impl Store {
 
     /// Stores these wishes, all or none. The newest wish counts, with its own actor and reason,
     /// even when the desire stays what it was; an event tells only of a desire that changed.
-    pub fn set_intents(&mut self, wishes: &[(AgentId, Intent)]) -> Result<(), StoreError> {
+    ///
+    /// None is stored where one would replace what its actor may not take back: that agent and what is
+    /// wanted of it are given back.
+    pub fn set_intents(
+        &mut self,
+        wishes: &[(AgentId, Intent)],
+    ) -> Result<Option<(AgentId, Intent)>, StoreError> {
         self.write("saving intents", |transaction| {
+            let present = intents(transaction)?;
+            let is_kept = |(agent, wish): &&(AgentId, Intent)| {
+                let before = present.get(agent);
+                before.is_some_and(|before| !wish.actor.may_take_back(before))
+            };
+            if let Some((agent, _)) = wishes.iter().find(is_kept) {
+                let kept = present.get(agent).cloned();
+                return Ok(kept.map(|kept| (agent.clone(), kept)));
+            }
             wishes
                 .iter()
-                .try_for_each(|(agent, intent)| set_intent(transaction, agent, intent))
+                .try_for_each(|(agent, intent)| set_intent(transaction, agent, intent))?;
+            Ok(None)
         })
     }
 

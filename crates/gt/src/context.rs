@@ -79,13 +79,12 @@ impl Context {
         Caller::own(self.paths()).map_err(|error| self.not_borne_out(&error))
     }
 
-    /// Refuses what only a person may do. Where it cannot be told who asks, since the holders' files
-    /// cannot be read and no holder is above, it is done: a person must get at what runs.
+    /// Refuses what only a person may do.
     pub(crate) fn refuse_agent(&self, what: &str) -> CliResult {
         match Caller::own(self.paths()) {
-            Ok(Caller::Overseer) | Err(IdentityError::Unknown(_)) => Ok(()),
-            Ok(Caller::Agent { agent, .. }) => {
-                let why = format!("{agent} asks, and only a person {what}");
+            caller if Caller::may_be_person(&caller) => Ok(()),
+            Ok(caller) => {
+                let why = format!("{} asks, and only a person {what}", caller.actor());
                 let hint = "a person does it from a terminal of their own; `gt handoff` ends one's own run";
                 Err(CliError::new(Kind::Refused, why).hint(hint))
             }
@@ -93,9 +92,11 @@ impl Context {
         }
     }
 
-    /// The refusal of a caller who is not who it says, or cannot be named; it is put on record.
+    /// The refusal of a caller who is not who it says, which is put on record, or cannot be named.
     fn not_borne_out(&self, error: &IdentityError) -> CliError {
-        self.record_forgery(&error.to_string());
+        if matches!(error, IdentityError::Forged { .. }) {
+            self.record_forgery(&error.to_string());
+        }
         CliError::new(Kind::Refused, chain(error))
             .hint("run it without the GT_ variables of another agent")
     }

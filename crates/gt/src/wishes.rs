@@ -3,7 +3,6 @@
 use gt_core::intent::{Desire, Intent};
 use gt_core::{Actor, AgentId};
 use gt_host::clock;
-use gt_store::Store;
 
 use crate::context::Context;
 use crate::error::{CliError, CliResult, Doing as _, Kind};
@@ -15,39 +14,39 @@ pub(crate) fn store(
     desire: Desire,
     reason: &str,
 ) -> CliResult {
-    let actor = context.caller()?.actor();
-    let mut store = context.store()?;
-    for agent in agents {
-        refuse_overruling(&store, agent, desire, &actor)?;
-    }
     let intent = Intent {
         desire,
-        actor,
+        actor: context.caller()?.actor(),
         reason: reason.to_owned(),
         at: clock::now(),
     };
+    let stop = agents.iter().filter(|_| desire.is_stop());
+    for agent in stop.filter(|agent| !intent.actor.may_stop(agent)) {
+        return Err(may_not_stop(&intent.actor, agent));
+    }
     let wishes: Vec<(AgentId, Intent)> = agents
         .iter()
         .map(|agent| (agent.clone(), intent.clone()))
         .collect();
-    store.set_intents(&wishes).doing("store what is wanted")
+    let mut store = context.store()?;
+    match store.set_intents(&wishes).doing("store what is wanted")? {
+        None => Ok(()),
+        Some((agent, kept)) => Err(may_not_take_back(&intent.actor, &agent, &kept)),
+    }
 }
 
-/// Refuses a wish that would replace what others want and may want.
-fn refuse_overruling(store: &Store, agent: &AgentId, desire: Desire, actor: &Actor) -> CliResult {
-    if desire.is_stop() && !actor.may_stop(agent) {
-        let message = format!("{agent} is stopped only by a person or by itself, not by {actor}");
-        return Err(CliError::new(Kind::Refused, message).hint(format!(
-            "`gt mail send {agent} -s …` asks it to end its work"
-        )));
-    }
-    let intents = store.intents().doing("read what is wanted")?;
-    match intents.get(agent) {
-        Some(wish) if !actor.may_take_back(wish) => {
-            let message = format!("{agent} was stopped by a person, and {actor} is none");
-            Err(CliError::new(Kind::Refused, message)
-                .hint("`gt mail send overseer -s …` asks the person to start it"))
-        }
-        Some(_) | None => Ok(()),
-    }
+fn may_not_stop(actor: &Actor, agent: &AgentId) -> CliError {
+    let message = format!("{actor} may not stop {agent}: a person may, and the agent itself");
+    CliError::new(Kind::Refused, message).hint(format!(
+        "`gt mail send {agent} -s …` asks it to end its work"
+    ))
+}
+
+fn may_not_take_back(actor: &Actor, agent: &AgentId, kept: &Intent) -> CliError {
+    let message = format!(
+        "{agent} was stopped by {}, and {actor} may not take that back",
+        kept.actor
+    );
+    CliError::new(Kind::Refused, message)
+        .hint("`gt mail send overseer -s …` asks the person to start it")
 }

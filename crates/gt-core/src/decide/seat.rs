@@ -73,11 +73,10 @@ pub fn goal(snapshot: &Snapshot, facts: &AgentFacts) -> Goal {
     }
 }
 
-/// Whether its run is to end, so that nothing shall be brought to it any more.
+/// Whether its run is to end and not to be followed by another, so that nothing that is being brought
+/// to it is waited for. A request may have to wait, and its agent gets messages meanwhile.
 pub fn is_to_end(snapshot: &Snapshot, facts: &AgentFacts) -> bool {
-    let mut requests = snapshot.requests.iter();
     matches!(goal(snapshot, facts), Goal::Down(_))
-        || requests.any(|asked| asked.request.agent == facts.id)
 }
 
 /// Looks whether each agent could be started of whom the decision asks that: of the others, which are

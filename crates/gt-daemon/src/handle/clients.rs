@@ -73,10 +73,9 @@ impl Daemon {
         self.read_store();
     }
 
-    /// Whether a person is behind a connection. Whoever hung up before it was looked at is not known.
+    /// Whether a person may be behind a connection.
     fn is_persons(&self, peer: u32) -> bool {
-        let caller = Caller::of_peer(self.hands.town.paths(), peer);
-        matches!(caller, Ok(Caller::Overseer))
+        Caller::may_be_person(&Caller::of_peer(self.hands.town.paths(), peer))
     }
 
     /// Who is behind a connection.

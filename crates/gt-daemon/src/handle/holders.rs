@@ -1,6 +1,5 @@
 //! Events of holders: connections, what they say, how they are lost.
 
-use std::path::PathBuf;
 use std::rc::Rc;
 use std::{fmt, io};
 
@@ -20,7 +19,7 @@ use jiff::Timestamp;
 
 use crate::daemon::Daemon;
 use crate::event::Event;
-use crate::link::{Link, LinkError, LinkId};
+use crate::link::{HolderAt, Link, LinkError, LinkId};
 
 impl Daemon {
     /// Begins to connect to an agent's holder, if there is one. Its file tells where; its lock
@@ -48,12 +47,14 @@ impl Daemon {
         match (is_alive, report) {
             (Observed::Known(true), Some(report)) => {
                 holder::restore_socket(&report);
-                self.spawn_link(agent, (report.socket.into(), Some(report.holder)));
+                let (socket, process) = (report.socket.into(), Some(report.holder));
+                self.spawn_link(agent, HolderAt { socket, process });
             }
             (Observed::Known(_), report) => match (holder::is_taken(paths, agent), report) {
                 (Observed::Known(true), _) => {
                     let socket = paths.holder_socket(agent);
-                    self.spawn_link(agent, (socket, None));
+                    let process = None;
+                    self.spawn_link(agent, HolderAt { socket, process });
                 }
                 (Observed::Known(false), Some(report)) => self.bury_reported(agent, &report),
                 (Observed::Known(false), None) => self.bury_unreported(agent),
@@ -91,8 +92,7 @@ impl Daemon {
         self.bury_holder(agent, open);
     }
 
-    /// `holder`: where it listens, and which process it is, if that is known.
-    pub(super) fn spawn_link(&mut self, agent: &AgentId, holder: (PathBuf, Option<ProcessId>)) {
+    fn spawn_link(&mut self, agent: &AgentId, holder: HolderAt) {
         let Some(seat) = self.seats.get_mut(agent) else {
             return;
         };

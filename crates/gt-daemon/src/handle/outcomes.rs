@@ -221,7 +221,7 @@ impl Daemon {
                 }
                 Some(Reading { state, .. }) => format!("nudge {id}: {result} ({state})"),
                 None => format!(
-                    "nudge {id}: not brought yet: a person is at its terminal, or tmux did not answer"
+                    "nudge {id}: not brought yet: a person is at its terminal, its run is to end, or tmux did not answer"
                 ),
             };
             self.note(EventKind::NudgeRefused, Some(agent), text);
@@ -332,7 +332,7 @@ fn refusal(tried: &Tried) -> Option<String> {
     let screen = match tried.result {
         PokeResult::Delivered => return None,
         PokeResult::NotTried => {
-            let text = "not brought: a person is at its terminal, or tmux did not answer";
+            let text = "not brought: a person is at its terminal, its run is to end, or tmux did not answer";
             return Some(text.to_owned());
         }
         PokeResult::NotTyped { screen, .. } => screen,

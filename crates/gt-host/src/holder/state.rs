@@ -31,26 +31,30 @@ pub enum StateError {
 /// # Errors
 /// [`StateError`] when it is unknown what the holder reported.
 pub fn read_state_file(paths: &TownPaths, agent: &AgentId) -> Result<Option<Report>, StateError> {
-    let report = read(&paths.holder_state(agent))?;
-    Ok(report.and_then(|report| own(paths, agent, report)))
+    match read(&paths.holder_state(agent))? {
+        Some(report) => own(paths, agent, report),
+        None => Ok(None),
+    }
 }
 
-/// The report if it is of this town's own holder. One that was written elsewhere is where the whole
-/// town was moved with the holder's lock.
-fn own(paths: &TownPaths, agent: &AgentId, report: Report) -> Option<Report> {
+/// The report if it is of this town's own holder. One that was written elsewhere is so where the town
+/// was moved: its holder's lock has moved with it, which a copy has not.
+fn own(paths: &TownPaths, agent: &AgentId, report: Report) -> Result<Option<Report>, StateError> {
     let socket = paths.holder_socket(agent);
     if socket.to_str() == Some(&report.socket) {
-        return Some(report);
+        return Ok(Some(report));
     }
-    let is_moved = super::is_taken(paths, agent) != Observed::Known(false);
-    let has_moved_along = is_moved && socket.exists();
-    is_moved.then(|| Report {
-        socket: match has_moved_along {
-            true => socket.to_string_lossy().into_owned(),
-            false => report.socket,
-        },
-        ..report
-    })
+    match super::is_taken(paths, agent) {
+        Observed::Known(false) => Ok(None),
+        Observed::Known(true) => Ok(Some(Report {
+            socket: match socket.exists() {
+                true => socket.to_string_lossy().into_owned(),
+                false => report.socket,
+            },
+            ..report
+        })),
+        Observed::Unknown(reason) => Err(StateError::Read(io::Error::other(reason.to_string()))),
+    }
 }
 
 fn read(path: &Path) -> Result<Option<Report>, StateError> {

@@ -61,6 +61,12 @@ pub enum InstallError {
         /// Which kind.
         kind: String,
     },
+    /// Files, sockets and agents' environments name the town by its path.
+    #[error("`{}` is no text: a town's path must be valid UTF-8", path.display())]
+    NotText {
+        /// Where the town should have been.
+        path: PathBuf,
+    },
     /// The name is empty or would garble a terminal.
     #[error("`{}` is no name for a town", name.escape_default())]
     Name {
@@ -105,6 +111,9 @@ fn complete(install: &Install, made: &mut Made) -> Result<Installed, InstallErro
     }
     made.directory(&install.path).map_err(InstallError::Io)?;
     let root = install.path.canonicalize().map_err(InstallError::Io)?;
+    if root.to_str().is_none() {
+        return Err(InstallError::NotText { path: root });
+    }
     let outer = root.parent().and_then(|above| find(above).ok().flatten());
     let mut warnings: Vec<Warning> = outer.map(Warning::InsideTown).into_iter().collect();
     let paths = TownPaths::new(&root);

@@ -9,6 +9,7 @@ use gt_core::incarnation::pids;
 use gt_core::observed::{Observed, chain};
 use gt_core::{AgentId, ProcessId};
 use gt_host::config::Config;
+use gt_host::holder::StateError;
 use gt_host::holder::client::Client as HolderClient;
 use gt_host::holder::kill_set::{self, Scope};
 use gt_host::holder::protocol::{self, Report};
@@ -239,7 +240,11 @@ fn may_be_held(context: &Context, agent: &AgentId) -> bool {
 /// it was asked, as the daemon's last word to it may have told it to, is what is wanted.
 fn stop_by_holder(context: &Context, agent: &AgentId, arguments: &Down) -> Result<(), String> {
     let paths = context.paths();
-    let told = holder::read_state_file(paths, agent).map_err(|error| chain(&error))?;
+    let told = match holder::read_state_file(paths, agent) {
+        // A damaged file tells as much as a missing one.
+        Err(StateError::Form { .. }) => None,
+        told => told.map_err(|error| chain(&error))?,
+    };
     let is_gone = |report: &Report| process::is_alive(report.holder) == Observed::Known(false);
     let report = match told {
         Some(report) if !is_gone(&report) => report,

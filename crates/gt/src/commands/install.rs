@@ -94,6 +94,9 @@ fn refused(error: &InstallError) -> CliError {
     match error {
         InstallError::AlreadyTown { .. } => CliError::new(Kind::Refused, message)
             .hint("`--force` adds what lacks and overwrites nothing"),
+        InstallError::NotText { .. } => {
+            CliError::new(Kind::Usage, message).hint("choose another directory; nothing was made")
+        }
         InstallError::NetworkFilesystem { .. } => CliError::new(Kind::Refused, message)
             .hint("choose a directory on a disk of this machine"),
         InstallError::Private(

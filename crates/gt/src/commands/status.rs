@@ -314,7 +314,7 @@ mod tests {
         .unwrap()
     }
 
-    /// Each line of a table fits its terminal, however narrow that is.
+    /// A table fits its terminal, as far as single words do.
     #[test]
     fn a_table_fits_its_terminal() {
         let agents = [
