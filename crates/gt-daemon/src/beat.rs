@@ -37,7 +37,7 @@ impl Daemon {
         self.report_changes(&plan);
         self.plan = plan;
         self.answer_waiters();
-        self.end_if_lost();
+        self.end_if_over();
     }
 
     /// Begins one step. What only changes memory is done here; the rest in a task that tells of

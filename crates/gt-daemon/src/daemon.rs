@@ -121,6 +121,8 @@ pub(crate) struct Daemon {
     /// Another town or daemon is where it was: its paths lead to what is not its own.
     pub(crate) is_displaced: bool,
     pub(crate) ending: bool,
+    /// Whose command ends it, if it is one.
+    pub(crate) ended_by: Option<String>,
 }
 
 /// A client that waits for agents to get somewhere.

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use gt_core::AgentId;
-use gt_core::event::EventKind;
+use gt_core::event::{EventKind, NewEvent};
 use gt_core::observed::{Observed, chain};
 use gt_core::plan::Plan;
 use gt_core::time::elapsed;
@@ -329,6 +329,7 @@ impl Daemon {
             is_lost: false,
             is_displaced: false,
             ending: false,
+            ended_by: None,
         }
     }
 
@@ -432,11 +433,13 @@ impl Daemon {
         } else {
             "the agents go on"
         };
-        self.note(
-            EventKind::DaemonStopped,
-            None,
-            format!("told to end; {agents}"),
-        );
+        let actor = self.ended_by.clone();
+        self.record(NewEvent {
+            kind: EventKind::DaemonStopped,
+            agent: None,
+            actor: actor.unwrap_or_else(|| "daemon".to_owned()),
+            text: format!("told to end; {agents}"),
+        });
         // The service manager sees the end itself, a moment later.
         let _ = service_notify::stopping();
         if self.is_displaced {

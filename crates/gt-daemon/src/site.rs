@@ -110,18 +110,20 @@ impl Daemon {
         let leave = async {
             if is_own && self.is_lost {
                 self.hands.terminal.end().await;
-            } else if !is_own && self.is_down() {
-                self.hands.terminal.leave().await;
+            } else if self.is_down() {
+                self.hands.terminal.leave(is_own).await;
             }
         };
         // A tmux that hangs does not keep the daemon.
         let _ = tokio::time::timeout(LEAVE, leave).await;
     }
 
-    /// A daemon without a town ends once nothing runs any more.
-    pub(crate) fn end_if_lost(&mut self) {
+    /// A daemon without a town ends once nothing runs any more, and one that brought the town down, even
+    /// if whoever asked for that has gone.
+    pub(crate) fn end_if_over(&mut self) {
         let mut agents = self.seats.keys();
-        if self.is_lost && agents.all(|agent| self.has_reached(agent, Reach::Stopped)) {
+        let is_over = self.is_lost || (self.told_down && self.waiters.is_empty());
+        if is_over && agents.all(|agent| self.has_reached(agent, Reach::Stopped)) {
             self.ending = true;
         }
     }

@@ -36,6 +36,8 @@ pub(crate) struct Lazy {
     /// Which file it is, in which directory: somebody may put another in its place, and where its town
     /// was moved away, another town's is no other.
     place: (Option<Place>, Option<Place>),
+    /// What a person shall know of that.
+    news: Option<&'static str>,
 }
 
 /// The device and number of a file.
@@ -48,6 +50,7 @@ impl Lazy {
             path,
             store: None,
             place: (None, None),
+            news: None,
         }
     }
 
@@ -57,13 +60,18 @@ impl Lazy {
         let now = self.look();
         let is_its_town = now.0 == self.place.0;
         let is_removed = matches!(self.path.try_exists(), Ok(false));
-        match &mut self.store {
+        let is_written_back = match &mut self.store {
             Some(store) if is_its_town && is_removed => store.write_back(BUSY)?,
-            Some(_) if !is_its_town || now.1.is_none() || now == self.place => {}
-            Some(_) | None => {
-                self.store = None;
-                self.store = Some(Store::open(&self.path, BUSY)?);
+            Some(_) | None => false,
+        };
+        let is_replaced = is_its_town && now.1.is_some() && now != self.place;
+        if is_written_back {
+            self.news = Some("the store was removed, and is written anew");
+        } else if self.store.is_none() || is_replaced {
+            if self.store.take().is_some() {
+                self.news = Some("another store is in the place of the one before, and is used");
             }
+            self.store = Some(Store::open(&self.path, BUSY)?);
         }
         if is_its_town || self.place.0.is_none() {
             self.place = self.look();
@@ -194,7 +202,12 @@ fn verdict<T>(written: &Result<T, StoreError>) -> Verdict {
 fn work(mut store: Lazy, queue: &mpsc::Receiver<Job>, events: &events::Sender<Event>) {
     let mut writable = true;
     while let Ok(job) = queue.recv() {
-        let Some(said) = job(&mut store).filter(|said| said.is_ok() != writable) else {
+        let said = job(&mut store);
+        if let Some(news) = store.news.take() {
+            // Whoever ends needs no news.
+            let _ = events.try_send(Event::Trouble(news.to_owned()));
+        }
+        let Some(said) = said.filter(|said| said.is_ok() != writable) else {
             continue;
         };
         let now_writable = said.is_ok();

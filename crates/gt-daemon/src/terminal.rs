@@ -77,9 +77,11 @@ impl Terminal {
         answer.map_err(TerminalError::Tmux)
     }
 
-    /// Leaves a server that others may use, as it was found: one that is empty ends.
-    pub(crate) async fn leave(&self) {
-        let is_empty = matches!(self.list().await, Ok(listing) if listing.panes.is_empty());
+    /// Leaves a server. One that is empty ends, and the town's own as soon as it is; one that others
+    /// use stays as it was found.
+    pub(crate) async fn leave(&self, is_own: bool) {
+        let is_empty =
+            is_own || matches!(self.list().await, Ok(listing) if listing.panes.is_empty());
         let leave = match is_empty {
             true => request::leave_empty(),
             false => request::leave(),

@@ -195,6 +195,11 @@ pub(crate) fn carries(pid: u32, value: &str) -> io::Result<bool> {
     was_started_with(pid, GT_INCARNATION, value)
 }
 
+/// Whether it is this user's.
+pub(crate) fn is_own(pid: u32) -> bool {
+    system::is_own(pid)
+}
+
 fn was_started_with(pid: u32, name: &str, value: &str) -> io::Result<bool> {
     Ok(system::is_own(pid) && initial_environment_has(pid, name, value)?)
 }

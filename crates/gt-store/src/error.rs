@@ -30,6 +30,15 @@ pub enum StoreError {
         /// The log.
         log: PathBuf,
     },
+    /// Its file was removed or replaced while something was written to it.
+    #[error(
+        "the store {} was removed while it was written to: what was written may be lost",
+        path.display()
+    )]
+    Replaced {
+        /// The database.
+        path: PathBuf,
+    },
     /// A newer gt has written it. Nothing was changed.
     #[error(
         "the store {} has format {found}, this gt knows formats up to {known}; use the newer gt",
@@ -152,6 +161,7 @@ impl StoreError {
         match self {
             Self::Open { .. }
             | Self::Removed { .. }
+            | Self::Replaced { .. }
             | Self::Newer { .. }
             | Self::Older { .. }
             | Self::Busy { .. }

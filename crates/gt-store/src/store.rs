@@ -4,6 +4,7 @@
 //! anything was read, and a transaction never fails half-way for want of the lock.
 
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -30,7 +31,12 @@ const SETTINGS: &str = "
 pub struct Store {
     connection: Connection,
     path: PathBuf,
+    /// Which file it must be in for what is written to count.
+    file: Option<FileId>,
 }
+
+/// The device and number of a file.
+type FileId = (u64, u64);
 
 impl Store {
     /// Opens the database at `path`; makes it (0600) if it is not there, and brings its format up
@@ -44,6 +50,21 @@ impl Store {
             refuse_orphaned_log(path)?;
             create(path)?;
         }
+        Self::open_for_writing(path, busy)
+    }
+
+    /// [`open`](Self::open) for who shares it with a daemon, which keeps it there: it must be there, and
+    /// what is written to it while its file is removed or replaced is an error.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), and [`StoreError::Open`] when it is not there.
+    pub fn open_shared(path: &Path, busy: Duration) -> Result<Self, StoreError> {
+        let store = Self::open_for_writing(path, busy)?;
+        let file = file_at(path);
+        Ok(Self { file, ..store })
+    }
+
+    fn open_for_writing(path: &Path, busy: Duration) -> Result<Self, StoreError> {
         let mut store = Self::connect(path, busy, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         store.refuse_newer()?;
         set_write_ahead(&store.connection).map_err(|source| store.failed("opening it", source))?;
@@ -70,6 +91,7 @@ impl Store {
         Ok(Self {
             connection,
             path: path.to_owned(),
+            file: None,
         })
     }
 
@@ -86,21 +108,25 @@ impl Store {
     }
 
     /// Writes the database anew to where it was, after somebody removed its file, and goes on there.
-    /// What others wrote to the removed one meanwhile is in it as well. Where another is there by
-    /// now, that is opened.
+    /// What others wrote to the removed one until a moment before is in it as well; who writes later
+    /// is told that it does not count ([`open_shared`](Self::open_shared)). False where another
+    /// database has come there meanwhile, which is left alone.
     ///
     /// # Errors
     /// It goes on with the removed file, which is gone with its last connection.
-    pub fn write_back(&mut self, busy: Duration) -> Result<(), StoreError> {
+    pub fn write_back(&mut self, busy: Duration) -> Result<bool, StoreError> {
         let path = self.path.clone();
         let failed = |source| StoreError::Open {
             path: path.clone(),
             source: Box::new(source),
         };
-        let copy = temporary(&path).map_err(failed)?;
-        self.read("writing it anew", |connection| {
-            connection.execute("VACUUM INTO ?1", [copy.to_string_lossy()])
+        let copy = self.copy().map_err(|error| match error {
+            CopyError::File(error) => failed(error),
+            CopyError::Store(error) => error,
         })?;
+        if !is_missing(&path) {
+            return Ok(false);
+        }
         // Whatever is in the log is in the copy, and would be applied to it once more.
         for log in log_files(&path) {
             match fs_err::remove_file(log) {
@@ -110,7 +136,37 @@ impl Store {
         }
         put(copy, &path)?;
         *self = Self::open(&path, busy)?;
-        Ok(())
+        Ok(true)
+    }
+
+    /// All of it in a file beside it, with what others wrote while it was copied.
+    fn copy(&self) -> Result<tempfile::TempPath, CopyError> {
+        const TRIES: usize = 5;
+        let mut copy = None;
+        for _ in 0..TRIES {
+            let before = self.data_version().map_err(CopyError::Store)?;
+            let made = temporary(&self.path).map_err(CopyError::File)?;
+            self.read("writing it anew", |connection| {
+                connection.execute("VACUUM INTO ?1", [made.to_string_lossy()])
+            })
+            .map_err(CopyError::Store)?;
+            copy = Some(made);
+            if self.data_version().map_err(CopyError::Store)? == before {
+                break;
+            }
+        }
+        Ok(copy.expect("there is a first try"))
+    }
+
+    /// Whether what was written is where everybody looks for it.
+    fn check_place(&self) -> Result<(), StoreError> {
+        match self.file {
+            Some(file) if file_at(&self.path) != Some(file) => {
+                let path = self.path.clone();
+                Err(StoreError::Replaced { path })
+            }
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// Reads the whole database and its indexes for damage. Slow on a large one.
@@ -179,8 +235,10 @@ impl Store {
         doing: &'static str,
         change: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
-        write(&mut self.connection, change)
-            .map_err(|source| StoreError::from_sqlite(&self.path, doing, source))
+        let written = write(&mut self.connection, change)
+            .map_err(|source| StoreError::from_sqlite(&self.path, doing, source))?;
+        self.check_place()?;
+        Ok(written)
     }
 
     /// The changed row count of an update by id, turned into an error when there is no such row.
@@ -301,6 +359,17 @@ fn keep_log_file(connection: &Connection) -> rusqlite::Result<()> {
     connection.file_control(DEFAULT_NAME, FileControl::PersistWal(&mut keep))
 }
 
+/// Why there is no copy.
+enum CopyError {
+    File(io::Error),
+    Store(StoreError),
+}
+
+fn file_at(path: &Path) -> Option<FileId> {
+    let found = fs_err::metadata(path).ok()?;
+    Some((found.dev(), found.ino()))
+}
+
 fn is_missing(path: &Path) -> bool {
     matches!(path.try_exists(), Ok(false))
 }
@@ -331,13 +400,35 @@ mod tests {
                 }
             }
             store.set_meta("late", kept).unwrap();
-            store.write_back(Duration::ZERO).unwrap();
+            assert!(store.write_back(Duration::ZERO).unwrap());
             for store in [store, Store::open(&path, Duration::ZERO).unwrap()] {
                 store.integrity_check().unwrap();
                 assert_eq!(store.meta("one").unwrap().as_deref(), Some("kept"));
                 assert_eq!(store.meta("late").unwrap().as_deref(), Some(kept));
             }
         }
+    }
+
+    /// Who writes to a database that is not there any more is told so, and another in its place is left
+    /// alone.
+    #[test]
+    fn what_is_written_to_a_removed_file_does_not_count() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("store.db");
+        let refused = Store::open_shared(&path, Duration::ZERO).unwrap_err();
+        assert!(is_missing(&path), "{refused}");
+        let mut owner = Store::open(&path, Duration::ZERO).unwrap();
+        let mut shared = Store::open_shared(&path, Duration::ZERO).unwrap();
+        shared.set_meta("one", "kept").unwrap();
+        for file in [&path, &log_files(&path)[0], &log_files(&path)[1]] {
+            fs_err::remove_file(file).unwrap();
+        }
+        let refused = shared.set_meta("two", "lost").unwrap_err();
+        assert!(matches!(refused, StoreError::Replaced { .. }), "{refused}");
+        let other = Store::open(&path, Duration::ZERO).unwrap();
+        assert!(!owner.write_back(Duration::ZERO).unwrap());
+        assert_eq!(other.meta("one").unwrap(), None);
+        assert_eq!(owner.meta("one").unwrap().as_deref(), Some("kept"));
     }
 
     /// The log of a database that was removed is applied to no other, and left as it is.

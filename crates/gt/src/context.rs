@@ -121,12 +121,24 @@ impl Context {
     }
 
     pub(crate) fn store(&self) -> CliResult<Store> {
-        self.await_store();
-        Store::open(&self.paths().store(), self.patience).map_err(|cause| {
+        let path = self.paths().store();
+        // A daemon keeps it there, and writes it anew if it is removed: a new one would be empty.
+        let opened = match self.has_daemon() {
+            true => {
+                self.await_store();
+                Store::open_shared(&path, self.patience)
+            }
+            false => Store::open(&path, self.patience),
+        };
+        opened.map_err(|cause| {
             let hints = store_hints(&cause);
             let error = CliError::failed("cannot open the town's store").caused_by(cause);
             hints.into_iter().fold(error, CliError::hint)
         })
+    }
+
+    fn has_daemon(&self) -> bool {
+        lock::is_held(&self.paths().daemon_lock()) == Observed::Known(true)
     }
 
     /// Has a daemon that runs write the store anew if somebody removed its file, and waits for that: a

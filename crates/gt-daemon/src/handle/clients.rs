@@ -37,7 +37,10 @@ impl Daemon {
             }
             Request::Down => self.answered(|daemon| daemon.set_down(true, peer)),
             Request::Up => self.answered(|daemon| daemon.set_down(false, peer)),
-            Request::Stop => self.answered(|daemon| daemon.ending = true),
+            Request::Stop => self.answered(|daemon| {
+                daemon.ended_by = Some(daemon.actor(peer));
+                daemon.ending = true;
+            }),
             Request::Await {
                 agents,
                 goal,

@@ -132,18 +132,39 @@ pub fn look(scope: &Scope) -> io::Result<Vec<ProcessId>> {
 /// [`look`] for a holder, which finds most of its run below itself. That a run has no process is
 /// only ever told by the whole table, whose length is that of the machine and not of the run.
 ///
-/// What this user runs below the holder and hides its environment, as key agents do, belongs to
-/// the run: nothing else comes there.
+/// What this user runs below the holder belongs to the run, whatever it carries: nothing else comes
+/// there but a daemon or a tmux server that the agent started, with all that they run.
 fn look_near(scope: &Scope) -> io::Result<Vec<ProcessId>> {
     let own = std::process::id();
     if scope.session == Some(own) {
-        let may_have_mark = |pid, mark: &str| process::carries(pid, mark).unwrap_or(true);
-        let near = among(process::descendants_at_hand(own), scope, may_have_mark);
+        let below = without_servers(process::descendants_at_hand(own), scope);
+        let near = among(below, scope, |pid, _| process::is_own(pid));
         if !near.is_empty() {
             return Ok(near);
         }
     }
     look(scope)
+}
+
+/// Leaves out what serves the whole town, and what that runs: it carries no mark, and goes on.
+fn without_servers(below: Vec<Facts>, scope: &Scope) -> Vec<Facts> {
+    let gt = process::program_name(std::process::id());
+    let mark = scope.incarnation.to_string();
+    let mut spared: Vec<u32> = Vec::new();
+    // Parents come before their children.
+    below
+        .into_iter()
+        .filter(|facts| {
+            let program = process::program_name(facts.id.pid);
+            let serves = program == gt || program.as_deref() == Some("tmux");
+            let is_spared = spared.contains(&facts.parent)
+                || (serves && !process::carries(facts.id.pid, &mark).unwrap_or(true));
+            if is_spared {
+                spared.push(facts.id.pid);
+            }
+            !is_spared
+        })
+        .collect()
 }
 
 fn among(

@@ -12,6 +12,7 @@ use serde_json::json;
 
 use crate::cli::{Config, Json};
 use crate::client::Client;
+use crate::commands::status;
 use crate::context::Context;
 use crate::error::{CliError, CliResult, Doing as _, Kind};
 use crate::printer;
@@ -57,7 +58,11 @@ pub(crate) fn reload(context: &Context) -> CliResult {
     let Some(mut client) = Client::connect(context.paths())? else {
         return Ok(());
     };
-    client.ask(Request::Reload).map(drop)
+    match client.ask(Request::Reload) {
+        // One that is gone reads it at its next start.
+        Err(_) if status::is_gone(context) => Ok(()),
+        answer => answer.map(drop),
+    }
 }
 
 /// Prints a key's value, or what holds in a table as `gt config show` does.

@@ -50,6 +50,7 @@ pub(crate) fn daemon(context: &Context, verb: Daemon) -> CliResult {
             Ok(())
         }
         Daemon::Stop => {
+            context.refuse_agent("stops the daemon")?;
             require_any(context.paths())?;
             let agents = Running::of(context.paths());
             stop(context)?;
@@ -120,7 +121,7 @@ pub(crate) fn start(context: &Context) -> CliResult<u32> {
 fn ended(said: &str) -> CliError {
     let said = said.trim().trim_start_matches("error: ");
     let said = if said.is_empty() {
-        "somebody else ended it, since it names no cause"
+        "another command ended it"
     } else {
         said
     };
@@ -143,10 +144,24 @@ fn answering(paths: &TownPaths) -> CliResult<Option<u32>> {
 /// is asked is killed, which it is made for: what it does, it does at most once, and what it knows
 /// is stored.
 pub(crate) fn stop(context: &Context) -> CliResult {
+    /// So many that somebody else starts meanwhile are ended as well.
+    const OTHERS: usize = 3;
+    for _ in 0..OTHERS {
+        stop_one(context)?;
+        if lock::is_held(&context.paths().daemon_lock()) != Observed::Known(true) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn stop_one(context: &Context) -> CliResult {
     let lock = context.paths().daemon_lock();
     let daemon = process_of(&lock)?;
     match ask_to_end(context.paths()) {
-        Ok(()) if has_ended(&lock, daemon, END) => return Ok(()),
+        // One that starts now is another's.
+        Ok(Told::Nobody) => return Ok(()),
+        Ok(Told::Daemon) if has_ended(&lock, daemon, END) => return Ok(()),
         // One that hung up may have died over it.
         Err(error) if error.kind != Kind::DaemonSilent => {
             return match status::is_gone(context) {
@@ -154,7 +169,7 @@ pub(crate) fn stop(context: &Context) -> CliResult {
                 false => Err(error),
             };
         }
-        Ok(()) | Err(_) => {}
+        Ok(Told::Daemon) | Err(_) => {}
     }
     for (name, patience) in [(Signal::TERM, Duration::from_secs(2)), (Signal::KILL, END)] {
         if let Some(daemon) = process_of(&lock)? {
@@ -180,7 +195,13 @@ fn require_any(paths: &TownPaths) -> CliResult {
     }
 }
 
-fn ask_to_end(paths: &TownPaths) -> CliResult {
+/// Who was told to end.
+enum Told {
+    Daemon,
+    Nobody,
+}
+
+fn ask_to_end(paths: &TownPaths) -> CliResult<Told> {
     // One that runs and whose socket was removed listens anew within a moment.
     let runs = || lock::is_held(&paths.daemon_lock()) == Observed::Known(true);
     let client = wait::until(LISTEN, || match Client::connect(paths) {
@@ -188,17 +209,18 @@ fn ask_to_end(paths: &TownPaths) -> CliResult {
         client => Some(client),
     });
     match client.transpose()?.flatten() {
-        Some(mut client) => client.ask(Request::Stop).map(drop),
-        None => Ok(()),
+        Some(mut client) => client.ask(Request::Stop).map(|_| Told::Daemon),
+        None if runs() => Ok(Told::Daemon),
+        None => Ok(Told::Nobody),
     }
 }
 
-/// Whether its lock is free before the time is over, and its process gone, which leaves last.
+/// Whether its process is gone before the time is over, or its lock free where that is not known.
 fn has_ended(lock: &Path, daemon: Option<ProcessId>, patience: Duration) -> bool {
     let gone = Observed::Known(false);
-    let ended = || {
-        let is_free = lock::is_held(lock) == gone;
-        (is_free && daemon.is_none_or(|daemon| process::is_alive(daemon) == gone)).then_some(())
+    let ended = || match daemon {
+        Some(daemon) => (process::is_alive(daemon) == gone).then_some(()),
+        None => (lock::is_held(lock) == gone).then_some(()),
     };
     wait::until(patience, ended).is_some()
 }

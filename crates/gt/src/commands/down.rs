@@ -48,7 +48,7 @@ const ANSWER: Duration = Duration::from_secs(3);
 /// What could not be brought down or saved, a line each.
 type Left = Vec<String>;
 
-/// Brings the town down: the wish first, then agents, the tmux server and the daemon last.
+/// Brings the town down: the wish first, then the agents, the daemon, and the tmux server last.
 pub(crate) fn down(context: &Context, arguments: &Down) -> CliResult {
     context.refuse_agent("brings the town down")?;
     let was_up = matches!(context.paths().is_down(), Ok(false));
@@ -64,8 +64,9 @@ pub(crate) fn down(context: &Context, arguments: &Down) -> CliResult {
         return Err(refusal);
     }
     end_unseated(context, &agents, grace(arguments), &mut left);
+    let stopped = daemon::stop(context);
     end_tmux(context, tmux, &mut left);
-    match daemon::stop(context) {
+    match stopped {
         Ok(()) => leave_tmux(context),
         Err(error) => left.push(error.sentence()),
     }
@@ -357,6 +358,8 @@ fn end_tmux(context: &Context, tmux: Tmux, left: &mut Left) {
     let strangers = match strangers(context, &server) {
         Err(TmuxError::NoServer { .. }) => return,
         Err(TmuxError::TimedOut { .. }) => unasked_strangers(context, &server),
+        // The daemon has left it, and an empty one ends.
+        Err(_) if is_ending(&server) => return,
         strangers => strangers.map_err(|error| chain(&error)),
     };
     match strangers {
@@ -369,6 +372,11 @@ fn end_tmux(context: &Context, tmux: Tmux, left: &mut Left) {
             "the tmux server stays, since what is in it is not known: {why}"
         )),
     }
+}
+
+fn is_ending(server: &Server) -> bool {
+    let gone = || matches!(server.process(), Ok(None)).then_some(());
+    wait::until(HUNG, gone).is_some()
 }
 
 fn end_server(server: &Server, left: &mut Left) {

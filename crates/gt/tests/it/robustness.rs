@@ -621,6 +621,29 @@ fn a_program_without_a_mark_is_known_by_its_dead_holders_word() {
     assert!(is_gone(second.pid.unwrap()));
 }
 
+/// Covers F12, F39, D23: what an agent started in a session of its own, with its environment emptied, ends
+/// with its run.
+#[test]
+fn a_child_that_hides_whose_it_is_ends_with_its_run() {
+    let town = town(
+        "[agents.fork]\ncommand = ['sh', '-c', 'env -i setsid -f sleep 4321; exec sleep 9999']\n\
+         [roles.mayor]\nagent = 'fork'\n[restart]\nstop_grace = '100ms'\nfirst_delay = '1ms'\n",
+    );
+    town.gt(&["up"]).ok();
+    let mayor = town.wait_for_run("mayor", None);
+    let children = |mayor: &gt_api::view::Agent| {
+        let below = process::children(mayor.holder_pid.unwrap()).unwrap();
+        (below.len() == 2).then_some(below)
+    };
+    let first = town.wait_for("its hidden child", || children(&mayor));
+    signal(mayor.pid.unwrap(), Signal::KILL);
+    let second = town.wait_for_run("mayor", mayor.incarnation.as_deref());
+    assert!(first.iter().all(|child| is_gone(child.pid)));
+    let second = town.wait_for("its second hidden child", || children(&second));
+    town.gt(&["down"]).ok();
+    assert!(second.iter().all(|child| is_gone(child.pid)));
+}
+
 /// Covers F13: what a killed holder left of a crew is left to a person, and a restart by one is the word
 /// for it.
 #[test]
