@@ -185,14 +185,18 @@ impl Daemon {
 
     /// Keeps which process the town's tmux server is, for a time when its socket is gone.
     fn remember_server(&mut self, server: Option<ProcessId>) {
-        if server.is_none() || server == self.tmux_server {
+        let is_kept = town_server::in_use(self.hands.town.paths()).is_some();
+        if server.is_none() || (server == self.tmux_server && is_kept) {
             return;
         }
         self.tmux_server = server;
         let (paths, socket) = (self.hands.town.paths(), &self.hands.tmux_socket);
         let (paths, socket) = (paths.clone(), socket.clone());
-        // One that is not kept is missed only with its socket.
-        tokio::task::spawn_blocking(move || town_server::remember(&paths, &socket, server));
+        tokio::task::spawn_blocking(move || {
+            // One that is not kept is missed only with its socket.
+            let _ = town_server::remember(&paths, &socket, server);
+            town_server::restore_socket(&paths);
+        });
     }
 
     /// Somebody may want an agent whose workspace was made meanwhile. It is looked for once, and then

@@ -5,6 +5,7 @@ use std::fmt;
 use std::process::ExitCode;
 
 use gt_api::exit_code;
+use gt_store::StoreError;
 
 /// Sorts failures by what the caller can do; one exit code each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,7 +65,15 @@ impl CliError {
     /// Adds what caused it.
     #[must_use]
     pub(crate) fn caused_by(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        self.source = Some(source.into());
+        let source = source.into();
+        if let Some(StoreError::Full { path, .. }) = source.downcast_ref() {
+            let directory = path.parent().unwrap_or(path).display().to_string();
+            self.hints.push(format!(
+                "nothing was stored; make room first: `df -h {}` shows where",
+                gt_core::shell::word(&directory)
+            ));
+        }
+        self.source = Some(source);
         self
     }
 

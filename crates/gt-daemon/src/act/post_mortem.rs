@@ -7,6 +7,7 @@ use gt_core::AgentId;
 use gt_core::incarnation::IncarnationId;
 use gt_host::atomic;
 use gt_host::tmux::{PaneId, request};
+use tokio::task::JoinHandle;
 
 use crate::daemon::Hands;
 
@@ -16,25 +17,37 @@ const LAST_SCREEN: Duration = Duration::from_millis(500);
 /// How many lines that scrolled out of a last screen are kept with it.
 const HISTORY: u32 = 200;
 
-/// Keeps what the ended run's screen shows, if its pane still shows it and tmux says so in time:
-/// 0600, the newest few per agent. It may hold secrets.
-pub(super) async fn keep_last_screen(
-    hands: &Hands,
-    agent: &AgentId,
-    last: Option<(IncarnationId, PaneId)>,
-) {
-    let Some((ended, pane)) = last else { return };
-    let capture = hands.terminal.ask(request::capture(&pane, HISTORY));
-    if let Ok(Ok(screen)) = tokio::time::timeout(LAST_SCREEN, capture).await {
-        keep_screen(hands, agent, ended, screen);
-    }
+/// When a screen is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kept {
+    /// Once its run has ended: with its last words.
+    After,
+    /// Before its run is stopped: a full-screen program takes its screen with it.
+    Before,
 }
 
-fn keep_screen(hands: &Hands, agent: &AgentId, ended: IncarnationId, screen: String) {
+/// Keeps what a run's screen shows, if its pane still shows it and tmux says so in time: 0600, the
+/// newest few per agent. It may hold secrets. What is given back writes it.
+pub(super) async fn keep_screen(
+    hands: &Hands,
+    agent: &AgentId,
+    shown: Option<(IncarnationId, PaneId)>,
+    kept: Kept,
+) -> Option<JoinHandle<()>> {
+    let (run, pane) = shown?;
+    let capture = hands.terminal.ask(request::capture(&pane, HISTORY));
+    let screen = tokio::time::timeout(LAST_SCREEN, capture)
+        .await
+        .ok()?
+        .ok()?;
     let directory = hands.town.paths().post_mortems();
-    let path = directory.join(format!("{}.{ended}.txt", agent.file_stem()));
     let agent = agent.file_stem();
-    tokio::task::spawn_blocking(move || {
+    let name = match kept {
+        Kept::After => format!("{agent}.{run}.txt"),
+        Kept::Before => format!("{agent}.{run}.before-stop.txt"),
+    };
+    Some(tokio::task::spawn_blocking(move || {
+        let path = directory.join(name);
         // What a start that failed half-way left on the screen is not the run's last word.
         if path.exists() {
             return;
@@ -43,12 +56,12 @@ fn keep_screen(hands: &Hands, agent: &AgentId, ended: IncarnationId, screen: Str
         if atomic::write_private(&path, screen.as_bytes()).is_ok() {
             age_out(&directory, &agent);
         }
-    });
+    }))
 }
 
 /// Removes all but the newest last screens of an agent. Ids rise with time, and so do the names.
 fn age_out(directory: &Path, agent: &str) {
-    const KEPT: usize = 10;
+    const KEPT: usize = 16;
     let Ok(entries) = fs_err::read_dir(directory) else {
         return;
     };

@@ -14,7 +14,7 @@ use gt_host::rig;
 use gt_host::roster::SeatSpec;
 use gt_host::tmux::{NewSession, config, request};
 
-use super::post_mortem::keep_last_screen;
+use super::post_mortem::{Kept, keep_screen};
 use super::{Failure, Outcome, spawn};
 use crate::daemon::{Daemon, Hands};
 use crate::link::{Link, LinkError};
@@ -38,7 +38,9 @@ pub(super) fn remove(daemon: &Daemon, step: &Step, pane: Pane) {
         &step.agent,
         step.action.kind(),
         async move |hands| {
-            keep_last_screen(&hands, &agent, last).await;
+            if let Some(written) = keep_screen(&hands, &agent, last, Kept::After).await {
+                written.await?;
+            }
             remove_session(hands, link, pane, owner, grace).await
         },
     );

@@ -19,7 +19,7 @@ use gt_host::roster::SeatSpec;
 use gt_host::tmux::PaneId;
 use jiff::Timestamp;
 
-use super::post_mortem::keep_last_screen;
+use super::post_mortem::{Kept, keep_screen};
 use super::{Failure, Outcome, spawn};
 use crate::daemon::{Daemon, Hands};
 use crate::link::Link;
@@ -170,8 +170,10 @@ async fn start_run(hands: Rc<Hands>, run: Run) -> Result<Outcome, Failure> {
     let Some(link) = run.link.clone() else {
         return Err(Failure("its holder is not connected".to_owned()));
     };
-    let ((screen_took, ()), (record_took, ())) = tokio::join!(
-        timed(keep_last_screen(&hands, &run.spec.agent, run.last.clone())),
+    let agent = &run.spec.agent;
+    // The start waits for the capture, and not for the disk.
+    let ((screen_took, _), (record_took, ())) = tokio::join!(
+        timed(keep_screen(&hands, agent, run.last.clone(), Kept::After)),
         timed(record_start(&hands, &run))
     );
     let request = Request::Start(Box::new(start_request(&run)));

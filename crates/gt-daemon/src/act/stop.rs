@@ -12,10 +12,12 @@ use gt_host::clock;
 use gt_host::holder::kill_set::{self, BEYOND_GRACE, Scope};
 use gt_host::holder::protocol::Answer;
 
+use super::post_mortem::{Kept, keep_screen};
 use super::{Failure, Outcome, spawn};
 use crate::daemon::{Daemon, Hands};
 use crate::link::Link;
 use crate::poke::{self, Poked};
+use crate::terminal::pane_id;
 
 /// Ends what a lost run has left.
 pub(super) fn sweep(daemon: &mut Daemon, step: &Step, incarnation: IncarnationId) {
@@ -91,9 +93,19 @@ pub(crate) fn stop_run(
         since: clock::now(),
     });
     let link = seat.link.clone();
-    spawn(daemon, agent, ActionKind::Stop, move |_| {
-        stop_by_holder(link, incarnation, grace)
-    });
+    let pane = seat.pane.known().cloned().flatten();
+    let shown = pane.map(|pane| (incarnation, pane_id(&pane.pane)));
+    let stopped = agent.clone();
+    spawn(
+        daemon,
+        agent,
+        ActionKind::Stop,
+        async move |hands: Rc<Hands>| {
+            // The stop waits for the capture, and not for the disk.
+            keep_screen(&hands, &stopped, shown, Kept::Before).await;
+            stop_by_holder(link, incarnation, grace).await
+        },
+    );
 }
 
 async fn stop_by_holder(

@@ -131,7 +131,18 @@ fn the_last_screen_of_each_run_is_kept() {
     let of_mayor = kept
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .filter(|name| name.starts_with("mayor."));
-    assert_eq!(of_mayor.count(), runs.len());
+    let (before_stop, after): (Vec<String>, Vec<String>) =
+        of_mayor.partition(|name| name.ends_with(".before-stop.txt"));
+    assert_eq!(after.len(), runs.len());
+    assert_eq!(
+        before_stop.len(),
+        2,
+        "of the stop and of down: {before_stop:?}"
+    );
+    for name in before_stop {
+        let screen = fs_err::read_to_string(town.paths().post_mortems().join(name)).unwrap();
+        assert!(screen.contains("a word before its"), "{screen}");
+    }
 }
 
 /// A run as the journal tells it.

@@ -19,6 +19,13 @@ pub(super) fn integrity(patient: &Patient<'_>) -> Option<Check> {
     let path = patient.paths().store();
     patient.context.await_store();
     match path.try_exists() {
+        Ok(true) if fs_err::metadata(&path).is_ok_and(|found| found.len() == 0) => {
+            return Some(error(
+                NAME,
+                "its file was emptied, and with it mail, wishes and history",
+                "`gt down`, then put a good copy in its place or remove it: the next `gt up` begins a new one",
+            ));
+        }
         Ok(true) => {}
         Ok(false) => return Some(missing(patient.paths())),
         Err(problem) => return Some(unseen(NAME, problem)),
