@@ -20,8 +20,8 @@ pub(crate) fn store(
         reason: reason.to_owned(),
         at: clock::now(),
     };
-    let stop = agents.iter().filter(|_| desire.is_stop());
-    for agent in stop.filter(|agent| !intent.actor.may_stop(agent)) {
+    let mut agents_spared = agents.iter().filter(|it| !intent.actor.may_stop(it));
+    if let Some(agent) = agents_spared.next().filter(|_| desire.is_stop()) {
         return Err(may_not_stop(&intent.actor, agent));
     }
     let wishes: Vec<(AgentId, Intent)> = agents

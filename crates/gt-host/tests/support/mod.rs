@@ -50,6 +50,18 @@ pub(crate) fn started(answer: &Answer) -> ProcessId {
     }
 }
 
+/// Waits until `found` finds something.
+pub(crate) fn wait_for<T>(mut found: impl FnMut() -> Option<T>) -> T {
+    let until = clock::monotonic() + PATIENCE;
+    loop {
+        if let Some(thing) = found() {
+            return thing;
+        }
+        assert!(clock::monotonic() < until, "it did not come true");
+        clock::pause(Duration::from_millis(2));
+    }
+}
+
 /// Waits for the end of a process that is no child of the test.
 pub(crate) fn wait_ended(process: ProcessId) {
     if let Some(descriptor) = PidFd::open(process).unwrap() {
