@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use gt_api::request::Response;
 use gt_core::event::EventKind;
-use gt_core::{AgentId, RigName, Roll};
+use gt_core::{AgentId, Observed, RigName, Roll};
 use gt_host::agent_environment::Captured;
 use gt_host::clock;
 use gt_host::config::{Config, ConfigError};
@@ -30,8 +30,8 @@ const FIRST_LOOK: Duration = Duration::from_secs(5);
 pub(crate) struct FilesReading {
     rigs: Refresh,
     settings: Refresh,
-    /// Rigs were waited for in vain.
-    is_silent: bool,
+    /// What is shown while rigs are waited for in vain.
+    silence: Option<&'static str>,
     /// Clients that wait until what they changed is in force.
     replies: Vec<oneshot::Sender<Response>>,
 }
@@ -59,14 +59,17 @@ impl Found {
         }
     }
 
-    /// Who is known without a look at any rig: the town's own agents, and whoever has a holder.
+    /// Who is known without a look at any rig: the town's own agents, and whose holder lives.
     fn without_rigs(paths: &TownPaths) -> Self {
         let with_holders = with_holders(paths);
-        let rigs = with_holders.iter().filter_map(|agent| agent.rig().cloned());
-        let rigs: BTreeSet<RigName> = rigs.collect();
+        let lives = |agent: &&AgentId| holder::is_taken(paths, agent) == Observed::Known(true);
+        let living: BTreeSet<AgentId> = with_holders.iter().filter(lives).cloned().collect();
+        let rigs: BTreeSet<RigName> = living.iter().filter_map(|it| it.rig().cloned()).collect();
+        let mut roll = Roll::new(rigs, living.iter().cloned());
+        roll.retain(|agent| agent.rig().is_none() || living.contains(agent));
         Self {
             discovery: Discovery {
-                roll: Roll::new(rigs, with_holders.iter().cloned()),
+                roll,
                 ..Discovery::default()
             },
             with_holders,
@@ -123,9 +126,14 @@ impl Daemon {
         }
     }
 
+    /// The problem that rigs do not answer.
+    pub(crate) fn silence(&self) -> Option<&'static str> {
+        self.files.silence
+    }
+
     /// The rigs were read: another reading is begun if one was asked for meanwhile.
     pub(crate) fn end_rigs_reading(&mut self) {
-        self.files.is_silent = false;
+        self.files.silence = None;
         if self.files.rigs.end() {
             self.spawn_rigs_reading();
         }
@@ -142,7 +150,7 @@ impl Daemon {
 
     fn answer_reloads(&mut self) {
         let files = &mut self.files;
-        let waits_for_rigs = files.rigs.is_under_way() && !files.is_silent;
+        let waits_for_rigs = files.rigs.is_under_way() && files.silence.is_none();
         if files.settings.is_under_way() || waits_for_rigs {
             return;
         }
@@ -155,21 +163,20 @@ impl Daemon {
     /// Says so, once, when the rigs have not been read from one heartbeat to the next. A daemon that has
     /// just begun goes on with whom it knows without them.
     pub(crate) fn miss_rigs(&mut self) {
-        if !self.files.rigs.is_under_way() || std::mem::replace(&mut self.files.is_silent, true) {
+        const AS_BEFORE: &str = "the directories of the town's rigs do not answer: who is in the town \
+                                 is as it was known last";
+        const WITHOUT: &str = "the directories of the town's rigs do not answer: only who has a \
+                               living holder is known";
+        if !self.files.rigs.is_under_way() || self.files.silence.is_some() {
             return;
         }
-        let mut text =
-            "the directories of the town's rigs do not answer: who is in the town is as it \
-                        was known last"
-                .to_owned();
+        let mut text = AS_BEFORE;
         if self.discovery.is_none() {
             let found = Found::without_rigs(self.hands.town.paths());
             self.take_roster(found);
-            text =
-                "the directories of the town's rigs do not answer: only who has a holder is known"
-                    .to_owned();
+            text = WITHOUT;
         }
-        self.roster_problems.push(text.clone());
+        self.files.silence = Some(text);
         self.note(EventKind::Unobservable, None, text);
         self.answer_reloads();
     }

@@ -28,10 +28,11 @@ impl Daemon {
     pub(crate) fn take_found(&mut self, found: Found) {
         // What is read while a town is being moved or deleted is half of it.
         if self.is_in_place() {
-            let before = self.roster_problems.clone();
+            let before = (self.roster_problems.clone(), None);
             let agents: Vec<AgentId> = self.seats.keys().cloned().collect();
             self.take_roster(found);
-            if self.roster_problems != before || !self.seats.keys().eq(&agents) {
+            let after = (self.roster_problems.clone(), self.silence());
+            if after != before || !self.seats.keys().eq(&agents) {
                 self.tell_reload(EventKind::Reloaded);
             }
         }
@@ -83,7 +84,9 @@ impl Daemon {
     }
 
     pub(crate) fn all_problems(&self) -> Vec<String> {
-        [self.problems.as_slice(), &self.roster_problems].concat()
+        let silence = self.silence().map(str::to_owned);
+        let known = [self.problems.as_slice(), &self.roster_problems].concat();
+        known.into_iter().chain(silence).collect()
     }
 
     /// Says so when the town is told to be on another tmux server than it is on.

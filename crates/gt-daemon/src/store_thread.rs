@@ -57,23 +57,22 @@ impl Lazy {
     /// Opens it if it is not open, or if it is not the one any more that everybody else opens. One that
     /// was removed is written anew.
     pub(crate) fn get(&mut self) -> Result<&mut Store, StoreError> {
-        let now = self.look();
-        let is_its_town = now.0 == self.place.0;
+        let is_its_town = self.look().0 == self.place.0;
         let is_removed = matches!(self.path.try_exists(), Ok(false));
-        let is_written_back = match &mut self.store {
-            Some(store) if is_its_town && is_removed => store.write_back(BUSY)?,
-            Some(_) | None => false,
-        };
-        let is_replaced = is_its_town && now.1.is_some() && now != self.place;
-        if is_written_back {
+        if let Some(store) = self.store.as_mut().filter(|_| is_its_town && is_removed)
+            && store.write_back(BUSY)?
+        {
             self.news = Some("the store was removed, and is written anew");
-        } else if self.store.is_none() || is_replaced {
+            self.place = self.look();
+        }
+        // Somebody may have put another there at this very moment.
+        let now = self.look();
+        let is_replaced = is_its_town && now.1.is_some() && now != self.place;
+        if self.store.is_none() || is_replaced {
             if self.store.take().is_some() {
                 self.news = Some("another store is in the place of the one before, and is used");
             }
             self.store = Some(Store::open(&self.path, BUSY)?);
-        }
-        if is_its_town || self.place.0.is_none() {
             self.place = self.look();
         }
         Ok(self.store.as_mut().expect("opened just now"))

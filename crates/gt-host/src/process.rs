@@ -195,6 +195,14 @@ pub(crate) fn carries(pid: u32, value: &str) -> io::Result<bool> {
     was_started_with(pid, GT_INCARNATION, value)
 }
 
+/// Whether a process was started with this variable, whatever its value.
+///
+/// # Errors
+/// When its environment may not be read.
+pub(crate) fn has_variable(pid: u32, name: &str) -> io::Result<bool> {
+    system::initial_environment_names(pid, name)
+}
+
 /// Whether it is this user's.
 pub(crate) fn is_own(pid: u32) -> bool {
     system::is_own(pid)

@@ -98,7 +98,7 @@ fn a_polite_agent_ends_before_its_grace() {
 
 /// Covers F41, F10, F12: a setsid child, a double-forked daemon and children with an emptied
 /// environment, in the session or not, are gone before the successor starts, and a tmux server without
-/// the mark (as that of the town that a mayor brought up) is left alone.
+/// the mark (as that of the town that a mayor brought up) is left alone, with what came from its panes.
 #[test]
 fn nothing_of_a_run_is_left_when_its_successor_starts() {
     let mut seat = Seat::held();
@@ -108,16 +108,23 @@ fn nothing_of_a_run_is_left_when_its_successor_starts() {
         "export STAY='echo $$ > $MAIL; exec sleep 600'
          server=${MAIL%/*}/tmux; cp $(command -v sleep) $server
          env -i MAIL=$MAIL setsid bash -c \"echo \\$\\$ > $MAIL; exec $server 600\" &
+         env -i MAIL=$MAIL TMUX=of-that setsid bash -c \"$STAY\" &
          setsid bash -c \"$STAY\" &
          (setsid bash -c 'trap \"\" TERM HUP; echo $$ > $MAIL; while :; do sleep 600; done' &)
          env -i MAIL=$MAIL bash -c \"$STAY\" &
          env -i MAIL=$MAIL setsid bash -c \"$STAY\" &
          wait",
     );
-    let written: Vec<_> = (0..5).map(|_| seat.mailed_process()).collect();
-    let is_server =
-        |process: &&ProcessId| process::program_name(process.pid).as_deref() == Some("tmux");
-    let server = *wait_for(|| written.iter().find(is_server));
+    let written: Vec<_> = (0..6).map(|_| seat.mailed_process()).collect();
+    let is_spared = |process: &&ProcessId| {
+        let pid = process.pid;
+        let in_pane = process::initial_environment_has(pid, "TMUX", "of-that").unwrap();
+        in_pane || process::program_name(pid).as_deref() == Some("tmux")
+    };
+    let spared: Vec<ProcessId> = wait_for(|| {
+        let spared: Vec<ProcessId> = written.iter().filter(is_spared).copied().collect();
+        (spared.len() == 2).then_some(spared)
+    });
     let agent = seat.report().process.unwrap();
     assert!(process::signal(agent, Signal::KILL).unwrap());
     assert_eq!(next_exit(&mut client), (first, Exit::Signal(libc::SIGKILL)));
@@ -127,10 +134,12 @@ fn nothing_of_a_run_is_left_when_its_successor_starts() {
     seat.carry_out(&mut client, order);
     assert_eq!(process::marked(first).unwrap(), []);
     for process in written {
-        assert_eq!(is_alive(process), process == server, "{process:?}");
+        assert_eq!(is_alive(process), spared.contains(&process), "{process:?}");
     }
-    assert!(process::signal(server, Signal::KILL).unwrap());
-    wait_ended(server);
+    for process in spared {
+        assert!(process::signal(process, Signal::KILL).unwrap());
+        wait_ended(process);
+    }
 }
 
 /// Covers F12: a build daemon that runs share is spared by name, and only that one.

@@ -32,7 +32,7 @@ pub enum StoreError {
     },
     /// Its file was removed or replaced while something was written to it.
     #[error(
-        "the store {} was removed while it was written to: what was written may be lost",
+        "the store {} was removed while it was used: what was written to it may be lost",
         path.display()
     )]
     Replaced {

@@ -59,8 +59,13 @@ impl Store {
     /// # Errors
     /// As [`open`](Self::open), and [`StoreError::Open`] when it is not there.
     pub fn open_shared(path: &Path, busy: Duration) -> Result<Self, StoreError> {
+        let before = file_at(path);
         let store = Self::open_for_writing(path, busy)?;
         let file = file_at(path);
+        if file.is_none() || file != before {
+            let path = path.to_owned();
+            return Err(StoreError::Replaced { path });
+        }
         Ok(Self { file, ..store })
     }
 
@@ -134,7 +139,9 @@ impl Store {
                 _ => {}
             }
         }
-        put(copy, &path)?;
+        if !put(copy, &path)? {
+            return Ok(false);
+        }
         *self = Self::open(&path, busy)?;
         Ok(true)
     }
@@ -305,7 +312,7 @@ fn create(path: &Path) -> Result<(), StoreError> {
     set_write_ahead(&connection)
         .and_then(|()| connection.close().map_err(|(_, error)| error))
         .map_err(|source| StoreError::from_sqlite(path, "making it", source))?;
-    put(made, path)
+    put(made, path).map(drop)
 }
 
 /// A file beside the database that is not its own yet.
@@ -319,11 +326,11 @@ fn temporary(path: &Path) -> io::Result<tempfile::TempPath> {
     Ok(made.into_temp_path())
 }
 
-/// Moves a database to where nobody has put another meanwhile.
-fn put(made: tempfile::TempPath, path: &Path) -> Result<(), StoreError> {
+/// Moves a database to its place; false where somebody has put another there meanwhile.
+fn put(made: tempfile::TempPath, path: &Path) -> Result<bool, StoreError> {
     match made.persist_noclobber(path) {
-        Ok(()) => Ok(()),
-        Err(lost) if lost.error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Ok(()) => Ok(true),
+        Err(lost) if lost.error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
         Err(lost) => Err(StoreError::Open {
             path: path.to_owned(),
             source: Box::new(lost.error),

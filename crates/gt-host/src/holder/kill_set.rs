@@ -12,8 +12,8 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
 use super::protocol::Report;
-use crate::clock;
 use crate::process::{self, Facts, PidFd, Signal};
+use crate::{clock, environment};
 
 /// How long a process has to go after KILL. Only one that hangs in the kernel, on a dead network
 /// file system for instance, takes longer; it is then named as a survivor.
@@ -146,25 +146,37 @@ fn look_near(scope: &Scope) -> io::Result<Vec<ProcessId>> {
     look(scope)
 }
 
-/// Leaves out what serves the whole town, and what that runs: it carries no mark, and goes on.
+/// Leaves out what serves the whole town, and what that runs: it carries no mark, and goes on. What
+/// was left over in a pane of such a tmux comes to the holder as well.
 fn without_servers(below: Vec<Facts>, scope: &Scope) -> Vec<Facts> {
-    let gt = process::program_name(std::process::id());
     let mark = scope.incarnation.to_string();
     let mut spared: Vec<u32> = Vec::new();
     // Parents come before their children.
-    below
-        .into_iter()
-        .filter(|facts| {
-            let program = process::program_name(facts.id.pid);
-            let serves = program == gt || program.as_deref() == Some("tmux");
-            let is_spared = spared.contains(&facts.parent)
-                || (serves && !process::carries(facts.id.pid, &mark).unwrap_or(true));
-            if is_spared {
-                spared.push(facts.id.pid);
-            }
-            !is_spared
-        })
-        .collect()
+    let mut belongs = |facts: &Facts| {
+        let pid = facts.id.pid;
+        let serves =
+            is_server(pid) || process::has_variable(pid, environment::TMUX).unwrap_or(false);
+        let is_marked = || process::carries(pid, &mark).unwrap_or(true);
+        let is_spared = spared.contains(&facts.parent) || (serves && !is_marked());
+        if is_spared {
+            spared.push(pid);
+        }
+        !is_spared
+    };
+    below.into_iter().filter(|facts| belongs(facts)).collect()
+}
+
+/// Whether it is a tmux server, or a daemon or holder of this program's, whatever its file is called by
+/// now.
+fn is_server(pid: u32) -> bool {
+    let program = process::program_name(pid);
+    let words = process::command_line(pid).unwrap_or_default();
+    let is_daemon = words.windows(2).any(|two| two == ["daemon", "run"]);
+    let is_holder = words.get(1).is_some_and(|word| word == "hold");
+    program.as_deref() == Some("tmux")
+        || program == process::program_name(std::process::id())
+        || is_daemon
+        || is_holder
 }
 
 fn among(

@@ -41,6 +41,14 @@ pub fn initial_environment_has(_pid: u32, _name: &str, _value: &str) -> io::Resu
 }
 
 /// Not known here.
+///
+/// # Errors
+/// Always, here.
+pub(super) fn initial_environment_names(_pid: u32, _name: &str) -> io::Result<bool> {
+    Err(unknown())
+}
+
+/// Not known here.
 pub fn command_line(_pid: u32) -> Option<Vec<String>> {
     None
 }

@@ -176,6 +176,20 @@ pub fn initial_environment_has(pid: u32, name: &str, value: &str) -> io::Result<
     }
 }
 
+/// Whether a process was started with this variable.
+///
+/// # Errors
+/// When its environment may not be read.
+pub(super) fn initial_environment_names(pid: u32, name: &str) -> io::Result<bool> {
+    let environment = fs_err::read(format!("/proc/{pid}/environ"))?;
+    let is_it = |entry: &[u8]| {
+        entry
+            .strip_prefix(name.as_bytes())
+            .is_some_and(|it| it.starts_with(b"="))
+    };
+    Ok(environment.split(|byte| *byte == 0).any(is_it))
+}
+
 /// How long the environment of a process is; none when it can have none. While the process
 /// executes a program, between its old memory and its new, what is read is empty or cut short, and
 /// a marked process would pass as unmarked: not found counts only in the whole.

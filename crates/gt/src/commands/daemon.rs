@@ -149,10 +149,11 @@ pub(crate) fn stop(context: &Context) -> CliResult {
     for _ in 0..OTHERS {
         stop_one(context)?;
         if lock::is_held(&context.paths().daemon_lock()) != Observed::Known(true) {
-            break;
+            return Ok(());
         }
     }
-    Ok(())
+    Err(CliError::failed("somebody else starts the daemon again and again")
+        .hint("`gt events` shows what it does; a service that keeps it is removed by `gt daemon uninstall`"))
 }
 
 fn stop_one(context: &Context) -> CliResult {

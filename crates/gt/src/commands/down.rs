@@ -57,13 +57,16 @@ pub(crate) fn down(context: &Context, arguments: &Down) -> CliResult {
     let mut left = Vec::new();
     let agents = seated(context, &mut left);
     let tmux = probe_tmux(context);
-    if let Err(refusal) = stop_agents(context, &agents, arguments, tmux, &mut left) {
-        if was_up {
-            fs_err::remove_file(context.paths().down_file()).doing("take the wish back")?;
+    let told_of = match stop_agents(context, agents, arguments, tmux, &mut left) {
+        Ok(told_of) => told_of,
+        Err(refusal) => {
+            if was_up {
+                fs_err::remove_file(context.paths().down_file()).doing("take the wish back")?;
+            }
+            return Err(refusal);
         }
-        return Err(refusal);
-    }
-    end_unseated(context, &agents, grace(arguments), &mut left);
+    };
+    end_untold(context, &told_of, grace(arguments), &mut left);
     let stopped = daemon::stop(context);
     end_tmux(context, tmux, &mut left);
     match stopped {
@@ -124,31 +127,45 @@ fn save_wish(context: &Context) -> std::io::Result<()> {
 /// acts on them any more.
 ///
 /// # Errors
-/// The daemon's refusal of this caller.
+/// The daemon's refusal of this caller. Given back is of whose runs somebody told.
 fn stop_agents(
     context: &Context,
-    agents: &[AgentId],
+    agents: Vec<AgentId>,
     arguments: &Down,
     tmux: Tmux,
     left: &mut Left,
-) -> CliResult {
+) -> CliResult<Vec<AgentId>> {
     let daemon_can = !arguments.force && tmux == Tmux::Answers;
     if daemon_can && stop_by_daemon(context, arguments)? {
-        return Ok(());
+        return Ok(agents);
     }
     if let Err(error) = daemon::stop(context) {
         left.push(error.sentence());
     }
+    let mut told_of = Vec::new();
     for agent in agents {
-        if let Err(why) = stop_by_holder(context, agent, arguments) {
-            left.push(format!("{agent}: {why}"));
+        match stop_by_holder(context, &agent, arguments) {
+            Ok(Stopped::AsTold) => told_of.push(agent),
+            Ok(Stopped::Untold) => {}
+            Err(why) => {
+                left.push(format!("{agent}: {why}"));
+                told_of.push(agent);
+            }
         }
     }
-    Ok(())
+    Ok(told_of)
+}
+
+/// Whether anybody told of an agent's run.
+enum Stopped {
+    /// Its holder did, or its file.
+    AsTold,
+    /// Nobody: what it left, only the store may know.
+    Untold,
 }
 
 /// Ends runs that no holder tells of: it may be gone, and its file with it. The store knows them.
-fn end_unseated(context: &Context, seated: &[AgentId], grace: Duration, left: &mut Left) {
+fn end_untold(context: &Context, told_of: &[AgentId], grace: Duration, left: &mut Left) {
     let runs = context.store().and_then(|mut store| {
         let place = site::place(&context.paths().private()).doing("look at the town")?;
         let boot = process::boot_id().doing("read the boot id")?;
@@ -160,10 +177,10 @@ fn end_unseated(context: &Context, seated: &[AgentId], grace: Duration, left: &m
         left.extend(unmarked_without_store(context).err());
         return;
     };
-    let unseated = runs
+    let untold = runs
         .into_iter()
-        .filter(|(agent, _)| !seated.contains(agent));
-    for (agent, run) in unseated {
+        .filter(|(agent, _)| !told_of.contains(agent));
+    for (agent, run) in untold {
         let scope = Scope {
             keep: kept_by(context, &agent),
             ..Scope::marked(run)
@@ -239,7 +256,7 @@ fn may_be_held(context: &Context, agent: &AgentId) -> bool {
 
 /// Stops one agent through its holder, and makes sure that both are gone. A holder that ended while
 /// it was asked, as the daemon's last word to it may have told it to, is what is wanted.
-fn stop_by_holder(context: &Context, agent: &AgentId, arguments: &Down) -> Result<(), String> {
+fn stop_by_holder(context: &Context, agent: &AgentId, arguments: &Down) -> Result<Stopped, String> {
     let paths = context.paths();
     let told = match holder::read_state_file(paths, agent) {
         // A damaged file tells as much as a missing one.
@@ -255,8 +272,8 @@ fn stop_by_holder(context: &Context, agent: &AgentId, arguments: &Down) -> Resul
             let client = HolderClient::connect(&socket, in_time());
             greet(client.map_err(|error| chain(&error))?)?.1
         }
-        Some(report) => return sweep(&report, grace(arguments)),
-        None => return Ok(()),
+        Some(report) => return sweep(&report, grace(arguments)).map(|()| Stopped::AsTold),
+        None => return Ok(Stopped::Untold),
     };
     if holder::restore_socket(&report) {
         // Whoever removed it did not end its holder.
@@ -265,11 +282,12 @@ fn stop_by_holder(context: &Context, agent: &AgentId, arguments: &Down) -> Resul
     let asked = ask_holder(&report, arguments);
     let gone = || is_gone(&report).then_some(());
     match (asked, wait::until(TMUX, gone)) {
-        (Ok(()), Some(())) => Ok(()),
-        (Ok(()), None) => Err("its holder did not end".to_owned()),
-        (Err(why), None) => Err(why),
-        (Err(_), Some(())) => sweep(&report, grace(arguments)),
+        (Ok(()), Some(())) => {}
+        (Ok(()), None) => return Err("its holder did not end".to_owned()),
+        (Err(why), None) => return Err(why),
+        (Err(_), Some(())) => sweep(&report, grace(arguments))?,
     }
+    Ok(Stopped::AsTold)
 }
 
 /// The time between TERM and KILL.

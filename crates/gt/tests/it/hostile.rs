@@ -179,10 +179,14 @@ fn a_registry_that_does_not_answer_holds_nobody_up() {
     town.wait_for("the daemon's end", || is_gone(daemon).then_some(()));
     // One that begins meanwhile keeps whoever has a holder.
     town.gt(&["daemon", "start"]).ok();
-    wait_for_problem(&town, "do not answer: only who has a holder is known");
+    wait_for_problem(
+        &town,
+        "do not answer: only who has a living holder is known",
+    );
     assert_supervised(&town, "rig/witness");
     assert_supervised(&town, "mayor");
     town.gt(&["config", "set", "restart.base", "20ms"]).ok();
+    wait_for_problem(&town, "do not answer");
     fs_err::remove_file(&registry).unwrap();
     fs_err::write(&registry, good).unwrap();
     town.gt(&["daemon", "restart"]).ok();

@@ -745,21 +745,29 @@ fn leftovers_of_a_run_without_a_readable_file_are_swept() {
     }
 }
 
-/// Covers D23: a run that no holder's file tells of is ended by `gt down`, daemon or not.
+/// Covers D23: a run that no holder's file tells of, since it is gone or damaged, is ended by `gt down`.
 #[test]
 fn down_ends_a_run_whose_holder_and_file_are_gone() {
     let town = town("");
     town.script("deacon", "/ignore-term\n/setsid\n");
-    town.gt(&["up"]).ok();
-    let deacon = town.wait_for_run("deacon", None);
-    town.wait_for("the leftovers", || {
-        (processes_of(&town, "deacon").len() == 2).then_some(())
-    });
-    town.gt(&["daemon", "stop"]).ok();
-    signal(deacon.holder_pid.unwrap(), Signal::KILL);
-    fs_err::remove_file(town.paths().holder_state(&gt_core::AgentId::Deacon)).unwrap();
-    town.gt(&["down", "--wait", "1"]).ok();
-    assert_eq!(town.marked(), []);
+    let file = town.paths().holder_state(&gt_core::AgentId::Deacon);
+    for is_damaged in [false, true] {
+        town.gt(&["up"]).ok();
+        let deacon = town.wait_for_run("deacon", None);
+        town.wait_for("the leftovers", || {
+            (processes_of(&town, "deacon").len() == 2).then_some(())
+        });
+        town.gt(&["daemon", "stop"]).ok();
+        let holder = deacon.holder_pid.unwrap();
+        signal(holder, Signal::KILL);
+        town.wait_for("its holder's end", || is_gone(holder).then_some(()));
+        match is_damaged {
+            true => fs_err::write(&file, "garbage").unwrap(),
+            false => fs_err::remove_file(&file).unwrap(),
+        }
+        town.gt(&["down", "--wait", "1"]).ok();
+        assert_eq!(town.marked(), []);
+    }
 }
 
 /// Covers F6: when the tmux server dies, every session is made anew and every agent
