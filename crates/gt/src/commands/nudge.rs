@@ -23,7 +23,7 @@ use crate::cli;
 use crate::commands::status;
 use crate::context::Context;
 use crate::error::{CliError, CliResult, Doing as _, Kind};
-use crate::printer;
+use crate::{printer, wait};
 
 /// How many messages are listed.
 const LISTED: usize = 50;
@@ -238,10 +238,11 @@ fn queue(context: &Context, nudges: &[Nudge]) -> CliResult {
 
 /// Waits until the message has got so far, or is over.
 fn wait_for(context: &Context, nudge: &Nudge, wanted: cli::NudgeGoal) -> CliResult {
+    wait::tell_on_interrupt("the message stays queued: `gt nudge list` shows how far it is");
     let store = context.store()?;
     let left = nudge.expires_at.duration_since(clock::now());
     let patience = Duration::try_from(left).unwrap_or(Duration::ZERO) + Duration::from_secs(2);
-    let state = crate::wait::until(patience, || {
+    let state = wait::until(patience, || {
         let state = store.nudge_state(nudge.id).ok()??;
         let is_there = match &state {
             NudgeState::Queued => false,
