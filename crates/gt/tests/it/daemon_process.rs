@@ -398,7 +398,7 @@ fn down_spares_a_persons_session_of_a_hung_tmux() {
     let town = town("");
     town.gt(&["up"]).ok();
     let server = town.tmux_pid();
-    town.gt(&["tmux", "new-session", "-d", "-s", "mine", "sleep 600"])
+    town.gt(&["tmux", "new-session", "-d", "-s", "mine", "sleep", "600"])
         .ok();
     signal(server, Signal::STOP);
     let said = town.gt(&["down", "--wait", "6"]).code(1);
