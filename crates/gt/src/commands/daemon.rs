@@ -226,6 +226,18 @@ fn has_ended(lock: &Path, daemon: Option<ProcessId>, patience: Duration) -> bool
     wait::until(patience, ended).is_some()
 }
 
+/// The daemon's process, if one is known to run.
+pub(crate) fn process(context: &Context) -> Option<ProcessId> {
+    process_of(&context.paths().daemon_lock()).ok().flatten()
+}
+
+/// Waits for the end of a daemon that has let go of its lock, which its process does a moment before.
+pub(crate) fn await_exit(daemon: ProcessId) {
+    // One that stays is no daemon any more.
+    let gone = || (process::is_alive(daemon) == Observed::Known(false)).then_some(());
+    let _ = wait::until(END, gone);
+}
+
 /// The process that holds the daemon's lock, if one does.
 fn process_of(lock: &Path) -> CliResult<Option<ProcessId>> {
     let Some(pid) = lock::holder(lock) else {

@@ -52,6 +52,7 @@ type Left = Vec<String>;
 pub(crate) fn down(context: &Context, arguments: &Down) -> CliResult {
     context.refuse_agent("brings the town down")?;
     let was_up = matches!(context.paths().is_down(), Ok(false));
+    let running = daemon::process(context);
     let unsaved = save_wish(context).err();
     wait::tell_on_interrupt("the town shall be down all the same: `gt down` again waits for that");
     let mut left = Vec::new();
@@ -70,7 +71,10 @@ pub(crate) fn down(context: &Context, arguments: &Down) -> CliResult {
     let stopped = daemon::stop(context);
     end_tmux(context, tmux, &mut left);
     match stopped {
-        Ok(()) => leave_tmux(context),
+        Ok(()) => {
+            running.into_iter().for_each(daemon::await_exit);
+            leave_tmux(context);
+        }
         Err(error) => left.push(error.sentence()),
     }
     for line in &left {
