@@ -148,9 +148,7 @@ impl Context {
         const PATIENCE: Duration = Duration::from_secs(3);
         let path = self.paths().store();
         let is_there = || path.exists().then_some(());
-        if is_there().is_none()
-            && lock::is_held(&self.paths().daemon_lock()) == Observed::Known(true)
-        {
+        if is_there().is_none() && self.has_daemon() {
             self.wake();
             crate::wait::until(PATIENCE, is_there);
         }

@@ -20,8 +20,8 @@ pub(crate) fn store(
         reason: reason.to_owned(),
         at: clock::now(),
     };
-    let mut agents_spared = agents.iter().filter(|it| !intent.actor.may_stop(it));
-    if let Some(agent) = agents_spared.next().filter(|_| desire.is_stop()) {
+    let spared = agents.iter().find(|it| !intent.actor.may_stop(it));
+    if let Some(agent) = spared.filter(|_| desire.is_stop()) {
         return Err(may_not_stop(&intent.actor, agent));
     }
     let wishes: Vec<(AgentId, Intent)> = agents

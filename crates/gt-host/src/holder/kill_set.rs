@@ -154,10 +154,10 @@ fn without_servers(below: Vec<Facts>, scope: &Scope) -> Vec<Facts> {
     // Parents come before their children.
     let mut belongs = |facts: &Facts| {
         let pid = facts.id.pid;
-        let serves =
-            is_server(pid) || process::has_variable(pid, environment::TMUX).unwrap_or(false);
         let is_marked = || process::carries(pid, &mark).unwrap_or(true);
-        let is_spared = spared.contains(&facts.parent) || (serves && !is_marked());
+        let is_in_pane = || process::has_variable(pid, environment::TMUX).unwrap_or(false);
+        let is_spared =
+            spared.contains(&facts.parent) || (!is_marked() && (is_server(pid) || is_in_pane()));
         if is_spared {
             spared.push(pid);
         }
