@@ -37,10 +37,12 @@ pub(crate) enum TerminalError {
 impl TerminalError {
     /// Whether what was asked for is proven not to be there.
     pub(crate) fn is_not_found(&self) -> bool {
-        matches!(
-            self,
-            Self::Tmux(TmuxError::NotFound { .. } | TmuxError::NoServer { .. })
-        )
+        match self {
+            Self::Tmux(error) => {
+                error.is_nothing_there() || matches!(error, TmuxError::NotFound { .. })
+            }
+            Self::Sick => false,
+        }
     }
 }
 

@@ -22,9 +22,15 @@ pub enum TmuxError {
         #[source]
         source: Arc<CommandError>,
     },
-    /// No server listens on the socket: the one failure that means that no session exists.
+    /// No server listens on the socket, so that no session exists.
     #[error("no tmux server runs on `{}`", socket.display())]
     NoServer {
+        /// The server's socket.
+        socket: PathBuf,
+    },
+    /// A server listens and has no session: it has just begun, or is about to end.
+    #[error("the tmux server on `{}` has no session", socket.display())]
+    NoSession {
         /// The server's socket.
         socket: PathBuf,
     },
@@ -111,6 +117,11 @@ pub enum TmuxError {
 const SHOWN: usize = 300;
 
 impl TmuxError {
+    /// Whether this failure means that there is no session, and so no pane.
+    pub fn is_nothing_there(&self) -> bool {
+        matches!(self, Self::NoServer { .. } | Self::NoSession { .. })
+    }
+
     /// What tmux's own words on `command` mean.
     pub(super) fn said(server: &Server, command: &str, message: &str) -> Self {
         let socket = server.socket.clone();
@@ -119,6 +130,8 @@ impl TmuxError {
         let shown = tail(message);
         if is_no_server(message) {
             Self::NoServer { socket }
+        } else if message == "no current target" {
+            Self::NoSession { socket }
         } else if message.starts_with("can't find ") || message.starts_with("no such ") {
             Self::NotFound {
                 socket,

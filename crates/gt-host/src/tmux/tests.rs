@@ -563,6 +563,20 @@ fn a_named_file_of_a_person_is_read_before_what_gt_needs() {
     assert_eq!(option("-gv", "history-limit"), "5000");
 }
 
+/// A server may be without a session for as long as a client of it ends: that is known, and no fault.
+#[test]
+fn a_server_without_a_session_says_that_there_is_none() {
+    let test = TestServer::new(PATIENCE);
+    let pane = test
+        .forked()
+        .ask(request::create(&sleeping("gt-mayor")))
+        .unwrap();
+    test.forked().ask(request::remove(&pane.pane_id)).unwrap();
+    let empty = test.forked().ask(request::list()).unwrap_err();
+    assert!(matches!(empty, TmuxError::NoSession { .. }), "{empty:?}");
+    assert!(test.server.process().unwrap().is_some());
+}
+
 /// Covers F69, rule 1: no server is known only from the socket itself.
 #[test]
 fn without_a_server_a_command_says_so_and_starts_none() {

@@ -422,7 +422,10 @@ fn leave_tmux(context: &Context) {
 /// Sessions of the town's server in which something lives that is no agent's, whatever they are
 /// called.
 fn strangers(context: &Context, server: &Server) -> Result<Vec<String>, TmuxError> {
-    let panes = Forked::new(server.clone()).ask(request::list())?;
+    let panes = match Forked::new(server.clone()).ask(request::list()) {
+        Err(TmuxError::NoSession { .. }) => Vec::new(),
+        panes => panes?,
+    };
     let mut names: Vec<String> = panes
         .into_iter()
         .filter(|pane| pane.state == PaneState::Running && !is_holder(context, pane.pane_pid))

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use gt_host::holder;
-use gt_host::tmux::{Forked, PaneRow, PaneState, TmuxError, request};
+use gt_host::tmux::{Forked, PaneRow, PaneState, request};
 
 use crate::context::Context;
 use crate::error::{CliError, CliResult, Doing as _};
@@ -24,7 +24,7 @@ pub(crate) fn peek(context: &Context, agent: &str) -> CliResult {
     };
     let panes = match tmux.ask(request::list()) {
         Ok(panes) => panes,
-        Err(TmuxError::NoServer { .. }) => return Err(none()),
+        Err(error) if error.is_nothing_there() => return Err(none()),
         Err(error) => return Err(error).doing("list the town's panes"),
     };
     // A shared server may have another town's agent of that name.

@@ -104,3 +104,21 @@ fn a_server_whose_socket_is_removed_is_found_again() {
     assert!(is_gone(server));
     assert_eq!(town.marked(), []);
 }
+
+/// A server from which the last session has gone, and which has not ended, holds nobody back.
+#[test]
+fn an_empty_server_is_ended() {
+    let town = town("");
+    town.gt(&["up"]).ok();
+    town.gt(&["down"]).ok();
+    let (socket, config) = (town.paths().tmux_socket(), town.paths().tmux_config());
+    let server = Program::new("tmux", Path::new("/"), Duration::from_secs(10))
+        .args(["-S".as_ref(), socket.as_os_str()])
+        .args(["-f".as_ref(), config.as_os_str()])
+        .args(["new-session", "-d", ";", "kill-session"]);
+    assert_eq!(server.run().unwrap().code, 0);
+    let pid = town.tmux_pid();
+    assert_eq!(sessions(&socket), [""; 0]);
+    town.gt(&["down"]).ok();
+    assert!(is_gone(pid));
+}
