@@ -16,7 +16,7 @@ use gt_host::lock;
 use gt_host::paths::TownPaths;
 use gt_host::registry::{self, Discovery, Problem};
 use gt_host::roster::{self, TownRoster};
-use gt_host::tmux::{Forked, PaneRow, Server, request};
+use gt_host::tmux::{Forked, PaneRow, Server};
 use gt_host::town::stranger::{Closed, closed_on_the_way};
 use gt_host::town::{Town, server};
 use gt_host::wake::{self, Wake};
@@ -191,10 +191,8 @@ impl Context {
     pub(crate) fn panes(&self, deadline: Duration) -> Panes {
         let server = self.tmux_server(deadline);
         let server = server.map_err(|problem| problem.sentence())?;
-        match Forked::new(server).ask(request::list()) {
-            Err(error) if error.is_nothing_there() => Ok(Vec::new()),
-            panes => panes.map_err(|problem| chain(&problem)),
-        }
+        let panes = Forked::new(server).panes();
+        panes.map_err(|problem| chain(&problem))
     }
 
     /// Whether the town is on a server of its own, which is the town's to end. It is when the

@@ -2,7 +2,7 @@
 
 use crate::tmux::command::{Command, line_of};
 use crate::tmux::error::TmuxError;
-use crate::tmux::request::Request;
+use crate::tmux::request::{self, PaneRow, Request};
 use crate::tmux::server::Server;
 
 /// Asks by running `tmux`. The words of one request must stay below 16 KiB: tmux refuses more.
@@ -39,6 +39,17 @@ impl Forked {
             }
         })?;
         read(&lines).ok_or_else(|| TmuxError::malformed(&self.server, &line_of(&commands), &lines))
+    }
+
+    /// Every pane; none where no server runs, and where one has no session.
+    ///
+    /// # Errors
+    /// [`TmuxError`] when what is there is unknown.
+    pub fn panes(&self) -> Result<Vec<PaneRow>, TmuxError> {
+        match self.ask(request::list()) {
+            Err(error) if error.is_nothing_there() => Ok(Vec::new()),
+            panes => panes,
+        }
     }
 
     /// Runs commands in one process, up to the first that fails.

@@ -9,7 +9,8 @@
 //! type (the core decides).
 //!
 //! **Invariant:** a failure is never an empty answer. Only [`TmuxError::NoServer`] says that there
-//! is no server, [`TmuxError::NoSession`] that one is empty, and targets are ids (`$3`, `%7`), never names, which tmux would match by prefix.
+//! is no server, [`TmuxError::NoSession`] that one is empty, and targets are ids (`$3`, `%7`), never
+//! names, which tmux would match by prefix.
 
 pub mod command;
 pub mod config;

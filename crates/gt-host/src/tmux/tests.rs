@@ -574,6 +574,7 @@ fn a_server_without_a_session_says_that_there_is_none() {
     test.forked().ask(request::remove(&pane.pane_id)).unwrap();
     let empty = test.forked().ask(request::list()).unwrap_err();
     assert!(matches!(empty, TmuxError::NoSession { .. }), "{empty:?}");
+    assert_eq!(test.forked().panes().unwrap(), []);
     assert!(test.server.process().unwrap().is_some());
 }
 

@@ -13,7 +13,7 @@ use gt_host::holder::StateError;
 use gt_host::holder::client::Client as HolderClient;
 use gt_host::holder::kill_set::{self, Scope};
 use gt_host::holder::protocol::{self, Report};
-use gt_host::tmux::{Forked, PaneState, Server, TmuxError, request};
+use gt_host::tmux::{Forked, PaneState, Server, TmuxError};
 use gt_host::town::{server, site};
 use gt_host::{atomic, clock, environment, holder, process};
 
@@ -359,7 +359,7 @@ fn probe_tmux(context: &Context) -> Tmux {
         .tmux_socket()
         .unwrap_or_else(|_| paths.tmux_socket());
     let server = Server::new(&socket, &paths.tmux_config(), TMUX);
-    match Forked::new(server).ask(request::list()) {
+    match Forked::new(server).panes() {
         Err(TmuxError::TimedOut { .. }) => Tmux::Hangs,
         _ => Tmux::Answers,
     }
@@ -378,7 +378,6 @@ fn end_tmux(context: &Context, tmux: Tmux, left: &mut Left) {
     };
     let server = Server::new(&paths.tmux_socket(), &paths.tmux_config(), deadline);
     let strangers = match strangers(context, &server) {
-        Err(TmuxError::NoServer { .. }) => return,
         Err(TmuxError::TimedOut { .. }) => unasked_strangers(context, &server),
         // The daemon has left it, and an empty one ends.
         Err(_) if is_ending(&server) => return,
@@ -422,10 +421,7 @@ fn leave_tmux(context: &Context) {
 /// Sessions of the town's server in which something lives that is no agent's, whatever they are
 /// called.
 fn strangers(context: &Context, server: &Server) -> Result<Vec<String>, TmuxError> {
-    let panes = match Forked::new(server.clone()).ask(request::list()) {
-        Err(TmuxError::NoSession { .. }) => Vec::new(),
-        panes => panes?,
-    };
+    let panes = Forked::new(server.clone()).panes()?;
     let mut names: Vec<String> = panes
         .into_iter()
         .filter(|pane| pane.state == PaneState::Running && !is_holder(context, pane.pane_pid))

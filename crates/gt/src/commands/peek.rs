@@ -22,11 +22,7 @@ pub(crate) fn peek(context: &Context, agent: &str) -> CliResult {
             "`gt why {agent}` explains; `gt up {agent}` starts it"
         ))
     };
-    let panes = match tmux.ask(request::list()) {
-        Ok(panes) => panes,
-        Err(error) if error.is_nothing_there() => return Err(none()),
-        Err(error) => return Err(error).doing("list the town's panes"),
-    };
+    let panes = tmux.panes().doing("list the town's panes")?;
     // A shared server may have another town's agent of that name.
     let report = holder::read_state_file(context.paths(), &agent);
     let holder = report.ok().flatten().map(|report| report.holder.pid);
