@@ -104,9 +104,8 @@ fn after(found: &Captures<'_>) -> Option<Reset> {
         Some(Duration::from_secs(number.checked_mul(seconds)?))
     };
     let first = part("first", "unit")?;
-    Some(Reset::In(
-        first + part("second", "part").unwrap_or_default(),
-    ))
+    let second = part("second", "part").unwrap_or_default();
+    first.checked_add(second).map(Reset::In)
 }
 
 fn at(found: &Captures<'_>) -> Option<Reset> {
@@ -180,6 +179,17 @@ mod tests {
     }
 
     /// What stood there before the moment that it names is over then, and not due tomorrow.
+    #[test]
+    fn a_time_that_is_too_long_is_none() {
+        let longest = u64::MAX;
+        for text in [
+            format!("limit reached, resets in {longest}s and 9m"),
+            format!("limit reached, resets in {longest}d"),
+        ] {
+            assert_eq!(Reset::find(&text), None, "{text}");
+        }
+    }
+
     #[test]
     fn a_time_of_day_is_the_nearest_one() {
         check("resets 11am (UTC)", "2026-11-27T11:00:00Z");
