@@ -32,6 +32,16 @@ pub enum NudgeTextError {
     /// Enter behind it makes a new line instead of submitting, and the backslash is gone.
     #[error("the text ends with a backslash, which a program takes for a line that goes on")]
     Continued,
+    /// The programs drop this, or show it as something else.
+    #[error(
+        "line {line} holds the invisible character U+{code:04X}, which programs drop or change"
+    )]
+    Invisible {
+        /// Which character.
+        code: u32,
+        /// In which line, counted from one.
+        line: usize,
+    },
     /// A terminal would take this for a key.
     #[error(
         "line {line} holds the control character U+{code:04X}, which a terminal takes for a key"
@@ -45,18 +55,20 @@ pub enum NudgeTextError {
 }
 
 impl NudgeText {
-    /// Takes a text. Line ends and tabs are text; every other control character is refused.
+    /// Takes a text, without the blank space around it, which the programs cut off. Line ends and tabs
+    /// are text; every other control character is refused, and so is what turns or hides text.
     ///
     /// # Errors
     /// [`NudgeTextError`] when it would not arrive byte for byte.
     pub fn new(text: String) -> Result<Self, NudgeTextError> {
-        if text.trim().is_empty() {
-            return Err(NudgeTextError::Empty);
-        }
         if text.len() > MAX_LENGTH {
             return Err(NudgeTextError::TooLong);
         }
-        if text.trim_end().ends_with('\\') {
+        let text = text.trim();
+        if text.is_empty() {
+            return Err(NudgeTextError::Empty);
+        }
+        if text.ends_with('\\') {
             return Err(NudgeTextError::Continued);
         }
         for (line, content) in (1..).zip(text.split('\n')) {
@@ -66,8 +78,14 @@ impl NudgeText {
                     line,
                 });
             }
+            if let Some(invisible) = content.chars().find(|&c| is_dropped(c)) {
+                return Err(NudgeTextError::Invisible {
+                    code: u32::from(invisible),
+                    line,
+                });
+            }
         }
-        Ok(Self(text))
+        Ok(Self(text.to_owned()))
     }
 
     /// The text.
@@ -80,6 +98,23 @@ impl NudgeText {
     pub fn is_command(&self) -> bool {
         self.0.trim_start().starts_with(['/', '!', '#', '$', '?'])
     }
+}
+
+/// Whether a character is one that was seen not to arrive: a mark of bytes or of direction, a hidden
+/// hyphen, a separator of lines. Joiners of letters and of emoji, and what selects their look, arrive.
+fn is_dropped(c: char) -> bool {
+    matches!(
+        c,
+        '\u{ad}'
+            | '\u{61c}'
+            | '\u{180e}'
+            | '\u{200b}'
+            | '\u{200e}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}'
+    )
 }
 
 /// One message.
@@ -189,6 +224,12 @@ mod tests {
             " x ",
         ] {
             assert_eq!(text(fine), Ok(()), "{fine}");
+        }
+        let cut = NudgeText::new("\n x y \n\n".to_owned()).unwrap();
+        assert_eq!(cut.as_str(), "x y");
+        for invisible in ["\u{feff}", "\u{202e}", "\u{2028}", "\u{ad}"] {
+            let error = text(&format!("one\ntwo{invisible}two")).unwrap_err();
+            assert!(error.starts_with("line 2 holds the invisible"), "{error}");
         }
         assert_eq!(text(" \n"), Err("the text is empty".to_owned()));
         let escape = text("a\nb \u{1b}[201~").unwrap_err();

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 pub use draft::{start_of, times_shown};
 pub use reset::Reset;
-pub use rules::{CannotType, PatternError, RuleTexts, ScreenRules, check_pattern};
+pub use rules::{CannotType, PatternError, RuleTexts, ScreenRules, check_pattern, matches_nothing};
 pub use sighting::{Authority, Look, Sighting};
 pub use state::{Reading, ScreenState};
 

@@ -293,9 +293,9 @@ impl Typing<'_> {
         .await
     }
 
-    /// After Enter the text must be gone from the input row of a screen that is known. A dialog hides
-    /// whether it is, and may have come up before and had the key: the text has to stand in the
-    /// transcript above it.
+    /// After Enter the input row of a screen that is known must be empty: a text to which something was
+    /// added was not submitted. A dialog hides the row, and may have come up before and had the key:
+    /// the text has to stand in the transcript above it.
     async fn was_taken(&self, text: &str, before: &Capture) -> Result<bool, Failure> {
         let drawn = times_shown(&before.text, text);
         self.comes_true(|capture| {
@@ -304,7 +304,7 @@ impl Typing<'_> {
                 ScreenState::Unknown | ScreenState::Viewer => false,
                 state => !state.is_dialog(),
             };
-            (is_known || stands) && !self.rules().keeps(capture, text)
+            (is_known || stands) && !self.rules().has_draft(capture)
         })
         .await
     }

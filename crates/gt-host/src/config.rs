@@ -397,6 +397,13 @@ impl Entries {
         }
     }
 
+    pub(crate) fn size(&self, path: &str) -> u64 {
+        match self.value(path) {
+            Some(Value::Size(bytes)) => bytes,
+            other => unreachable!("the table of keys gives `{path}` a size, not {other:?}"),
+        }
+    }
+
     fn factor(&self, path: &str) -> f64 {
         match self.value(path) {
             Some(Value::Factor(factor)) => factor,

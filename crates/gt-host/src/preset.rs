@@ -7,7 +7,7 @@ use std::sync::{LazyLock, OnceLock};
 use std::time::Duration;
 
 use gt_core::incarnation::IncarnationId;
-use gt_core::screen::{RuleTexts, ScreenRules, ScreenState};
+use gt_core::screen::{CannotType, RuleTexts, ScreenRules, ScreenState};
 use gt_core::session::SessionId;
 
 use crate::config::entries::Entries;
@@ -88,6 +88,8 @@ pub struct Preset {
     pub submit: String,
     /// The pause between the text and that key.
     pub settle: Duration,
+    /// The longest text that is typed at it, in bytes.
+    pub longest: u64,
     /// What its screen says; a hundred patterns, compiled when the first screen is read.
     pub screen: LazyRules,
 }
@@ -151,6 +153,20 @@ impl Preset {
             .collect()
     }
 
+    /// Whether it takes this text as it is, and can be seen to have taken it.
+    ///
+    /// # Errors
+    /// [`CannotType`] says why not.
+    pub fn check_text(&self, text: &str) -> Result<(), CannotType> {
+        self.screen.check_text(text)?;
+        match u64::try_from(text.len()) {
+            Ok(length) if length <= self.longest => Ok(()),
+            _ => Err(CannotType::Long {
+                longest: self.longest,
+            }),
+        }
+    }
+
     pub(crate) fn from_entries(name: &str, entries: &Entries) -> Self {
         let path = |field: &str| format!("agents.{name}.{field}");
         Self {
@@ -165,6 +181,7 @@ impl Preset {
             keep: entries.list(&path("keep")),
             submit: entries.text(&path("submit")),
             settle: entries.duration(&path("settle")),
+            longest: entries.size(&path("longest")),
             screen: screen_rules(name, entries),
         }
     }
@@ -184,6 +201,7 @@ fn screen_rules(name: &str, entries: &Entries) -> LazyRules {
         blocked: text("blocked"),
         busy: text("busy"),
         pasted: text("pasted"),
+        untypable: text("untypable"),
         turn: text("turn"),
         states: by_state("states"),
         titles: by_state("titles"),

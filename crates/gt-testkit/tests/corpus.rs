@@ -12,9 +12,9 @@ use gt_core::screen::{Capture, Screen, ScreenState};
 use gt_host::config::Config;
 use gt_host::hook::HookEvent;
 
-const PRESETS: [&str; 4] = ["claude", "codex", "gemini", "opencode"];
+const PRESETS: [&str; 6] = ["claude", "codex", "gemini", "opencode", "copilot", "aider"];
 
-const STATES: [&str; 14] = [
+const STATES: [&str; 15] = [
     "auth-dead",
     "background-work",
     "draft",
@@ -22,6 +22,7 @@ const STATES: [&str; 14] = [
     "idle",
     "interrupted",
     "limited",
+    "model-unavailable",
     "needs-answer",
     "needs-approval",
     "queued",
@@ -165,6 +166,7 @@ fn exact(recorded: &Recorded) -> &'static [ScreenState] {
         "limited" => &[State::Limited],
         "auth-dead" if retries => &[State::AuthDead, State::Working],
         "auth-dead" => &[State::AuthDead],
+        "model-unavailable" => &[State::ModelUnavailable],
         "server-error" if retries => &[State::Working],
         "server-error" if recorded.name.contains("prompt-too-long") => &[State::ContextFull],
         "server-error" => &[State::Idle],
@@ -178,7 +180,13 @@ fn exact(recorded: &Recorded) -> &'static [ScreenState] {
 fn is_no_prompt(recorded: &Recorded) -> bool {
     !matches!(
         recorded.state.as_str(),
-        "idle" | "interrupted" | "limited" | "auth-dead" | "server-error" | "background-work"
+        "idle"
+            | "interrupted"
+            | "limited"
+            | "auth-dead"
+            | "model-unavailable"
+            | "server-error"
+            | "background-work"
     )
 }
 

@@ -605,10 +605,11 @@ pub(crate) enum NudgeVerb {
 /// Where the text comes from: standard input if nowhere else.
 #[derive(Debug, Args)]
 pub(crate) struct NudgeText {
-    /// The text; read from standard input if it is `-`, or if no file is given either.
+    /// The text; read from standard input if it is `-`, or if no file is given either. Blank space
+    /// around it is cut off.
     #[arg(short, long, allow_hyphen_values = true, value_name = "TEXT")]
     pub(crate) message: Option<String>,
-    /// The file with the text; a line end at its very end is left out.
+    /// The file with the text.
     #[arg(short = 'F', long, value_name = "FILE", conflicts_with = "message")]
     pub(crate) file: Option<PathBuf>,
 }

@@ -121,7 +121,14 @@ fn hindrance(seen: &Seen<'_>, nudge: &NudgeFacts) -> String {
         (None, Observed::Known(Holder::Running { .. })) if nudge.id != nudge.expiring => {
             "others were to be brought before it".to_owned()
         }
-        (None, Observed::Known(Holder::Running { .. })) => "there was no safe moment".to_owned(),
+        (None, Observed::Known(Holder::Running { .. })) => {
+            let limit = seen.shows(ScreenState::Limited);
+            let limit = limit.map(|_| "its account is at a limit");
+            lack(seen)
+                .or(limit)
+                .unwrap_or("there was no safe moment")
+                .to_owned()
+        }
         (None, _) => format!("{} did not run", seen.facts.id),
     }
 }
@@ -172,15 +179,20 @@ pub(super) fn decide_nudge(seen: &Seen<'_>, incarnation: IncarnationId) -> Verdi
     )
 }
 
-/// What it lacks to do anything with a message.
+/// What it lacks to do anything with a message. A dialog that its hooks tell of may not be drawn yet.
 fn lack(seen: &Seen<'_>) -> Option<&'static str> {
+    let asks = [ScreenState::NeedsApproval, ScreenState::NeedsAnswer];
+    let asking = asks
+        .into_iter()
+        .find_map(|state| seen.shows(state))
+        .map(|_| "it shows a dialog");
     let refused = seen
         .shows(ScreenState::AuthDead)
         .map(|_| "its login is refused");
     let missing = seen
         .shows(ScreenState::ModelUnavailable)
         .map(|_| "its model is not to be had");
-    refused.or(missing)
+    refused.or(missing).or(asking)
 }
 
 /// The wait for the next try, unless it is due.

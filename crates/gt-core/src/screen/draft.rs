@@ -77,8 +77,11 @@ fn counts(placeholder: &str, text: &str) -> bool {
         number = word.parse().ok();
         match (word, counted) {
             ("lines", Some(counted)) => {
-                let breaks = text.trim_end().matches('\n').count();
-                counted == breaks || counted == breaks + 1
+                let is_so = |text: &str| {
+                    let breaks = text.matches('\n').count();
+                    counted == breaks || counted == breaks + 1
+                };
+                is_so(text) || is_so(text.trim_end())
             }
             ("chars", Some(counted)) => {
                 let lengths = [
@@ -96,8 +99,32 @@ fn counts(placeholder: &str, text: &str) -> bool {
 /// A text without what a terminal's rows add to it, and take from it.
 fn squeezed(text: &str) -> String {
     text.chars()
-        .filter(|&c| !c.is_whitespace() && !matches!(c, '│' | '┃'))
+        .filter(|&c| !c.is_whitespace() && !matches!(c, '│' | '┃' | '>') && !is_invisible(c))
         .collect()
+}
+
+/// Whether a terminal may show nothing for it: Unicode's `Default_Ignorable_Code_Point`.
+fn is_invisible(c: char) -> bool {
+    matches!(
+        c,
+        '\u{ad}'
+            | '\u{34f}'
+            | '\u{61c}'
+            | '\u{115f}'..='\u{1160}'
+            | '\u{17b4}'..='\u{17b5}'
+            | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{3164}'
+            | '\u{fe00}'..='\u{fe0f}'
+            | '\u{feff}'
+            | '\u{ffa0}'
+            | '\u{fff0}'..='\u{fff8}'
+            | '\u{1bca0}'..='\u{1bca3}'
+            | '\u{1d173}'..='\u{1d17a}'
+            | '\u{e0000}'..='\u{e0fff}'
+    )
 }
 
 #[cfg(test)]
@@ -113,6 +140,7 @@ mod tests {
         check(TEXT, true);
         check(&format!("{TEXT}{TEXT}"), true);
         check(&TEXT.replace("; ", ";\n  "), true);
+        check(&TEXT.replace("HEARTBEAT", "HEART\u{200d}BEAT"), true);
         check(&TEXT.replace("; ", ";\n ┃  "), true);
         check("HEARTBEAT: check your rigs;", true);
         check(&format!("{TEXT} and fix"), false);
@@ -135,6 +163,11 @@ mod tests {
         check("[Pasted text #1 +1 lines] and fix", false);
         check("fix [Pasted text #1]", false);
         check("fix the", false);
+        let blank_end = "one\ntwo\n\n\n";
+        for (lines, own) in [(1, true), (2, true), (4, true), (5, true), (6, false)] {
+            let draft = format!("[Pasted text #1 +{lines} lines]");
+            assert_eq!(is_all_of(&draft, blank_end, Some(&pasted)), own, "{draft}");
+        }
     }
 
     /// Covers F59: an older message that begins alike is no proof of this one.

@@ -28,6 +28,8 @@ pub struct RuleTexts {
     pub busy: Option<String>,
     /// What stands in the input row in place of a long text that was pasted.
     pub pasted: Option<String>,
+    /// What in a text the program changes when it is typed, or shows so that it cannot be known again.
+    pub untypable: Option<String>,
     /// Where the last turn begins in the transcript: `states` but for dialogs are read from there.
     pub turn: Option<String>,
     /// What tells the states apart, within what the guard allows.
@@ -43,6 +45,7 @@ pub struct ScreenRules {
     blocked: Option<Regex>,
     busy: Option<Regex>,
     pasted: Option<Regex>,
+    untypable: Option<Regex>,
     turn: Option<Regex>,
     states: BTreeMap<ScreenState, Regex>,
     titles: BTreeMap<ScreenState, Regex>,
@@ -58,26 +61,35 @@ pub struct PatternError {
     pub message: String,
 }
 
-/// A pattern that lacks, for a text to be typed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+/// Why a text cannot be typed at a program.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CannotType {
-    /// That of the prompt.
+    /// The pattern of the prompt lacks.
     #[error("no `ready` pattern says when something can be typed at it")]
     Ready,
-    /// That of a text of several lines, which no program shows as it is.
-    #[error("no `pasted` pattern says how it shows a text of several lines")]
+    /// That of a long text lacks, which no program shows as it is.
+    #[error(
+        "no `pasted` pattern says how it shows a text of several lines or over {SHORT} characters"
+    )]
     Pasted,
+    /// The program does something else with one of this length.
+    #[error("it does not take a text of more than {longest} bytes as it is")]
+    Long {
+        /// The longest that it takes, in bytes.
+        longest: u64,
+    },
+    /// The program would not take it as it is.
+    #[error("it does not take {} as it is, in line {line} of the text", .what.escape_debug())]
+    Untypable {
+        /// What in the text.
+        what: String,
+        /// In which line, counted from one.
+        line: usize,
+    },
 }
 
-impl CannotType {
-    /// The key of the pattern.
-    pub fn key(self) -> &'static str {
-        match self {
-            Self::Ready => "ready",
-            Self::Pasted => "pasted",
-        }
-    }
-}
+/// As much of a text, in characters, as every program shows as it is in its input row.
+const SHORT: usize = 1000;
 
 /// Whether a pattern can be compiled.
 ///
@@ -85,6 +97,12 @@ impl CannotType {
 /// [`PatternError`] says why not.
 pub fn check_pattern(pattern: &str) -> Result<(), PatternError> {
     compile(pattern).map(drop)
+}
+
+/// Whether a pattern can match a text of nothing, and so matches every screen. One that is no pattern
+/// matches none.
+pub fn matches_nothing(pattern: &str) -> bool {
+    compile(pattern).is_ok_and(|pattern| pattern.is_match(""))
 }
 
 impl ScreenRules {
@@ -105,23 +123,31 @@ impl ScreenRules {
             blocked: one(&texts.blocked)?,
             busy: one(&texts.busy)?,
             pasted: one(&texts.pasted)?,
+            untypable: one(&texts.untypable)?,
             turn: one(&texts.turn)?,
             states: all(&texts.states)?,
             titles: all(&texts.titles)?,
         })
     }
 
-    /// Whether the rules can tell that this text was typed, and typed whole.
+    /// Whether the program takes this text as it is, and the rules can tell that it was typed whole.
     ///
     /// # Errors
-    /// [`CannotType`] names the pattern that lacks.
+    /// [`CannotType`] names the pattern that lacks, or what in the text is in the way.
     pub fn check_text(&self, text: &str) -> Result<(), CannotType> {
         if !self.can_type() {
             return Err(CannotType::Ready);
         }
-        match text.contains('\n') && self.pasted.is_none() {
-            true => Err(CannotType::Pasted),
-            false => Ok(()),
+        let is_long = text.contains('\n') || text.chars().count() > SHORT;
+        if is_long && self.pasted.is_none() {
+            return Err(CannotType::Pasted);
+        }
+        match self.untypable.as_ref().and_then(|it| it.find(text)) {
+            Some(found) => Err(CannotType::Untypable {
+                what: found.as_str().to_owned(),
+                line: 1 + text[..found.start()].matches('\n').count(),
+            }),
+            None => Ok(()),
         }
     }
 
@@ -179,11 +205,10 @@ impl ScreenRules {
         }
     }
 
-    /// Whether the input row still holds this text, whatever else the screen shows.
-    pub fn keeps(&self, capture: &Capture, text: &str) -> bool {
+    /// Whether anything stands in the input row, whatever else the screen shows.
+    pub fn has_draft(&self, capture: &Capture) -> bool {
         let bottom = bottom_of(&capture.text);
-        self.input_row(&bottom)
-            .is_some_and(|row| is_all_of(row, text, self.pasted.as_ref()))
+        self.input_row(&bottom).is_some_and(|row| !row.is_empty())
     }
 
     /// Whether an empty prompt stands below this text: it was submitted.
@@ -308,7 +333,9 @@ fn is_dead(bottom: &str) -> bool {
 
 fn evidence(state: ScreenState, rule: &str, text: &str, found: Match<'_>) -> Reading {
     let begin = text[..found.start()].rfind('\n').map_or(0, |at| at + 1);
-    let line = text[begin..].lines().next().unwrap_or_default();
+    let is_ruled = |line: &&str| line.chars().all(|c| c == '─');
+    let line = text[begin..].lines().find(|line| !is_ruled(line));
+    let line = line.unwrap_or_default();
     let reset = || {
         // A narrow screen breaks the sentence.
         let sentence: Vec<&str> = text[begin..].lines().take(2).map(str::trim).collect();

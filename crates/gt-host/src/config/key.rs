@@ -215,6 +215,18 @@ pub const KEYS: &[Key] = &[
         default: Fallback::None,
         doc: "What stands in the input row in place of a long text that was pasted: such a text is known by it.",
     },
+    key(
+        "agents.NAME.longest",
+        Kind::Size,
+        "\"100KiB\"",
+        "The longest text that is typed at the program; a longer one is refused.",
+    ),
+    Key {
+        path: "agents.NAME.untypable",
+        kind: Kind::Pattern,
+        default: Fallback::None,
+        doc: "What in a text the program changes when it is typed, or shows so that it cannot be known again: such a text is refused.",
+    },
     Key {
         path: "agents.NAME.turn",
         kind: Kind::Pattern,
@@ -241,19 +253,19 @@ pub const KEYS: &[Key] = &[
     ),
     key(
         "agents.NAME.trust",
-        Kind::Words,
+        Kind::WordsWith("{directory}"),
         "[]",
         "The arguments with which the program takes its work directory for trusted instead of asking; {directory} stands for it.",
     ),
     key(
         "agents.NAME.session",
-        Kind::Words,
+        Kind::WordsWith("{session}"),
         "[]",
         "The arguments with which the program begins a session under the name that stands for {session}, a UUID; for a program whose hooks tell of none.",
     ),
     key(
         "agents.NAME.resume",
-        Kind::Words,
+        Kind::WordsWith("{session}"),
         "[]",
         "The arguments with which the program goes on, after a crash, with the session that its hooks told of or that `session` named; {session} stands for its name. Without them every run begins afresh.",
     ),

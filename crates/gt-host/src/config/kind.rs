@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use gt_core::screen::check_pattern;
+use gt_core::screen::{check_pattern, matches_nothing};
 use gt_core::time::short;
 use serde_json::json;
 
@@ -27,13 +27,15 @@ pub enum Kind {
     Word(&'static [&'static str]),
     /// A list of words.
     Words,
+    /// A list of words, in one of which this stands for something.
+    WordsWith(&'static str),
     /// A program and its arguments.
     Command,
     /// Names of variables, perhaps with a `*` at the end.
     Variables,
     /// A regular expression, or a list of which any may match.
     Pattern,
-    /// A key by tmux's name.
+    /// A key that submits, by tmux's name.
     KeyName,
     /// A preset or `[agents.NAME]`; that it is there is checked when everything was read.
     Agent,
@@ -83,7 +85,7 @@ impl Kind {
                 .filter(|number| *number >= 1)
                 .map(Value::Count)
                 .ok_or_else(|| "takes a whole number of 1 or more".to_owned()),
-            Self::Words | Self::Command | Self::Variables => {
+            Self::Words | Self::WordsWith(_) | Self::Command | Self::Variables => {
                 self.read_list(list(value)?).map(Value::List)
             }
             Self::Pattern if value.is_array() => Ok(Value::Text(any_of(&list(value)?))),
@@ -98,16 +100,21 @@ impl Kind {
             Self::Pattern => true,
             Self::Word(words) => words.contains(&text),
             Self::KeyName => {
-                // Escape interrupts, and submits in no program.
-                let is_name = text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
-                !text.is_empty() && is_name && text != "Escape"
+                // A name that tmux does not know is typed as its letters; Escape and C-c interrupt.
+                let key = text.rsplit('-').next().unwrap_or_default();
+                let modifiers = text.strip_suffix(key).unwrap_or_default();
+                matches!(modifiers, "" | "C-" | "M-" | "S-") && matches!(key, "Enter" | "KPEnter")
+                    || matches!(text, "C-m" | "C-j" | "C-s")
             }
             Self::Socket => matches!(text, "town" | "default") || text.starts_with('/'),
             Self::Path => text.starts_with('/'),
             Self::Text | Self::Agent => !text.contains('\0'),
-            Self::Factor | Self::CountFromOne | Self::Words | Self::Command | Self::Variables => {
-                false
-            }
+            Self::Factor
+            | Self::CountFromOne
+            | Self::Words
+            | Self::WordsWith(_)
+            | Self::Command
+            | Self::Variables => false,
         };
         if good {
             Ok(Value::Text(text.to_owned()))
@@ -128,6 +135,11 @@ impl Kind {
         match self {
             Self::Command if list.first().is_none_or(String::is_empty) => Err(self.wanted()),
             Self::Command if list.iter().any(|word| word.contains('\0')) => Err(self.wanted()),
+            Self::WordsWith(name)
+                if !list.is_empty() && !list.iter().any(|it| it.contains(name)) =>
+            {
+                Err(format!("needs `{name}` in one of its words"))
+            }
             Self::Variables => match list.iter().find(|name| !is_variable_pattern(name)) {
                 Some(bad) => Err(format!("`{}` cannot be passed", bad.escape_default())),
                 None => Ok(list),
@@ -148,8 +160,8 @@ impl Kind {
             Self::Command => {
                 "takes a list of the program and its arguments, such as [\"claude\"]".to_owned()
             }
-            Self::Words | Self::Variables => "takes a list such as [\"A\", \"B\"]".to_owned(),
-            Self::KeyName => "takes a key by tmux's name, such as \"Enter\" or \"C-m\"".to_owned(),
+            Self::Words | Self::WordsWith(_) | Self::Variables => "takes a list such as [\"A\", \"B\"]".to_owned(),
+            Self::KeyName => "takes a key that submits, by tmux's name: \"Enter\" or \"KPEnter\", perhaps with C-, M- or S- before it, \"C-m\", \"C-j\" or \"C-s\"".to_owned(),
             Self::Socket => "takes \"town\", \"default\" or an absolute path".to_owned(),
             Self::Path => "takes an absolute path".to_owned(),
             Self::Factor | Self::CountFromOne => "takes a number".to_owned(),
@@ -163,9 +175,12 @@ impl Kind {
     pub fn from_command_line(self, text: &str) -> Result<toml_edit::Value, String> {
         let parsed = text.parse::<toml_edit::Value>().ok();
         match self {
-            Self::Factor | Self::CountFromOne | Self::Words | Self::Command | Self::Variables => {
-                parsed.ok_or_else(|| self.wanted())
-            }
+            Self::Factor
+            | Self::CountFromOne
+            | Self::Words
+            | Self::WordsWith(_)
+            | Self::Command
+            | Self::Variables => parsed.ok_or_else(|| self.wanted()),
             _ => Ok(parsed
                 .filter(toml_edit::Value::is_str)
                 .unwrap_or_else(|| toml_edit::Value::from(text))),
@@ -181,7 +196,9 @@ impl Kind {
             Self::Factor => json!({ "type": "number", "minimum": 1 }),
             Self::CountFromOne => json!({ "type": "integer", "minimum": 1 }),
             Self::Word(words) => json!({ "enum": words }),
-            Self::Words => json!({ "type": "array", "items": { "type": "string" } }),
+            Self::Words | Self::WordsWith(_) => {
+                json!({ "type": "array", "items": { "type": "string" } })
+            }
             Self::Variables => {
                 json!({ "type": "array", "items": text(r"^[A-Za-z_][A-Za-z0-9_]*\*?$") })
             }
@@ -192,7 +209,7 @@ impl Kind {
                 let one = json!({ "type": "string", "format": "regex" });
                 json!({ "anyOf": [one, { "type": "array", "items": one }] })
             }
-            Self::KeyName => text("^[A-Za-z0-9-]+$"),
+            Self::KeyName => text("^([CMS]-)?(KP)?Enter$|^C-[mjs]$"),
             Self::Socket => text("^(town|default|/.*)$"),
             Self::Path => text("^/"),
             Self::Text | Self::Agent => json!({ "type": "string" }),
@@ -266,8 +283,11 @@ fn check_patterns(value: &toml_edit::Value, whole: &str) -> Result<(), String> {
     let check = |text: &str| {
         let checked = check_pattern(text);
         checked.map_err(|error| format!("is not a regular expression: {}", error.message))?;
-        match wants_trailing_blank(text) {
-            true => Err("never matches: blanks at the end of a line are cut off".to_owned()),
+        if wants_trailing_blank(text) {
+            return Err("never matches: blanks at the end of a line are cut off".to_owned());
+        }
+        match matches_nothing(text) {
+            true => Err("matches every screen: it can match an empty text".to_owned()),
             false => Ok(()),
         }
     };

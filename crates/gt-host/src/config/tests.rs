@@ -99,11 +99,55 @@ fn a_value_that_does_not_fit_is_named_with_what_would() {
 /// Covers F63: nothing is ever submitted by the key that interrupts.
 #[test]
 fn escape_submits_nothing() {
-    let bad = Config::check("[agents.x]\ncommand = ['x']\nsubmit = 'Escape'\n").unwrap_err();
-    assert!(bad[0].problem.contains("takes a key"), "{}", bad[0]);
+    for key in [
+        "Escape",
+        "Esc",
+        "C-c",
+        "C-d",
+        "F99",
+        "NoSuchKey",
+        "y",
+        "-Enter",
+        "",
+    ] {
+        let text = format!("[agents.x]\ncommand = ['x']\nsubmit = '{key}'\n");
+        let bad = Config::check(&text).unwrap_err();
+        assert!(
+            bad[0].problem.contains("takes a key that submits"),
+            "{}",
+            bad[0]
+        );
+    }
+    for key in ["Enter", "M-Enter", "KPEnter", "C-j"] {
+        let text = format!("[agents.x]\ncommand = ['x']\nsubmit = '{key}'\n");
+        assert!(Config::check(&text).is_ok(), "{key}");
+    }
     let config = Config::default();
-    for name in ["claude", "codex", "gemini", "opencode", "generic"] {
+    for name in preset::NAMES {
         assert_eq!(config.agent(name).unwrap().submit, "Enter", "{name}");
+    }
+}
+
+/// An empty `blocked` would keep everything from being typed, and say nothing.
+#[test]
+fn a_rule_that_says_nothing_is_a_mistake() {
+    for pattern in ["", ".*", "x*"] {
+        let bad = Config::check(&format!("[agents.x]\nblocked = '{pattern}'\n")).unwrap_err();
+        assert!(
+            bad[0].problem.contains("matches every screen"),
+            "{}",
+            bad[0]
+        );
+    }
+    for (key, name) in [
+        ("trust", "{directory}"),
+        ("session", "{session}"),
+        ("resume", "{session}"),
+    ] {
+        let bad = Config::check(&format!("[agents.x]\n{key} = ['-x']\n")).unwrap_err();
+        let problem = format!("needs `{name}` in one of its words");
+        assert_eq!(bad[0].problem, problem, "{}", bad[0]);
+        assert!(Config::check(&format!("[agents.x]\n{key} = []\n")).is_ok());
     }
 }
 

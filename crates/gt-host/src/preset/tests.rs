@@ -265,7 +265,22 @@ fn only_programs_with_a_known_prompt_are_typed_at() {
         .into_iter()
         .filter(|name| config.agent(name).unwrap().screen.can_type());
     let typed_at: Vec<&str> = typed_at.collect();
-    assert_eq!(typed_at, ["claude", "codex", "gemini", "opencode"]);
+    assert_eq!(
+        typed_at,
+        ["claude", "codex", "gemini", "opencode", "aider", "copilot"]
+    );
+}
+
+#[test]
+fn a_text_that_is_too_long_for_a_program_is_refused() {
+    let text = "word ".repeat(2000);
+    let config = Config::default();
+    assert_eq!(config.agent("claude").unwrap().check_text(&text), Ok(()));
+    let refused = config.agent("copilot").unwrap().check_text(&text);
+    assert_eq!(
+        refused.unwrap_err().to_string(),
+        "it does not take a text of more than 8192 bytes as it is"
+    );
 }
 
 /// A bare `>` is the prompt of too many programs: none is taken for Aider's.
@@ -274,6 +289,9 @@ fn aider_is_read() {
     for screen in ["Aider v0.86\n\n> ", "> /run mysql\nmysql> ", "<!-- a\n-->"] {
         check("aider", screen, Screen::Busy);
     }
+    check("aider", "done\n─────\n> ", Screen::Prompt);
+    check("aider", "done\n─────\n> fix\n> it", Screen::Draft);
+    check("aider", "done\n─────\n> fix it\nI shall", Screen::Busy);
     check(
         "aider",
         "> fix it\n\nAdd main.c to the chat? (Y)es/(N)o [Yes]: ",

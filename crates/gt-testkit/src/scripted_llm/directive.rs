@@ -24,7 +24,7 @@ use serde_json::Value;
 /// One thing to do.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Directive {
-    /// Answer a text.
+    /// Answer a text, in which `\n` stands for a line end.
     Say(String),
     /// Answer so many lines.
     Long(u32),
@@ -94,7 +94,7 @@ fn closing_bracket(text: &str) -> Option<usize> {
 fn parse(inside: &str) -> Option<Directive> {
     let (word, rest) = first_word(inside);
     match word {
-        "say" if !rest.is_empty() => Some(Directive::Say(rest.to_owned())),
+        "say" if !rest.is_empty() => Some(Directive::Say(rest.replace(r"\n", "\n"))),
         "long" => rest.parse().ok().map(Directive::Long),
         "run" if !rest.is_empty() => Some(Directive::Run(rest.to_owned())),
         "tool" => {
@@ -178,6 +178,11 @@ mod tests {
             "<reminder>x</reminder>\nPlease [wait 5s] and then [say hello], thanks",
             &[Directive::Wait(Duration::from_secs(5)), say],
         );
+    }
+
+    #[test]
+    fn an_answer_has_lines() {
+        check(r"[say one\ntwo]", &[Directive::Say("one\ntwo".to_owned())]);
     }
 
     #[test]

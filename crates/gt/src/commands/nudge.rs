@@ -8,6 +8,7 @@ use gt_api::view;
 use gt_core::mail::Priority;
 use gt_core::nudge::{MAX_LENGTH, Nudge, NudgeEnd, NudgeState, NudgeText, NudgeTextError};
 use gt_core::observed::chain;
+use gt_core::screen::CannotType;
 use gt_core::time::{short, shown_in};
 use gt_core::{AgentId, Observed};
 use gt_host::clock;
@@ -124,17 +125,22 @@ impl Reach {
         let Some(seat) = self.0.iter().find(|seat| seat.agent == *agent) else {
             return Ok(());
         };
-        seat.preset
-            .screen
-            .check_text(text.as_str())
-            .map_err(|lacks| {
-                let preset = &seat.preset.name;
-                let message = format!("{agent} runs `{preset}`, and {lacks}");
-                CliError::new(Kind::Usage, message).hint(format!(
-                    "`gt config set agents.{preset}.{} PATTERN`, or send it as mail",
-                    lacks.key()
-                ))
+        seat.preset.check_text(text.as_str()).map_err(|why| {
+            let preset = &seat.preset.name;
+            let pattern = |key: &str| {
+                format!("`gt config set agents.{preset}.{key} PATTERN`, or send it as mail")
+            };
+            let message = format!("{agent} runs `{preset}`, and {why}");
+            CliError::new(Kind::Usage, message).hint(match why {
+                CannotType::Ready => pattern("ready"),
+                CannotType::Pasted => pattern("pasted"),
+                CannotType::Long { .. } | CannotType::Untypable { .. } => {
+                    "write it otherwise, send it as mail, or save it as a file in the town and \
+                         send its path"
+                        .to_owned()
+                }
             })
+        })
     }
 }
 
@@ -197,9 +203,9 @@ fn text(given: &cli::NudgeText) -> CliResult<NudgeText> {
         CliError::new(Kind::Usage, message).hint(match error {
             NudgeTextError::Empty => "`-m TEXT`, `-F FILE` or standard input gives one",
             NudgeTextError::Continued => "put a word, or a full stop, behind it",
-            NudgeTextError::TooLong | NudgeTextError::Control { .. } => {
-                "save it as a file in the town and send its path"
-            }
+            NudgeTextError::TooLong
+            | NudgeTextError::Invisible { .. }
+            | NudgeTextError::Control { .. } => "save it as a file in the town and send its path",
         })
     })
 }

@@ -71,6 +71,24 @@ fn nothing_is_typed_without_a_ready_pattern() {
     assert_eq!(rules.read(&Capture::untitled("> ")), Screen::Busy);
 }
 
+/// Covers F60: a text that would arrive changed is refused, and what is in the way is named.
+#[test]
+fn a_text_that_the_program_would_change_is_refused() {
+    let rules = ScreenRules::new(&RuleTexts {
+        untypable: Some(r"\t|[\u{300}-\u{36f}]".to_owned()),
+        pasted: Some("lines".to_owned()),
+        ..texts()
+    });
+    let rules = rules.unwrap();
+    assert_eq!(rules.check_text("a\nb é"), Ok(()));
+    let error = rules.check_text("a\nb\tc").unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "it does not take \\t as it is, in line 2 of the text"
+    );
+    assert!(rules.check_text("e\u{301}").is_err());
+}
+
 #[test]
 fn a_text_of_several_lines_needs_a_pattern_to_be_known_by() {
     let rules = |pasted: Option<&str>| {
@@ -79,6 +97,10 @@ fn a_text_of_several_lines_needs_a_pattern_to_be_known_by() {
     };
     assert_eq!(rules(None).check_text("a"), Ok(()));
     assert_eq!(rules(None).check_text("a\nb"), Err(CannotType::Pasted));
+    assert_eq!(
+        rules(None).check_text(&"x".repeat(1001)),
+        Err(CannotType::Pasted)
+    );
     assert_eq!(rules(Some("lines")).check_text("a\nb"), Ok(()));
 }
 
@@ -106,6 +128,7 @@ fn texts() -> RuleTexts {
         ready: Some("^> ?(?P<draft>.*)$".to_owned()),
         blocked: Some("^Choose:".to_owned()),
         busy: Some("esc to interrupt".to_owned()),
+        untypable: None,
         pasted: None,
         turn: Some("^> .+$".to_owned()),
         states: states.map(|(state, text)| (state, text.to_owned())).into(),

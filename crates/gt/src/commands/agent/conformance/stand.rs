@@ -47,7 +47,10 @@ impl Stand {
         };
         let witness = match subject.is_look_alike {
             true => Witness::Journal(PathBuf::from(&place.journal).join(format!("{SEAT}.journal"))),
-            false => Witness::Model(requests),
+            false => Witness::Model {
+                requests,
+                with_tools: subject.offers_tools,
+            },
         };
         stage.write_config(&format!(
             "[roles.mayor]\nagent = \"{}\"\npoke = \"never\"\n[roles.deacon]\nrun = \"never\"\n\

@@ -17,9 +17,11 @@ pub(super) struct Subject {
     pub(super) version: &'static [&'static str],
     /// Its tables for town.toml.
     pub(super) tables: fn(&Place) -> String,
-    /// The files that it finds in its HOME: what a person would have answered before.
     /// Whether `gt hooks install` has something for it.
     pub(super) has_extension: bool,
+    /// Whether it offers tools to its model, as it does not with errands such as titles.
+    pub(super) offers_tools: bool,
+    /// The files that it finds in its HOME: what a person would have answered before.
     pub(super) files: fn(&Place) -> Vec<(&'static str, String)>,
     /// What a person types to get this done.
     pub(super) prompt: fn(&Deed<'_>) -> String,
@@ -62,7 +64,7 @@ pub(super) enum Deed<'a> {
 /// The key of an account that there is not.
 const KEY: &str = "dummy-key";
 
-pub(super) const SUBJECTS: [Subject; 5] = [
+pub(super) const SUBJECTS: [Subject; 7] = [
     Subject {
         name: "simulated",
         is_look_alike: true,
@@ -71,6 +73,7 @@ pub(super) const SUBJECTS: [Subject; 5] = [
         tables: simulated_tables,
         files: |_| Vec::new(),
         has_extension: false,
+        offers_tools: true,
         prompt: simulated_prompt,
         approve: &["Enter"],
         interrupt: &["Escape"],
@@ -83,6 +86,7 @@ pub(super) const SUBJECTS: [Subject; 5] = [
         tables: claude_tables,
         files: claude_files,
         has_extension: false,
+        offers_tools: true,
         prompt: model_prompt,
         approve: &["Enter"],
         interrupt: &["Escape"],
@@ -95,6 +99,7 @@ pub(super) const SUBJECTS: [Subject; 5] = [
         tables: codex_tables,
         files: codex_files,
         has_extension: false,
+        offers_tools: true,
         prompt: codex_prompt,
         approve: &["y"],
         interrupt: &["Escape"],
@@ -107,6 +112,7 @@ pub(super) const SUBJECTS: [Subject; 5] = [
         tables: gemini_tables,
         files: gemini_files,
         has_extension: true,
+        offers_tools: true,
         prompt: model_prompt,
         approve: &["Enter"],
         interrupt: &["Escape"],
@@ -119,9 +125,36 @@ pub(super) const SUBJECTS: [Subject; 5] = [
         tables: opencode_tables,
         files: opencode_files,
         has_extension: false,
+        offers_tools: true,
         prompt: model_prompt,
         approve: &["Enter"],
         interrupt: &["Escape", "Escape"],
+    },
+    Subject {
+        name: "copilot",
+        is_look_alike: false,
+        asking: State::NeedsApproval,
+        version: &["copilot", "--version"],
+        tables: copilot_tables,
+        has_extension: false,
+        offers_tools: true,
+        files: copilot_files,
+        prompt: model_prompt,
+        approve: &["Enter"],
+        interrupt: &["Escape", "Escape"],
+    },
+    Subject {
+        name: "aider",
+        is_look_alike: false,
+        asking: State::NeedsApproval,
+        version: &["aider", "--version"],
+        tables: aider_tables,
+        has_extension: false,
+        offers_tools: false,
+        files: |_| Vec::new(),
+        prompt: aider_prompt,
+        approve: &["y", "Enter"],
+        interrupt: &["C-c"],
     },
 ];
 
@@ -250,6 +283,41 @@ fn opencode_files(place: &Place) -> Vec<(&'static str, String)> {
         } },
     });
     vec![(".config/opencode/opencode.json", config.to_string())]
+}
+
+fn copilot_tables(place: &Place) -> String {
+    format!(
+        "[agents.copilot]\ncommand = ['copilot']\n[agents.copilot.env]\nHOME = '{home}'\n\
+         COPILOT_OFFLINE = 'true'\nCOPILOT_PROVIDER_BASE_URL = '{url}/v1'\n\
+         COPILOT_PROVIDER_API_KEY = '{KEY}'\nCOPILOT_MODEL = 'gpt-4.1'\nCOPILOT_AUTO_UPDATE = 'false'\n",
+        home = place.home,
+        url = place.url,
+    )
+}
+
+fn copilot_files(place: &Place) -> Vec<(&'static str, String)> {
+    let config = json!({ "trustedFolders": [place.work] });
+    vec![(".copilot/config.json", config.to_string())]
+}
+
+fn aider_tables(place: &Place) -> String {
+    format!(
+        "[agents.aider]\ncommand = ['aider', '--model', 'openai/gpt-4.1', '--no-gitignore', \
+         '--no-check-update', '--no-show-release-notes', '--no-git']\n\
+         [agents.aider.env]\nHOME = '{home}'\nOPENAI_API_BASE = '{url}/v1'\nOPENAI_API_KEY = '{KEY}'\n\
+         AIDER_ANALYTICS = 'false'\nAIDER_SHOW_MODEL_WARNINGS = 'false'\n\
+         LITELLM_LOCAL_MODEL_COST_MAP = 'True'\n",
+        home = place.home,
+        url = place.url,
+    )
+}
+
+/// It has no tools: what its model writes as a command it asks to run.
+fn aider_prompt(deed: &Deed<'_>) -> String {
+    match deed {
+        Deed::Ask(file) => format!(r"[say So:\n\n```bash\ntouch {file}\n```\n]"),
+        deed => model_prompt(deed),
+    }
 }
 
 /// In the words of the scripted model.

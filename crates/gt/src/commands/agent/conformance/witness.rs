@@ -8,8 +8,13 @@ use crate::error::{CliResult, Doing as _};
 
 /// Who tells it.
 pub(super) enum Witness {
-    /// The scripted model, by the file of its requests.
-    Model(PathBuf),
+    /// The scripted model.
+    Model {
+        /// The file of its requests.
+        requests: PathBuf,
+        /// Whether only those count that offer tools; the others are errands such as titles.
+        with_tools: bool,
+    },
     /// The look-alike, which has no model, by its journal.
     Journal(PathBuf),
 }
@@ -18,8 +23,8 @@ impl Witness {
     /// The person's last words of each request, or all that the look-alike took.
     pub(super) fn prompts(&self) -> CliResult<Vec<String>> {
         match self {
-            Self::Model(file) => {
-                let requests = requests(file)?;
+            Self::Model { .. } => {
+                let requests = self.requests()?;
                 let words = requests
                     .iter()
                     .filter_map(|request| request["user"].as_str());
@@ -32,8 +37,8 @@ impl Witness {
     /// What hooks added to the model's context.
     pub(super) fn added(&self) -> CliResult<String> {
         match self {
-            Self::Model(file) => {
-                let requests = requests(file)?;
+            Self::Model { .. } => {
+                let requests = self.requests()?;
                 let system = requests
                     .iter()
                     .filter_map(|request| request["system"].as_array());
@@ -50,8 +55,8 @@ impl Witness {
     /// How many messages the model was told last, of its conversation so far.
     pub(super) fn conversation(&self) -> CliResult<u64> {
         match self {
-            Self::Model(file) => {
-                let last = requests(file)?.pop();
+            Self::Model { .. } => {
+                let last = self.requests()?.pop();
                 Ok(last
                     .and_then(|request| request["messages"].as_u64())
                     .unwrap_or(0))
@@ -68,25 +73,36 @@ impl Witness {
         }
     }
 
+    /// The requests that count.
+    fn requests(&self) -> CliResult<Vec<Value>> {
+        let Self::Model {
+            requests,
+            with_tools,
+        } = self
+        else {
+            return Ok(Vec::new());
+        };
+        let requests = fs_err::read_to_string(requests).doing("read the requests to the model")?;
+        let counts = |request: &Value| {
+            let tools = request["tools"].as_u64();
+            tools.is_some_and(|tools| tools > 0 || !with_tools)
+        };
+        Ok(requests
+            .lines()
+            .filter_map(|line| serde_json::from_str(line).ok())
+            .filter(counts)
+            .collect())
+    }
+
     /// Whether what was asked was approved: the file is there, or the look-alike says so.
     pub(super) fn was_approved(&self, asked: &str) -> CliResult<bool> {
         match self {
-            Self::Model(_) => Ok(Path::new(asked).exists()),
+            Self::Model { .. } => Ok(Path::new(asked).exists()),
             Self::Journal(file) => Ok(texts(file, "approved")?
                 .iter()
                 .any(|text| text.starts_with(asked))),
         }
     }
-}
-
-/// The requests; errands such as titles are offered no tools and left out.
-fn requests(file: &Path) -> CliResult<Vec<Value>> {
-    let requests = fs_err::read_to_string(file).doing("read the requests to the model")?;
-    let requests = requests
-        .lines()
-        .filter_map(|line| serde_json::from_str(line).ok())
-        .filter(|request: &Value| request["tools"].as_u64().is_some_and(|tools| tools > 0));
-    Ok(requests.collect())
 }
 
 /// The texts of what happened so.
