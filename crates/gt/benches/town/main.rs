@@ -1,5 +1,5 @@
 //! Benchmarks of a town, each beside a reference that is measured in the same run:
-//! `cargo bench -p gt -- [--sizes 1,10,100,500] [--parts cli,up,idle,restart,beat] [--rounds N]`.
+//! `cargo bench -p gt -- [--sizes 1,10,100,500] [--parts cli,sight,up,idle,restart,beat] [--rounds N]`.
 //!
 //! It prints a table and writes `bench.json` into the target directory. Times are medians; what is
 //! compared is interleaved, with as many agents on either side. The agents are the scripted one.
@@ -13,6 +13,7 @@ mod idle;
 mod reference;
 mod report;
 mod restart;
+mod sight;
 mod usage;
 
 use std::path::{Path, PathBuf};
@@ -36,6 +37,7 @@ struct Choice {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Part {
     Cli,
+    Sight,
     Up,
     Idle,
     Restart,
@@ -43,11 +45,19 @@ enum Part {
 }
 
 impl Part {
-    const ALL: [Self; 5] = [Self::Cli, Self::Up, Self::Idle, Self::Restart, Self::Beat];
+    const ALL: [Self; 6] = [
+        Self::Cli,
+        Self::Sight,
+        Self::Up,
+        Self::Idle,
+        Self::Restart,
+        Self::Beat,
+    ];
 
     fn word(self) -> &'static str {
         match self {
             Self::Cli => "cli",
+            Self::Sight => "sight",
             Self::Up => "up",
             Self::Idle => "idle",
             Self::Restart => "restart",
@@ -66,6 +76,12 @@ fn main() -> ExitCode {
         && first == hook::INSIDE
     {
         hook::inside(rest);
+        return ExitCode::SUCCESS;
+    }
+    if let [first, rest @ ..] = words.as_slice()
+        && first == sight::INSIDE
+    {
+        sight::inside(rest);
         return ExitCode::SUCCESS;
     }
     let choice = match Choice::parse(&words) {
@@ -93,7 +109,12 @@ fn measure(choice: &Choice) -> Report {
         cli::measure(&mut report);
         save(&report);
     }
-    if choice.parts.iter().any(|part| *part != Part::Cli) {
+    if choice.wants(Part::Sight) {
+        sight::measure(&mut report);
+        save(&report);
+    }
+    let is_of_a_fleet = |part: &Part| !matches!(part, Part::Cli | Part::Sight);
+    if choice.parts.iter().any(is_of_a_fleet) {
         for size in &choice.sizes {
             measure_fleet(choice, *size, &mut report);
             save(&report);
