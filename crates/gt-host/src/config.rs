@@ -62,6 +62,8 @@ pub struct Config {
 pub struct RoleConfig {
     /// What its agents run.
     pub agent: Arc<Preset>,
+    /// The model that they are started with; none where their program chooses.
+    pub model: Option<String>,
     /// When they run unasked.
     pub run: Run,
     /// When they are poked.
@@ -507,6 +509,7 @@ impl Entries {
             .or_insert_with_key(|name| Arc::new(Preset::from_entries(name, self)));
         Ok(RoleConfig {
             agent: Arc::clone(agent),
+            model: self.model(role, agent)?,
             run: match self.text(&format!("roles.{role}.run")).as_str() {
                 "always" => Run::Always,
                 "on_demand" => Run::OnDemand,
@@ -517,6 +520,24 @@ impl Entries {
                 "owed" => Poke::Owed,
                 _ => Poke::Never,
             },
+        })
+    }
+
+    /// The model of a role, if its program can be told one.
+    fn model(&self, role: Role, agent: &Preset) -> Result<Option<String>, Mistake> {
+        let path = format!("roles.{role}.model");
+        let model = self.get(&path).map(ToString::to_string);
+        if model.is_none() || !agent.model.is_empty() {
+            return Ok(model);
+        }
+        Err(Mistake {
+            line: self.line(&path).unwrap_or(1),
+            problem: format!(
+                "cannot be told to `{0}`: `agents.{0}.model` does not say how",
+                agent.name
+            ),
+            key: path,
+            suggestion: None,
         })
     }
 

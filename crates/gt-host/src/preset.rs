@@ -45,10 +45,15 @@ pub struct Launch<'a> {
     pub run: IncarnationId,
     /// The session that it goes on with.
     pub session: Option<&'a SessionId>,
+    /// The model that it is told.
+    pub model: Option<&'a str>,
 }
 
 /// What stands for the work directory in the arguments that trust it.
 const DIRECTORY: &str = "{directory}";
+
+/// What stands for the model in the arguments that name it.
+const MODEL: &str = "{model}";
 
 /// A path that may stand between quotes of any language; a program asks about others.
 fn quotable(path: &Path) -> Option<String> {
@@ -76,6 +81,9 @@ pub struct Preset {
     /// The arguments with which it takes its work directory, which stands for `{directory}`, for
     /// trusted; none for a program that asks or does not care.
     pub trust: Vec<String>,
+    /// The arguments with which it is told its model, which stands for `{model}`; none for a program
+    /// that cannot be.
+    pub model: Vec<String>,
     /// The arguments with which it begins a session of the name that stands for `{session}`; none for
     /// a program that names its sessions itself.
     pub session: Vec<String>,
@@ -86,6 +94,8 @@ pub struct Preset {
     pub keep: Vec<String>,
     /// The key that submits a line, by tmux's name.
     pub submit: String,
+    /// The keys that interrupt its work, by tmux's names, one after the other.
+    pub interrupt: Vec<String>,
     /// The pause between the text and that key.
     pub settle: Duration,
     /// The longest text that is typed at it, in bytes.
@@ -137,6 +147,10 @@ impl Preset {
             let filled = move |word: &String| word.replace(DIRECTORY, &directory);
             self.trust.iter().map(filled)
         });
+        let model = launch.model.into_iter().flat_map(|model| {
+            let filled = move |word: &String| word.replace(MODEL, model);
+            self.model.iter().map(filled)
+        });
         let (words, name) = match launch.session {
             Some(session) => (&self.resume, session.clone()),
             None => (&self.session, SessionId::of_run(launch.run)),
@@ -149,6 +163,7 @@ impl Preset {
             .cloned()
             .chain(trust)
             .chain(hooks)
+            .chain(model)
             .chain(session)
             .collect()
     }
@@ -176,10 +191,12 @@ impl Preset {
             pass: entries.list(&path("pass")),
             hooks: HookStyle::from_word(&entries.text(&path("hooks"))),
             trust: entries.list(&path("trust")),
+            model: entries.list(&path("model")),
             session: entries.list(&path("session")),
             resume: entries.list(&path("resume")),
             keep: entries.list(&path("keep")),
             submit: entries.text(&path("submit")),
+            interrupt: entries.list(&path("interrupt")),
             settle: entries.duration(&path("settle")),
             longest: entries.size(&path("longest")),
             screen: screen_rules(name, entries),

@@ -30,6 +30,8 @@ pub struct SeatSpec {
     pub poke: Poke,
     /// What it runs.
     pub preset: Arc<Preset>,
+    /// The model that it is started with; none where its program chooses.
+    pub model: Option<String>,
     /// Where it runs, absolute.
     pub work_dir: PathBuf,
     /// The name of its tmux session: display only.
@@ -135,6 +137,7 @@ fn seat(config: &Config, agent: &AgentId, paths: &TownPaths) -> SeatSpec {
         run: role.run,
         poke: role.poke,
         preset: Arc::clone(&role.agent),
+        model: role.model.clone(),
         work_dir: paths.root().join(agent.work_dir()),
         session_name: agent.session_name(),
     }

@@ -115,6 +115,11 @@ pub(crate) enum Command {
         /// Which.
         agent: String,
     },
+    /// Interrupt an agent's work; it goes on at its prompt.
+    Interrupt {
+        /// Which.
+        agent: String,
+    },
     /// The coordinator.
     #[command(subcommand, visible_alias = "may")]
     Mayor(Seat),

@@ -13,6 +13,7 @@ pub(crate) mod handoff;
 mod hook;
 mod hooks;
 pub(crate) mod install;
+mod interrupt;
 pub(crate) mod mail;
 mod nudge;
 pub(crate) mod peek;
@@ -60,6 +61,7 @@ pub(crate) fn run(cli: Cli) -> CliResult {
         Command::Agents(json) => agents::agents(&town()?, json),
         Command::Attach { agent } => attach::attach(&town()?, &agent),
         Command::Peek { agent } => peek::peek(&town()?, &agent),
+        Command::Interrupt { agent } => interrupt::interrupt(&town()?, &agent),
         Command::Mayor(verb) => seat::town_seat(&town()?, gt_core::AgentId::Mayor, verb),
         Command::Deacon(verb) => seat::deacon(&town()?, verb),
         Command::Witness(verb) => seat::rig_seat(&town()?, gt_core::AgentId::Witness, verb),

@@ -135,6 +135,7 @@ fn program(
         work_dir: &seat.spec.work_dir,
         run: id,
         session,
+        model: seat.spec.model.as_deref(),
     };
     (seat.spec.preset.argv(&launch), because)
 }

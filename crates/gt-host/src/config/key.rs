@@ -53,6 +53,12 @@ pub const KEYS: &[Key] = &[
         "The preset or [agents.NAME] that the role's agents run.",
     ),
     Key {
+        path: "roles.ROLE.model",
+        kind: Kind::Text,
+        default: Fallback::None,
+        doc: "The model that the role's agents are started with, by the name that their program gives it; without it the program chooses.",
+    },
+    Key {
         path: "roles.ROLE.run",
         kind: Kind::Word(&["always", "on_demand", "never"]),
         default: Fallback::ByRole(run_of),
@@ -258,6 +264,12 @@ pub const KEYS: &[Key] = &[
         "The arguments with which the program takes its work directory for trusted instead of asking; {directory} stands for it.",
     ),
     key(
+        "agents.NAME.model",
+        Kind::WordsWith("{model}"),
+        "[]",
+        "The arguments with which the program is told its model; {model} stands for what [roles.ROLE] model says.",
+    ),
+    key(
         "agents.NAME.session",
         Kind::WordsWith("{session}"),
         "[]",
@@ -280,6 +292,12 @@ pub const KEYS: &[Key] = &[
         Kind::KeyName,
         "\"Enter\"",
         "The key that submits a line, by tmux's name.",
+    ),
+    key(
+        "agents.NAME.interrupt",
+        Kind::Keys,
+        "[\"Escape\"]",
+        "The keys that interrupt its work, by tmux's names, one after the other: `gt interrupt` presses them.",
     ),
     key(
         "agents.NAME.settle",

@@ -37,6 +37,8 @@ pub enum Kind {
     Pattern,
     /// A key that submits, by tmux's name.
     KeyName,
+    /// Keys that interrupt, by tmux's names.
+    Keys,
     /// A preset or `[agents.NAME]`; that it is there is checked when everything was read.
     Agent,
     /// `town`, `default` or an absolute path.
@@ -44,6 +46,9 @@ pub enum Kind {
     /// An absolute path.
     Path,
 }
+
+/// The keys that interrupt a program, by tmux's names: one that it does not know is typed as its letters.
+const INTERRUPTS: [&str; 2] = ["Escape", "C-c"];
 
 /// A value that was read.
 #[derive(Debug, Clone, PartialEq)]
@@ -85,7 +90,7 @@ impl Kind {
                 .filter(|number| *number >= 1)
                 .map(Value::Count)
                 .ok_or_else(|| "takes a whole number of 1 or more".to_owned()),
-            Self::Words | Self::WordsWith(_) | Self::Command | Self::Variables => {
+            Self::Words | Self::WordsWith(_) | Self::Keys | Self::Command | Self::Variables => {
                 self.read_list(list(value)?).map(Value::List)
             }
             Self::Pattern if value.is_array() => Ok(Value::Text(any_of(&list(value)?))),
@@ -113,6 +118,7 @@ impl Kind {
             | Self::CountFromOne
             | Self::Words
             | Self::WordsWith(_)
+            | Self::Keys
             | Self::Command
             | Self::Variables => false,
         };
@@ -140,6 +146,12 @@ impl Kind {
             {
                 Err(format!("needs `{name}` in one of its words"))
             }
+            Self::Keys
+                if list.is_empty()
+                    || !list.iter().all(|key| INTERRUPTS.contains(&key.as_str())) =>
+            {
+                Err(self.wanted())
+            }
             Self::Variables => match list.iter().find(|name| !is_variable_pattern(name)) {
                 Some(bad) => Err(format!("`{}` cannot be passed", bad.escape_default())),
                 None => Ok(list),
@@ -160,6 +172,7 @@ impl Kind {
             Self::Command => {
                 "takes a list of the program and its arguments, such as [\"claude\"]".to_owned()
             }
+            Self::Keys => format!("takes a list of {}", INTERRUPTS.join(", ")),
             Self::Words | Self::WordsWith(_) | Self::Variables => "takes a list such as [\"A\", \"B\"]".to_owned(),
             Self::KeyName => "takes a key that submits, by tmux's name: \"Enter\" or \"KPEnter\", perhaps with C-, M- or S- before it, \"C-m\", \"C-j\" or \"C-s\"".to_owned(),
             Self::Socket => "takes \"town\", \"default\" or an absolute path".to_owned(),
@@ -179,6 +192,7 @@ impl Kind {
             | Self::CountFromOne
             | Self::Words
             | Self::WordsWith(_)
+            | Self::Keys
             | Self::Command
             | Self::Variables => parsed.ok_or_else(|| self.wanted()),
             _ => Ok(parsed
@@ -196,6 +210,9 @@ impl Kind {
             Self::Factor => json!({ "type": "number", "minimum": 1 }),
             Self::CountFromOne => json!({ "type": "integer", "minimum": 1 }),
             Self::Word(words) => json!({ "enum": words }),
+            Self::Keys => json!({
+                "type": "array", "items": { "enum": INTERRUPTS }, "minItems": 1,
+            }),
             Self::Words | Self::WordsWith(_) => {
                 json!({ "type": "array", "items": { "type": "string" } })
             }

@@ -128,6 +128,20 @@ fn escape_submits_nothing() {
     }
 }
 
+#[test]
+fn a_role_may_have_a_model_that_its_program_can_be_told() {
+    let config = Config::check("[roles.witness]\nmodel = 'haiku'\n").unwrap();
+    assert_eq!(config.role(Role::Witness).model.as_deref(), Some("haiku"));
+    assert_eq!(config.role(Role::Mayor).model, None);
+    let bad = "[agents.x]\ncommand = ['x']\n[roles.mayor]\nagent = 'x'\nmodel = 'big'\n";
+    let bad = Config::check(bad).unwrap_err();
+    assert_eq!((bad[0].line, bad[0].key.as_str()), (5, "roles.mayor.model"));
+    assert_eq!(
+        bad[0].problem,
+        "cannot be told to `x`: `agents.x.model` does not say how"
+    );
+}
+
 /// An empty `blocked` would keep everything from being typed, and say nothing.
 #[test]
 fn a_rule_that_says_nothing_is_a_mistake() {
@@ -260,7 +274,7 @@ fn a_table_names_its_keys_and_shows_their_values() {
     let config = Config::default();
     assert_eq!(
         config.get("roles.mayor").unwrap_err().to_string(),
-        "`roles.mayor` is a table, not a key; its keys are roles.mayor.agent, roles.mayor.run, roles.mayor.poke"
+        "`roles.mayor` is a table, not a key; its keys are roles.mayor.agent, roles.mayor.model, roles.mayor.run, roles.mayor.poke"
     );
     let keys = |table: &str| -> Vec<String> {
         let values = config.table(table).into_iter();

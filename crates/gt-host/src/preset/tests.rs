@@ -329,7 +329,7 @@ fn a_presets_file_is_checked() {
 fn a_program_is_started_with_what_its_preset_adds() {
     let directory = tempfile::tempdir().unwrap();
     let paths = TownPaths::new(directory.path());
-    let text = "[agents.x]\ncommand = ['x', '-a']\ntrust = ['-t', 'dir=\"{directory}\"']\nsession = ['-s={session}']\nresume = ['-r', '{session}']\n";
+    let text = "[agents.x]\ncommand = ['x', '-a']\ntrust = ['-t', 'dir=\"{directory}\"']\nsession = ['-s={session}']\nresume = ['-r', '{session}']\nmodel = ['-m', '{model}']\n";
     let preset = Config::check(text).unwrap().agent("x").unwrap();
     let session = SessionId::new("s1").unwrap();
     let argv = |work_dir: &str, session| {
@@ -339,6 +339,7 @@ fn a_program_is_started_with_what_its_preset_adds() {
             work_dir: Path::new(work_dir),
             run: IncarnationId(uuid::Uuid::nil()),
             session,
+            model: session.map(|_| "big"),
         })
     };
     let named = "-s=00000000-0000-4000-8000-000000000000";
@@ -351,5 +352,8 @@ fn a_program_is_started_with_what_its_preset_adds() {
         ["x", "-a", named],
         "it asks about such a path"
     );
-    assert_eq!(argv("/t/'", Some(&session)), ["x", "-a", "-r", "s1"]);
+    assert_eq!(
+        argv("/t/'", Some(&session)),
+        ["x", "-a", "-m", "big", "-r", "s1"]
+    );
 }

@@ -380,7 +380,7 @@ mod tests {
         assert!(pattern.ends_with("\\n─'`"), "{pattern}");
         assert!(!pattern.contains(r"\\n"), "as the file has it: {pattern}");
         insta::assert_snapshot!(said("roles.mayor", "codex"), @"
-        error: `roles.mayor` is a table, not a key; its keys are roles.mayor.agent, roles.mayor.run, roles.mayor.poke
+        error: `roles.mayor` is a table, not a key; its keys are roles.mayor.agent, roles.mayor.model, roles.mayor.run, roles.mayor.poke
         hint: `gt config show` lists every key
         ");
     }

@@ -33,6 +33,28 @@ fn a_screen_that_shows_another_state_is_told_of() {
     assert_eq!(town.events("nudge_refused", "mayor"), 0);
 }
 
+/// Covers F63: the key that interrupts is the preset's, and goes to nothing but work: at a prompt it
+/// would open or answer something.
+#[test]
+fn only_work_is_interrupted() {
+    let town = town("");
+    let busy = "esc to interrupt";
+    town.gt(&["config", "set", "agents.scripted.busy", busy])
+        .ok();
+    town.gt(&["up"]).ok();
+    prompt(&town, "mayor");
+    let refused = town.gt(&["interrupt", "mayor"]).code(1);
+    assert!(refused.contains("shows no work to interrupt"), "{refused}");
+    town.type_line("mayor", "/busy 600");
+    town.wait_for_state("mayor", State::Working);
+    let done = town.gt(&["interrupt", "mayor"]);
+    assert!(done.stderr.contains("mayor is interrupted: it is idle"));
+    town.type_line("mayor", "/dialog Delete everything");
+    town.wait_for_state("mayor", State::NeedsAnswer);
+    town.gt(&["interrupt", "mayor"]).code(1);
+    assert_eq!(town.agent("mayor").state, State::NeedsAnswer);
+}
+
 /// A new daemon looks at the screens that it finds, and does not take an old run for a new one.
 #[test]
 fn a_new_daemon_knows_what_the_screens_show() {

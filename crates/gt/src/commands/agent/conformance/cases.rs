@@ -8,6 +8,7 @@ use gt_host::process::{self, Signal};
 
 use super::stand::{SEAT, Stand};
 use super::subject::Deed;
+use crate::commands::status::word;
 use crate::error::{CliError, CliResult, Doing as _};
 
 /// One case.
@@ -171,12 +172,13 @@ fn ask_and_nudge(stand: &Stand, name: &str) -> CliResult<(String, String)> {
     Ok((file, text))
 }
 
-/// Something if its screen, and not only a hook, shows this state.
+/// Something if it is in this state and its screen shows so: a hook tells of it earlier.
 fn shows(stand: &Stand, state: State) -> CliResult<Option<()>> {
     let agent = stand.stage.agent(SEAT)?;
-    let is_shown =
-        agent.is_some_and(|agent| agent.state == state && seen(&agent).starts_with(BY_SCREEN));
-    Ok(is_shown.then_some(()))
+    if agent.is_none_or(|agent| agent.state != state) {
+        return Ok(None);
+    }
+    Ok((stand.screen()?.state == word(state)).then_some(()))
 }
 
 fn interrupt(stand: &Stand) -> CliResult<String> {
@@ -186,11 +188,7 @@ fn interrupt(stand: &Stand) -> CliResult<String> {
     stand
         .stage
         .until("work on its screen", || shows(stand, State::Working))?;
-    // Two keys in one write are another one: Escape with Alt.
-    for key in stand.subject.interrupt {
-        stand.press(&[key])?;
-        clock::pause(Duration::from_millis(300));
-    }
+    stand.stage.gt_well(&["interrupt", SEAT])?;
     let agent = stand.wait_for(State::Idle)?;
     Ok(seen(&agent))
 }

@@ -46,6 +46,21 @@ struct Trial<'a> {
     exits: Vec<Timestamp>,
 }
 
+/// What became of a message, by what its end says and how often the model was told of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    /// It is confirmed, and was taken once.
+    Taken,
+    /// It is confirmed, and the run that took it ended before it asked its model.
+    Lost,
+    /// It was taken once, and ended with the reason that nobody can tell.
+    Untold,
+    /// It was not taken, and ended with a reason.
+    Ended,
+    /// What is said of it is not so.
+    Wrong,
+}
+
 /// Sends so many, and tells what became of them.
 pub(super) fn nudges(stand: &Stand, count: usize) -> CliResult<String> {
     stand.fresh()?;
@@ -191,7 +206,13 @@ impl Trial<'_> {
 
     /// What became of all, or what went wrong.
     fn verdict(&self) -> CliResult<String> {
-        let wrong = self.wrong()?;
+        let fates = self.fates()?;
+        let count = |fate: Fate| fates.iter().filter(|(one, _)| *one == fate).count();
+        let wrong: Vec<&String> = fates
+            .iter()
+            .filter(|(fate, _)| *fate == Fate::Wrong)
+            .map(|(_, line)| line)
+            .collect();
         for line in &wrong {
             printer::talk(line);
         }
@@ -201,51 +222,57 @@ impl Trial<'_> {
                 "{count} messages went wrong: {first}"
             )));
         }
+        if let Some(first) = self.stand.witness.typed_into_dialogs()?.first() {
+            return Err(CliError::failed(format!(
+                "`{first}` was typed into a dialog"
+            )));
+        }
         for (file, _) in self.asked.iter().filter(|(_, approved)| !approved) {
             if self.stand.witness.was_approved(file)? {
                 let what = format!("nobody approved `{file}`, and it was done");
                 return Err(CliError::failed(what));
             }
         }
-        let count = |what: &str| {
-            self.over
-                .values()
-                .filter(|(how, _)| how.contains(what))
-                .count()
-        };
+        let by_hook = self.over.values().filter(|(how, _)| how.contains("hook"));
         Ok(format!(
-            "{} messages, {} confirmed ({} by a hook), the others ended with a reason; {} dialogs, \
-             {} restarts, {} deaths of the daemon",
+            "{} messages: {} confirmed and taken once ({} by a hook), {} confirmed by a run that ended \
+             before it asked its model, {} taken once and ended with the reason that this could not be \
+             told, {} not taken and ended with a reason; {} dialogs, {} restarts, {} deaths of the daemon",
             self.sent.len(),
-            count("confirmed"),
-            count("hook"),
+            count(Fate::Taken),
+            by_hook.count(),
+            count(Fate::Lost),
+            count(Fate::Untold),
+            count(Fate::Ended),
             self.asked.len(),
             self.restarts,
             self.daemons
         ))
     }
 
-    /// The messages of which is said what was not so, a line each.
-    fn wrong(&self) -> CliResult<Vec<String>> {
+    /// What became of each message that is over, with a line about it.
+    fn fates(&self) -> CliResult<Vec<(Fate, String)>> {
         let (prompts, added) = (self.stand.witness.prompts()?, self.stand.witness.added()?);
-        let mut wrong = Vec::new();
+        let mut fates = Vec::new();
         for (number, id) in self.sent.iter().enumerate() {
             let Some((how, at)) = self.over.get(id) else {
                 continue;
             };
             let marked = mark(number);
-            let is_it = |prompt: &&String| prompt.contains(&marked);
-            let taken = prompts.iter().filter(is_it).count() + usize::from(added.contains(&marked));
-            let is_right = match taken {
-                0 => !how.starts_with("confirmed") || self.was_lost(*at),
-                1 => how.starts_with("confirmed") || is_not_known(how),
-                _ => false,
+            let typed = prompts.iter().filter(|prompt| prompt.contains(&marked));
+            let added = added.iter().map(|text| text.matches(&marked).count());
+            let taken = typed.count() + added.max().unwrap_or(0);
+            let is_confirmed = how.starts_with("confirmed");
+            let fate = match taken {
+                1 if is_confirmed => Fate::Taken,
+                1 if is_not_known(how) => Fate::Untold,
+                0 if !is_confirmed => Fate::Ended,
+                0 if self.was_lost(*at) => Fate::Lost,
+                _ => Fate::Wrong,
             };
-            if !is_right {
-                wrong.push(format!("{id} was taken {taken} times: {how}"));
-            }
+            fates.push((fate, format!("{id} was taken {taken} times: {how}")));
         }
-        Ok(wrong)
+        Ok(fates)
     }
 
     /// Whether a run ended so soon after it took a message that it did nothing with it.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use gt_api::view::{Agent, State};
+use gt_api::view::{Agent, ScreenReading, State};
 use gt_core::AgentId;
 use gt_host::command::Program;
 use gt_testkit::scripted_llm::Server;
@@ -171,6 +171,18 @@ impl Stand {
             .lines()
             .rfind(|line| line.contains(&shown))
             .map(str::to_owned))
+    }
+
+    /// What its screen shows by its rules, without the title.
+    pub(super) fn screen(&self) -> CliResult<ScreenReading> {
+        let shown = self.stage.gt_well(&["peek", SEAT])?.stdout;
+        let file = self.file("screen.txt");
+        fs_err::write(&file, shown).doing("keep its screen")?;
+        let file = file.display().to_string();
+        let name = self.subject.name;
+        let explain = ["agent", "explain", "--screen", &file, "--preset", name];
+        let said = self.stage.gt_well(&[&explain[..], &["--json"]].concat())?;
+        serde_json::from_slice(&said.stdout).doing("read what its screen shows")
     }
 
     /// Presses keys as a person would who is attached.

@@ -27,8 +27,6 @@ pub(super) struct Subject {
     pub(super) prompt: fn(&Deed<'_>) -> String,
     /// The keys that approve what it asks.
     pub(super) approve: &'static [&'static str],
-    /// The keys that interrupt its work.
-    pub(super) interrupt: &'static [&'static str],
 }
 
 /// Where it runs.
@@ -76,7 +74,6 @@ pub(super) const SUBJECTS: [Subject; 7] = [
         offers_tools: true,
         prompt: simulated_prompt,
         approve: &["Enter"],
-        interrupt: &["Escape"],
     },
     Subject {
         name: "claude",
@@ -89,7 +86,6 @@ pub(super) const SUBJECTS: [Subject; 7] = [
         offers_tools: true,
         prompt: model_prompt,
         approve: &["Enter"],
-        interrupt: &["Escape"],
     },
     Subject {
         name: "codex",
@@ -102,7 +98,6 @@ pub(super) const SUBJECTS: [Subject; 7] = [
         offers_tools: true,
         prompt: codex_prompt,
         approve: &["y"],
-        interrupt: &["Escape"],
     },
     Subject {
         name: "gemini",
@@ -115,7 +110,6 @@ pub(super) const SUBJECTS: [Subject; 7] = [
         offers_tools: true,
         prompt: model_prompt,
         approve: &["Enter"],
-        interrupt: &["Escape"],
     },
     Subject {
         name: "opencode",
@@ -128,7 +122,6 @@ pub(super) const SUBJECTS: [Subject; 7] = [
         offers_tools: true,
         prompt: model_prompt,
         approve: &["Enter"],
-        interrupt: &["Escape", "Escape"],
     },
     Subject {
         name: "copilot",
@@ -141,7 +134,6 @@ pub(super) const SUBJECTS: [Subject; 7] = [
         files: copilot_files,
         prompt: model_prompt,
         approve: &["Enter"],
-        interrupt: &["Escape", "Escape"],
     },
     Subject {
         name: "aider",
@@ -154,7 +146,6 @@ pub(super) const SUBJECTS: [Subject; 7] = [
         files: |_| Vec::new(),
         prompt: aider_prompt,
         approve: &["y", "Enter"],
-        interrupt: &["C-c"],
     },
 ];
 

@@ -34,21 +34,24 @@ impl Witness {
         }
     }
 
-    /// What hooks added to the model's context.
-    pub(super) fn added(&self) -> CliResult<String> {
+    /// What hooks added to the model's context, as each request has it: a later one has the earlier
+    /// additions, too.
+    pub(super) fn added(&self) -> CliResult<Vec<String>> {
         match self {
             Self::Model { .. } => {
                 let requests = self.requests()?;
                 let system = requests
                     .iter()
                     .filter_map(|request| request["system"].as_array());
-                let texts = system.flatten().filter_map(Value::as_str);
                 // Claude Code has what a turn goes on with in the user's words, too.
-                Ok(texts
-                    .filter(|text| !text.starts_with("Stop hook"))
-                    .collect())
+                let is_own = |text: &&str| !text.starts_with("Stop hook");
+                let of_one = |texts: &Vec<Value>| {
+                    let texts = texts.iter().filter_map(Value::as_str);
+                    texts.filter(is_own).collect()
+                };
+                Ok(system.map(of_one).collect())
             }
-            Self::Journal(file) => Ok(texts(file, "context")?.concat()),
+            Self::Journal(file) => Ok(vec![texts(file, "context")?.concat()]),
         }
     }
 
@@ -92,6 +95,14 @@ impl Witness {
             .filter_map(|line| serde_json::from_str(line).ok())
             .filter(counts)
             .collect())
+    }
+
+    /// What was typed while a dialog was open, as far as the program tells.
+    pub(super) fn typed_into_dialogs(&self) -> CliResult<Vec<String>> {
+        match self {
+            Self::Model { .. } => Ok(Vec::new()),
+            Self::Journal(file) => texts(file, "dialog_input"),
+        }
     }
 
     /// Whether what was asked was approved: the file is there, or the look-alike says so.
