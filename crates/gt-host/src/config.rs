@@ -27,7 +27,7 @@ pub use duration::parse as parse_duration;
 pub use entries::Mistake;
 pub use key::{Fallback, KEYS, Key};
 pub use kind::{Kind, Value};
-pub use schema::schema;
+pub use schema::{preset_schema, schema};
 pub use template::template;
 
 use crate::lock::{Lock, LockError};

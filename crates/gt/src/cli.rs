@@ -252,6 +252,8 @@ pub(crate) enum Agent {
         #[command(flatten)]
         json: Json,
     },
+    /// Print the JSON schema of a preset's file, for editors.
+    Schema,
     /// Try what a town can do with a program, in a town of its own and with a scripted model.
     Conformance(Conformance),
 }
@@ -622,7 +624,7 @@ pub(crate) struct NudgeText {
 #[derive(Debug, Args)]
 pub(crate) struct NudgeTerms {
     /// Replace what is still queued for the agent under this name.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = slot)]
     pub(crate) slot: Option<String>,
     /// The more urgent is brought first.
     #[arg(long, value_enum, default_value_t = NudgePriority::Normal)]
@@ -630,6 +632,19 @@ pub(crate) struct NudgeTerms {
     /// After this time it is not brought any more.
     #[arg(long, default_value = "1h", value_name = "TIME")]
     pub(crate) ttl: String,
+}
+
+/// The longest name of a slot, in characters: it is printed within a line.
+const SLOT: usize = 100;
+
+fn slot(name: &str) -> Result<String, String> {
+    if name.trim().is_empty() || name.chars().any(char::is_control) {
+        return Err("a slot has a name of one line".to_owned());
+    }
+    match name.chars().count() > SLOT {
+        true => Err(format!("a slot's name has at most {SLOT} characters")),
+        false => Ok(name.to_owned()),
+    }
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

@@ -63,6 +63,7 @@ fn without_hidden(mut error: clap::Error) -> clap::Error {
 
 fn run(arguments: Vec<OsString>) -> ExitCode {
     clap_complete::CompleteEnv::with_factory(commands::util::command_with_live_names).complete();
+    let is_hook = arguments.get(1).is_some_and(|word| word == "hook");
     let parsed = match cli::Cli::understand_hot(&arguments) {
         Some(cli) => Ok(cli),
         None => cli::Cli::try_parse_from(arguments).map_err(without_hidden),
@@ -73,6 +74,10 @@ fn run(arguments: Vec<OsString>) -> ExitCode {
             let printed = error.print();
             if !error.use_stderr() {
                 printer::until_the_reader_leaves(printed);
+            }
+            // An agent's program takes the code of a wrong line for a refusal of what it was to do.
+            if is_hook {
+                return ExitCode::SUCCESS;
             }
             return ExitCode::from(
                 u8::try_from(error.exit_code()).unwrap_or(gt_api::exit_code::USAGE),

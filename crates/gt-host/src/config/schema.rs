@@ -1,4 +1,4 @@
-//! The JSON schema of town.toml, for editors, from the table of keys.
+//! The JSON schemas of town.toml and of a preset's file, for editors, from the table of keys.
 
 use gt_core::Role;
 use gt_core::screen::ScreenState;
@@ -6,20 +6,30 @@ use serde_json::{Map, Value, json};
 
 use super::key::{Fallback, KEYS, Key};
 
-/// The schema.
+/// The schema of town.toml.
 pub fn schema() -> Value {
-    let mut schema = table(
-        &KEYS
-            .iter()
-            .map(|key| (key, key.parts().collect()))
-            .collect::<Vec<_>>(),
-    );
+    schema_of("town.toml", &[])
+}
+
+/// The schema of `presets/NAME.toml`.
+pub fn preset_schema() -> Value {
+    schema_of("presets/NAME.toml", &["agents", "NAME"])
+}
+
+/// The schema of a file whose keys lie in the table `inside`.
+fn schema_of(title: &str, inside: &[&str]) -> Value {
+    let rest = |key: &'static Key| {
+        let parts: Vec<&'static str> = key.parts().collect();
+        let lies_in = parts.starts_with(inside);
+        lies_in.then(|| (key, parts[inside.len()..].to_vec()))
+    };
+    let mut schema = table(&KEYS.iter().filter_map(rest).collect::<Vec<_>>());
     if let Some(schema) = schema.as_object_mut() {
         schema.insert(
             "$schema".to_owned(),
             json!("https://json-schema.org/draft/2020-12/schema"),
         );
-        schema.insert("title".to_owned(), json!("town.toml"));
+        schema.insert("title".to_owned(), json!(title));
     }
     schema
 }

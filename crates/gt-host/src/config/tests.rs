@@ -458,6 +458,12 @@ fn the_schema_has_every_key() {
         }
         assert_eq!(here["description"], key.doc, "{}", key.path);
     }
+    let of_preset = preset_schema();
+    assert_eq!(
+        of_preset["properties"],
+        schema["properties"]["agents"]["additionalProperties"]["properties"]
+    );
+    assert_eq!(of_preset["additionalProperties"], false);
     assert_eq!(schema["properties"]["poke"]["additionalProperties"], false);
     assert_eq!(
         schema["properties"]["poke"]["properties"]["base"]["default"],

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use gt_api::view::ScreenReading;
 use gt_core::screen::{Capture, Screen};
-use gt_host::config::Config;
+use gt_host::config::{Config, preset_schema};
 use gt_host::preset;
 
 use crate::cli::{Agent, Json};
@@ -19,6 +19,10 @@ use crate::printer;
 pub(crate) fn agent(town: Option<&Path>, verb: Agent) -> CliResult {
     match verb {
         Agent::Check { file } => check(&file),
+        Agent::Schema => {
+            printer::json(&preset_schema());
+            Ok(())
+        }
         Agent::Conformance(arguments) => conformance::conformance(&arguments),
         Agent::Explain {
             screen,
@@ -48,7 +52,7 @@ fn check(file: &Path) -> CliResult {
         several => format!("{several} mistakes"),
     };
     Err(CliError::failed(format!("{} has {count}", file.display()))
-        .hint("`gt config schema` shows the keys of `agents.NAME`"))
+        .hint("`gt agent schema` shows its keys"))
 }
 
 fn read(screen: &Path) -> CliResult<String> {

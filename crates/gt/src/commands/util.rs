@@ -132,6 +132,8 @@ fn schemas() -> Map<String, Value> {
 
 #[cfg(test)]
 mod tests {
+    use gt_host::config;
+
     use super::*;
 
     /// The committed files are what programs in other languages are written against.
@@ -151,7 +153,8 @@ mod tests {
     #[test]
     fn the_committed_schemas_are_current() {
         check_committed("views.json", &schemas(), "gt util schema");
-        check_committed("town.json", &gt_host::config::schema(), "gt config schema");
+        check_committed("town.json", &config::schema(), "gt config schema");
+        check_committed("preset.json", &config::preset_schema(), "gt agent schema");
     }
 
     #[test]

@@ -145,6 +145,18 @@ fn a_session_within_a_session_gets_no_message() {
     });
 }
 
+/// Claude Code takes the exit code of a wrong line for a refusal of the turn: one of another gt's settings
+/// is told of, and fails nothing.
+#[test]
+fn a_wrong_line_of_a_hook_fails_nothing() {
+    let town = town("");
+    for line in [&["hook"][..], &["hook", "Stop", "--not-yet-known"]] {
+        let said = town.gt(line);
+        assert_eq!(said.code, 0, "{line:?}");
+        assert!(said.stderr.contains("error: "), "{}", said.stderr);
+    }
+}
+
 /// Covers F57: a session whose memory was cut down is told its role, and how to end its work, again.
 #[test]
 fn after_a_compaction_the_role_is_told_again() {
