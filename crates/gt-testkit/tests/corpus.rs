@@ -198,6 +198,37 @@ fn is_no_rest(recorded: &Recorded) -> bool {
     )
 }
 
+/// What a program prints is anybody's text: numbers without bounds, halves of a screen, lines in any order.
+#[test]
+fn no_screen_is_too_odd_to_be_read() {
+    let config = Config::default();
+    for preset_name in PRESETS {
+        let rules = &config.agent(preset_name).unwrap().screen;
+        for screen in recorded(preset_name) {
+            for text in odd(&screen.shown.text) {
+                let shown = Capture::untitled(text);
+                let reading = rules.explain(&shown);
+                let is_idle = reading.state == ScreenState::Idle;
+                let is_dialog = rules.read(&shown) == Screen::Dialog;
+                assert!(!(is_idle && is_dialog), "{}: {reading}", screen.name);
+            }
+        }
+    }
+}
+
+fn odd(text: &str) -> [String; 4] {
+    let lines: Vec<&str> = text.lines().collect();
+    let (upper, lower) = lines.split_at(lines.len() / 2);
+    let backwards: Vec<&str> = lines.iter().rev().copied().collect();
+    let big = text.replace(|c: char| c.is_ascii_digit(), "99999999999999999999");
+    [
+        big,
+        upper.join("\n"),
+        lower.join("\n"),
+        backwards.join("\n"),
+    ]
+}
+
 /// Covers F60, F66, F67: over all screens no dialog, working screen, viewer or draft is
 /// taken for an empty prompt or called idle, and nearly every state of a real run is read as what it
 /// is. The snapshot is the confusion table.
