@@ -13,6 +13,7 @@ pub mod decide;
 pub mod event;
 pub mod incarnation;
 pub mod intent;
+pub mod invisible;
 pub mod lifecycle;
 pub mod mail;
 pub mod memory;

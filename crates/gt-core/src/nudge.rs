@@ -10,6 +10,7 @@ use uuid::Uuid;
 use crate::actor::Actor;
 use crate::agent_id::AgentId;
 use crate::incarnation::IncarnationId;
+use crate::invisible::is_invisible;
 use crate::mail::Priority;
 
 /// The longest text, in bytes. The agents take a paste of this size whole.
@@ -88,6 +89,11 @@ impl NudgeText {
         Ok(Self(text.to_owned()))
     }
 
+    /// One that was taken before, perhaps by other rules.
+    pub fn of_store(text: String) -> Self {
+        Self(text)
+    }
+
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -100,21 +106,20 @@ impl NudgeText {
     }
 }
 
-/// Whether a character is one that was seen not to arrive: a mark of bytes or of direction, a hidden
-/// hyphen, a separator of lines. Joiners of letters and of emoji, and what selects their look, arrive.
+/// Whether a character hides, turns or breaks text, so that what a person reads is not what arrives.
+/// Joiners of letters and of emoji, and what selects their look, arrive.
 fn is_dropped(c: char) -> bool {
-    matches!(
+    let is_joiner = matches!(
         c,
-        '\u{ad}'
-            | '\u{61c}'
-            | '\u{180e}'
-            | '\u{200b}'
-            | '\u{200e}'..='\u{200f}'
-            | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}'
-            | '\u{feff}'
-            | '\u{fff9}'..='\u{fffb}'
-    )
+        '\u{200c}'..='\u{200d}' | '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}'
+    );
+    let is_separator = matches!(c, '\u{2028}'..='\u{2029}' | '\u{fff9}'..='\u{fffb}');
+    is_separator || (is_invisible(c) && !is_joiner)
+}
+
+/// Whether a name stands on one line, and shows all of itself.
+pub fn is_plain_line(name: &str) -> bool {
+    !name.trim().is_empty() && !name.chars().any(|c| c.is_control() || is_dropped(c))
 }
 
 /// One message.
@@ -227,7 +232,14 @@ mod tests {
         }
         let cut = NudgeText::new("\n x y \n\n".to_owned()).unwrap();
         assert_eq!(cut.as_str(), "x y");
-        for invisible in ["\u{feff}", "\u{202e}", "\u{2028}", "\u{ad}"] {
+        for invisible in [
+            "\u{feff}",
+            "\u{202e}",
+            "\u{2028}",
+            "\u{ad}",
+            "\u{e0041}",
+            "\u{3164}",
+        ] {
             let error = text(&format!("one\ntwo{invisible}two")).unwrap_err();
             assert!(error.starts_with("line 2 holds the invisible"), "{error}");
         }

@@ -526,17 +526,23 @@ impl Entries {
     /// The model of a role, if its program can be told one.
     fn model(&self, role: Role, agent: &Preset) -> Result<Option<String>, Mistake> {
         let path = format!("roles.{role}.model");
-        let model = self.get(&path).map(ToString::to_string);
-        if model.is_none() || !agent.model.is_empty() {
-            return Ok(model);
-        }
-        Err(Mistake {
-            line: self.line(&path).unwrap_or(1),
-            problem: format!(
+        let Some(model) = self.get(&path).map(ToString::to_string) else {
+            return Ok(None);
+        };
+        let problem = if model.trim().is_empty() {
+            "is empty: without it the program chooses".to_owned()
+        } else if agent.model.is_empty() {
+            format!(
                 "cannot be told to `{0}`: `agents.{0}.model` does not say how",
                 agent.name
-            ),
+            )
+        } else {
+            return Ok(Some(model));
+        };
+        Err(Mistake {
+            line: self.line(&path).unwrap_or(1),
             key: path,
+            problem,
             suggestion: None,
         })
     }

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Row, named_params};
 use uuid::Uuid;
 
-use crate::columns::{agent, incarnation, limit, millis, time, unreadable, uuid, word};
+use crate::columns::{agent, incarnation, limit, millis, time, unreadable, uuid};
 use crate::events::{append, event_of};
 use crate::{Store, StoreError};
 
@@ -331,7 +331,7 @@ fn read_nudge(row: &Row<'_>) -> rusqlite::Result<Nudge> {
 }
 
 fn read_text(row: &Row<'_>) -> rusqlite::Result<NudgeText> {
-    word(row, "text", |text| NudgeText::new(text.to_owned()).ok())
+    Ok(NudgeText::of_store(row.get("text")?))
 }
 
 fn read_state(row: &Row<'_>) -> rusqlite::Result<NudgeState> {

@@ -260,7 +260,8 @@ pub(crate) enum Agent {
 
 #[derive(Debug, Args)]
 pub(crate) struct Conformance {
-    /// Which programs: `claude`, `codex`, or `simulated` for the look-alike.
+    /// Which programs: `claude`, `codex`, `gemini`, `opencode`, `copilot`, `aider`, or `simulated` for
+    /// the look-alike.
     #[arg(required = true, value_name = "PRESET")]
     pub(crate) presets: Vec<String>,
     /// Only these cases, such as `nudge-during-dialog`.
@@ -638,8 +639,8 @@ pub(crate) struct NudgeTerms {
 const SLOT: usize = 100;
 
 fn slot(name: &str) -> Result<String, String> {
-    if name.trim().is_empty() || name.chars().any(char::is_control) {
-        return Err("a slot has a name of one line".to_owned());
+    if !gt_core::nudge::is_plain_line(name) {
+        return Err("a slot has a name of one line, without invisible characters".to_owned());
     }
     match name.chars().count() > SLOT {
         true => Err(format!("a slot's name has at most {SLOT} characters")),

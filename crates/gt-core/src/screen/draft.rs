@@ -2,6 +2,8 @@
 
 use regex_lite::Regex;
 
+use crate::invisible::is_invisible;
+
 /// As much of a text as no program cuts or wraps, and as no person types by chance, in characters.
 const START: usize = 12;
 
@@ -96,35 +98,14 @@ fn counts(placeholder: &str, text: &str) -> bool {
     })
 }
 
-/// A text without what a terminal's rows add to it, and take from it.
+/// A text without what a terminal's rows add to it, and take from it: the edges of a box, and the mark
+/// that begins each row of some prompts.
 fn squeezed(text: &str) -> String {
-    text.chars()
-        .filter(|&c| !c.is_whitespace() && !matches!(c, '│' | '┃' | '>') && !is_invisible(c))
+    let is_mark = |c: char| c.is_whitespace() || matches!(c, '│' | '┃' | '>');
+    let rows = text.lines().map(|row| row.trim_start_matches(is_mark));
+    rows.flat_map(str::chars)
+        .filter(|&c| !c.is_whitespace() && !matches!(c, '│' | '┃') && !is_invisible(c))
         .collect()
-}
-
-/// Whether a terminal may show nothing for it: Unicode's `Default_Ignorable_Code_Point`.
-fn is_invisible(c: char) -> bool {
-    matches!(
-        c,
-        '\u{ad}'
-            | '\u{34f}'
-            | '\u{61c}'
-            | '\u{115f}'..='\u{1160}'
-            | '\u{17b4}'..='\u{17b5}'
-            | '\u{180b}'..='\u{180f}'
-            | '\u{200b}'..='\u{200f}'
-            | '\u{202a}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}'
-            | '\u{3164}'
-            | '\u{fe00}'..='\u{fe0f}'
-            | '\u{feff}'
-            | '\u{ffa0}'
-            | '\u{fff0}'..='\u{fff8}'
-            | '\u{1bca0}'..='\u{1bca3}'
-            | '\u{1d173}'..='\u{1d17a}'
-            | '\u{e0000}'..='\u{e0fff}'
-    )
 }
 
 #[cfg(test)]
@@ -143,7 +124,9 @@ mod tests {
         check(&TEXT.replace("HEARTBEAT", "HEART\u{200d}BEAT"), true);
         check(&TEXT.replace("; ", ";\n ┃  "), true);
         check("HEARTBEAT: check your rigs;", true);
+        check(&TEXT.replace("; ", ";\n> "), true);
         check(&format!("{TEXT} and fix"), false);
+        check(&TEXT.replace("; ", " > "), false);
         check(&format!("no, {TEXT}"), false);
         check("HEART", false);
         check("fix the", false);

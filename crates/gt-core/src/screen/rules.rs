@@ -88,7 +88,8 @@ pub enum CannotType {
     },
 }
 
-/// As much of a text, in characters, as every program shows as it is in its input row.
+/// As much of a text, in characters, as any program shows as it is in its input row: less than half of
+/// the rows of a small screen. Copilot showed 1,500 whole, and Aider more.
 const SHORT: usize = 1000;
 
 /// Whether a pattern can be compiled.
@@ -223,6 +224,12 @@ impl ScreenRules {
             .into_iter()
             .flatten()
             .any(|name| name == Some("draft"))
+    }
+
+    /// Whether a turn is under way, whatever trouble it has, and nobody is asked anything.
+    pub fn is_at_work(&self, capture: &Capture) -> bool {
+        let bottom = bottom_of(&capture.text);
+        self.read(capture) == Screen::Busy && self.work(&capture.title, &bottom).is_some()
     }
 
     /// Reads what the screen says the program is doing, and on what evidence.

@@ -229,7 +229,7 @@ pub const KEYS: &[Key] = &[
     ),
     Key {
         path: "agents.NAME.untypable",
-        kind: Kind::Pattern,
+        kind: Kind::TextPattern,
         default: Fallback::None,
         doc: "What in a text the program changes when it is typed, or shows so that it cannot be known again: such a text is refused.",
     },

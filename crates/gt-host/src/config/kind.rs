@@ -33,8 +33,10 @@ pub enum Kind {
     Command,
     /// Names of variables, perhaps with a `*` at the end.
     Variables,
-    /// A regular expression, or a list of which any may match.
+    /// A regular expression of a screen, or a list of which any may match.
     Pattern,
+    /// The same of a message's text.
+    TextPattern,
     /// A key that submits, by tmux's name.
     KeyName,
     /// Keys that interrupt, by tmux's names.
@@ -71,10 +73,18 @@ impl Kind {
     /// Reads a value of the file; the error says what was expected.
     pub fn read(self, value: &toml_edit::Value) -> Result<Value, String> {
         let read = self.read_tested(value)?;
-        if let (Self::Pattern, Value::Text(whole)) = (self, &read) {
-            check_patterns(value, whole)?;
+        if let (Self::Pattern | Self::TextPattern, Value::Text(whole)) = (self, &read) {
+            let is_of_a_screen = matches!(self, Self::Pattern);
+            check_patterns(value, whole, is_of_a_screen)?;
         }
         Ok(read)
+    }
+
+    fn is_list(self) -> bool {
+        matches!(
+            self,
+            Self::Words | Self::WordsWith(_) | Self::Keys | Self::Command | Self::Variables
+        )
     }
 
     /// Reads a value whose patterns are known to compile.
@@ -90,10 +100,10 @@ impl Kind {
                 .filter(|number| *number >= 1)
                 .map(Value::Count)
                 .ok_or_else(|| "takes a whole number of 1 or more".to_owned()),
-            Self::Words | Self::WordsWith(_) | Self::Keys | Self::Command | Self::Variables => {
-                self.read_list(list(value)?).map(Value::List)
+            _ if self.is_list() => self.read_list(list(value)?).map(Value::List),
+            Self::Pattern | Self::TextPattern if value.is_array() => {
+                Ok(Value::Text(any_of(&list(value)?)))
             }
-            Self::Pattern if value.is_array() => Ok(Value::Text(any_of(&list(value)?))),
             _ => self.read_text(value.as_str().ok_or_else(|| self.wanted())?),
         }
     }
@@ -102,7 +112,7 @@ impl Kind {
         let good = match self {
             Self::Duration(least) => return self.read_duration(text, least),
             Self::Size => return size(text).map(Value::Size).ok_or_else(|| self.wanted()),
-            Self::Pattern => true,
+            Self::Pattern | Self::TextPattern => true,
             Self::Word(words) => words.contains(&text),
             Self::KeyName => {
                 // A name that tmux does not know is typed as its letters; Escape and C-c interrupt.
@@ -114,13 +124,8 @@ impl Kind {
             Self::Socket => matches!(text, "town" | "default") || text.starts_with('/'),
             Self::Path => text.starts_with('/'),
             Self::Text | Self::Agent => !text.contains('\0'),
-            Self::Factor
-            | Self::CountFromOne
-            | Self::Words
-            | Self::WordsWith(_)
-            | Self::Keys
-            | Self::Command
-            | Self::Variables => false,
+            // Numbers and lists are no text.
+            _ => false,
         };
         if good {
             Ok(Value::Text(text.to_owned()))
@@ -178,7 +183,7 @@ impl Kind {
             Self::Socket => "takes \"town\", \"default\" or an absolute path".to_owned(),
             Self::Path => "takes an absolute path".to_owned(),
             Self::Factor | Self::CountFromOne => "takes a number".to_owned(),
-            Self::Pattern => "takes a regular expression in quotes, or a list of them".to_owned(),
+            Self::Pattern | Self::TextPattern => "takes a regular expression in quotes, or a list of them".to_owned(),
             Self::Text | Self::Agent => "takes a text in quotes".to_owned(),
         }
     }
@@ -188,13 +193,8 @@ impl Kind {
     pub fn from_command_line(self, text: &str) -> Result<toml_edit::Value, String> {
         let parsed = text.parse::<toml_edit::Value>().ok();
         match self {
-            Self::Factor
-            | Self::CountFromOne
-            | Self::Words
-            | Self::WordsWith(_)
-            | Self::Keys
-            | Self::Command
-            | Self::Variables => parsed.ok_or_else(|| self.wanted()),
+            Self::Factor | Self::CountFromOne => parsed.ok_or_else(|| self.wanted()),
+            _ if self.is_list() => parsed.ok_or_else(|| self.wanted()),
             _ => Ok(parsed
                 .filter(toml_edit::Value::is_str)
                 .unwrap_or_else(|| toml_edit::Value::from(text))),
@@ -222,7 +222,7 @@ impl Kind {
             Self::Command => {
                 json!({ "type": "array", "items": { "type": "string" }, "minItems": 1 })
             }
-            Self::Pattern => {
+            Self::Pattern | Self::TextPattern => {
                 let one = json!({ "type": "string", "format": "regex" });
                 json!({ "anyOf": [one, { "type": "array", "items": one }] })
             }
@@ -296,15 +296,19 @@ fn any_of(patterns: &[String]) -> String {
 
 /// Compiles what was read as `whole`; first each pattern of a list by itself, so that the message
 /// names the bad one.
-fn check_patterns(value: &toml_edit::Value, whole: &str) -> Result<(), String> {
+fn check_patterns(
+    value: &toml_edit::Value,
+    whole: &str,
+    is_of_a_screen: bool,
+) -> Result<(), String> {
     let check = |text: &str| {
         let checked = check_pattern(text);
         checked.map_err(|error| format!("is not a regular expression: {}", error.message))?;
-        if wants_trailing_blank(text) {
+        if is_of_a_screen && wants_trailing_blank(text) {
             return Err("never matches: blanks at the end of a line are cut off".to_owned());
         }
         match matches_nothing(text) {
-            true => Err("matches every screen: it can match an empty text".to_owned()),
+            true => Err("says nothing: it can match an empty text".to_owned()),
             false => Ok(()),
         }
     };

@@ -142,16 +142,19 @@ fn a_role_may_have_a_model_that_its_program_can_be_told() {
     );
 }
 
+/// A message may end with a blank, which no row of a screen does.
+#[test]
+fn a_pattern_of_a_text_may_want_a_blank_at_the_end() {
+    assert!(Config::check("[agents.x]\nuntypable = ' $'\n").is_ok());
+    assert!(Config::check("[agents.x]\nready = ' $'\n").is_err());
+}
+
 /// An empty `blocked` would keep everything from being typed, and say nothing.
 #[test]
 fn a_rule_that_says_nothing_is_a_mistake() {
     for pattern in ["", ".*", "x*"] {
         let bad = Config::check(&format!("[agents.x]\nblocked = '{pattern}'\n")).unwrap_err();
-        assert!(
-            bad[0].problem.contains("matches every screen"),
-            "{}",
-            bad[0]
-        );
+        assert!(bad[0].problem.contains("says nothing"), "{}", bad[0]);
     }
     for (key, name) in [
         ("trust", "{directory}"),

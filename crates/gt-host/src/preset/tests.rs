@@ -289,9 +289,11 @@ fn aider_is_read() {
     for screen in ["Aider v0.86\n\n> ", "> /run mysql\nmysql> ", "<!-- a\n-->"] {
         check("aider", screen, Screen::Busy);
     }
-    check("aider", "done\n─────\n> ", Screen::Prompt);
-    check("aider", "done\n─────\n> fix\n> it", Screen::Draft);
-    check("aider", "done\n─────\n> fix it\nI shall", Screen::Busy);
+    let below = |row: &str| format!("done\n{}\n{row}", "─".repeat(80));
+    check("aider", &below("> "), Screen::Prompt);
+    check("aider", &below("> fix\n> it"), Screen::Draft);
+    check("aider", &below("> fix it\nI shall"), Screen::Busy);
+    check("aider", "A box:\n──────────\n>", Screen::Busy);
     check(
         "aider",
         "> fix it\n\nAdd main.c to the chat? (Y)es/(N)o [Yes]: ",

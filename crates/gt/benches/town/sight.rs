@@ -3,6 +3,7 @@
 
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use gt_api::view::{State, Status};
 use gt_host::clock;
@@ -19,6 +20,9 @@ const ROUNDS: usize = 20;
 /// Milliseconds, the longest that was agreed on: by the screen, and by a hook.
 const SCREEN: f64 = 1000.0;
 const HOOK: f64 = 200.0;
+
+/// How long a state is waited for.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What a hook tells, and the state that it means.
 const TOLD: [(&str, State); 2] = [
@@ -70,7 +74,10 @@ pub(crate) fn inside(words: &[String]) {
         for (event, state) in TOLD {
             let before = clock::monotonic();
             tell(event);
-            while seen() != state {}
+            while seen() != state {
+                let waited = clock::monotonic().saturating_sub(before);
+                assert!(waited < PATIENCE, "{event} is not told of");
+            }
             times.push(milliseconds(clock::monotonic().saturating_sub(before)));
         }
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use gt_core::AgentId;
-use gt_core::screen::{Reading, ScreenState};
+use gt_core::screen::{Capture, Screen, ScreenRules};
 use gt_host::clock;
 use gt_host::preset::Preset;
 use gt_host::tmux::{Forked, PaneRow, request};
@@ -22,8 +22,8 @@ const BETWEEN: Duration = Duration::from_millis(300);
 /// How long a program may take to show that it was interrupted.
 const SHOWN: Duration = Duration::from_secs(5);
 
-/// How often it is looked at meanwhile.
-const LOOK: Duration = Duration::from_millis(100);
+/// How often it is looked at meanwhile, and after which time it must still rest.
+const LOOK: Duration = Duration::from_millis(500);
 
 /// One agent's terminal.
 struct Terminal<'a> {
@@ -46,31 +46,45 @@ pub(crate) fn interrupt(context: &Context, agent: &str) -> CliResult {
         tmux: &tmux,
     };
     let before = terminal.look()?;
-    if before.state != ScreenState::Working {
+    if !terminal.rules().is_at_work(&before) {
+        let shown = terminal.rules().explain(&before);
         return Err(
-            CliError::failed(format!("{agent} shows no work to interrupt: {before}"))
+            CliError::failed(format!("{agent} shows no work to interrupt: {shown}"))
                 .hint(format!("`gt peek {agent}` prints its screen")),
         );
     }
     terminal.press()?;
-    let after = terminal.until_it_rests()?;
-    let state = after.state;
-    printer::talk(format!("{agent} is interrupted: it is {state} ({after})"));
+    match terminal.until_it_rests()? {
+        Screen::Draft => {
+            printer::talk(format!("{agent} is interrupted, and its row holds a text"));
+            printer::talk(format!(
+                "hint: until that is sent or wiped, nothing else is typed; `gt attach {agent}`"
+            ));
+        }
+        _ => printer::talk(format!("{agent} is interrupted: it is at its empty prompt")),
+    }
     Ok(())
 }
 
 impl Terminal<'_> {
-    fn look(&self) -> CliResult<Reading> {
+    fn rules(&self) -> &ScreenRules {
+        &self.preset.screen
+    }
+
+    fn look(&self) -> CliResult<Capture> {
         let look = request::look(&self.pane.pane_id);
-        let shown = self.tmux.ask(look).doing("capture the screen")?;
-        Ok(self.preset.screen.explain(&shown))
+        self.tmux.ask(look).doing("capture the screen")
     }
 
     fn press(&self) -> CliResult {
+        if self.pane.in_mode {
+            let leave = request::leave_mode(&self.pane.pane_id);
+            self.tmux.ask(leave).doing("leave the scrolling")?;
+        }
         for (number, key) in self.preset.interrupt.iter().enumerate() {
             if number > 0 {
                 clock::pause(BETWEEN);
-                if self.look()?.state != ScreenState::Working {
+                if !self.rules().is_at_work(&self.look()?) {
                     return Ok(());
                 }
             }
@@ -80,24 +94,33 @@ impl Terminal<'_> {
         Ok(())
     }
 
-    /// What it shows once it does not work any more.
-    fn until_it_rests(&self) -> CliResult<Reading> {
+    /// What it shows once it is at its prompt, and still is a while later.
+    fn until_it_rests(&self) -> CliResult<Screen> {
         let until = clock::monotonic() + SHOWN;
+        let mut rested = false;
         loop {
-            let shown = self.look()?;
-            if shown.state != ScreenState::Working {
-                return Ok(shown);
-            }
-            if clock::monotonic() > until {
-                let agent = self.agent;
-                let keys = self.preset.interrupt.join(", ");
-                return Err(
-                    CliError::failed(format!("{agent} goes on: {shown}")).hint(format!(
-                        "{keys} did not interrupt it; `gt attach {agent}` goes to its terminal"
-                    )),
-                );
-            }
             clock::pause(LOOK);
+            let shown = self.look()?;
+            let screen = self.rules().read(&shown);
+            let rests = matches!(screen, Screen::Prompt | Screen::Draft);
+            if rests && rested {
+                return Ok(screen);
+            }
+            rested = rests;
+            if clock::monotonic() > until {
+                return Err(self.goes_on(&shown));
+            }
         }
+    }
+
+    fn goes_on(&self, shown: &Capture) -> CliError {
+        let agent = self.agent;
+        let keys = self.preset.interrupt.join(", ");
+        let reading = self.rules().explain(shown);
+        CliError::failed(format!(
+            "{agent} is not back at its prompt after {keys}: it is {}, {reading}",
+            reading.state
+        ))
+        .hint(format!("`gt attach {agent}` goes to its terminal"))
     }
 }

@@ -48,7 +48,10 @@ fn only_work_is_interrupted() {
     town.type_line("mayor", "/busy 600");
     town.wait_for_state("mayor", State::Working);
     let done = town.gt(&["interrupt", "mayor"]);
-    assert!(done.stderr.contains("mayor is interrupted: it is idle"));
+    assert!(
+        done.stderr
+            .contains("mayor is interrupted: it is at its empty prompt")
+    );
     town.type_line("mayor", "/dialog Delete everything");
     town.wait_for_state("mayor", State::NeedsAnswer);
     town.gt(&["interrupt", "mayor"]).code(1);

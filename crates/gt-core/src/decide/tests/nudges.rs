@@ -44,6 +44,11 @@ fn a_message_waits_for_what_its_agent_lacks() {
         let told = deacon().set(|facts| facts.memory.escalated_at = Some(at(-MINUTE)));
         told.nudged(|_| ()).shows(state, -MINUTE)
     };
+    // Told by a hook, it may not be drawn yet.
+    check!(
+        lacks(ScreenState::NeedsApproval),
+        @"deacon: waiting on a person, before a message is typed: it shows a dialog until 2026-01-01T12:10:00Z"
+    );
     check!(
         lacks(ScreenState::AuthDead),
         @"deacon: waiting on a person, before a message is typed: its login is refused until 2026-01-01T12:10:00Z"

@@ -71,6 +71,17 @@ fn nothing_is_typed_without_a_ready_pattern() {
     assert_eq!(rules.read(&Capture::untitled("> ")), Screen::Busy);
 }
 
+/// Covers F59: a text to which something was added was not submitted.
+#[test]
+fn a_row_that_holds_more_than_the_text_is_not_empty() {
+    let rules = ScreenRules::new(&texts()).unwrap();
+    let holds = |screen: &str| rules.has_draft(&Capture::untitled(screen));
+    assert!(holds("> hello there"));
+    assert!(holds("> hello thereX"));
+    assert!(!holds("> hello there\n> "));
+    assert!(!holds("working"));
+}
+
 /// Covers F60: a text that would arrive changed is refused, and what is in the way is named.
 #[test]
 fn a_text_that_the_program_would_change_is_refused() {

@@ -188,8 +188,12 @@ fn interrupt(stand: &Stand) -> CliResult<String> {
     stand
         .stage
         .until("work on its screen", || shows(stand, State::Working))?;
-    stand.stage.gt_well(&["interrupt", SEAT])?;
+    let said = stand.stage.gt_well(&["interrupt", SEAT])?.stderr;
     let agent = stand.wait_for(State::Idle)?;
+    // Some put the prompt back into the row: a person's to send or to wipe.
+    if !said.contains("its row holds a text") {
+        say(stand, "hello after the interruption")?;
+    }
     Ok(seen(&agent))
 }
 

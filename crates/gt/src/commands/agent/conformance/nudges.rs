@@ -233,7 +233,9 @@ impl Trial<'_> {
                 return Err(CliError::failed(what));
             }
         }
-        let by_hook = self.over.values().filter(|(how, _)| how.contains("hook"));
+        let by_hook = fates
+            .iter()
+            .filter(|(fate, line)| *fate == Fate::Taken && line.contains("hook"));
         Ok(format!(
             "{} messages: {} confirmed and taken once ({} by a hook), {} confirmed by a run that ended \
              before it asked its model, {} taken once and ended with the reason that this could not be \

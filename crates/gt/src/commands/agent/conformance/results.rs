@@ -18,9 +18,16 @@ impl Outcome {
     pub(super) fn of(result: CliResult<String>) -> Self {
         match result {
             Ok(shown) => Self::Passed(shown),
-            Err(error) => Self::Failed(error.sentence()),
+            Err(error) => Self::Failed(reason(&error.sentence()).to_owned()),
         }
     }
+}
+
+/// What a command said that failed, without the command and its hints: a line.
+fn reason(sentence: &str) -> &str {
+    let said = sentence.rsplit("error: ").next();
+    said.and_then(|said| said.lines().next())
+        .unwrap_or_default()
 }
 
 impl fmt::Display for Outcome {
@@ -105,6 +112,13 @@ mod tests {
     use insta::assert_snapshot;
 
     use super::*;
+
+    #[test]
+    fn a_reason_is_what_the_command_said() {
+        let said = "`gt nudge mayor` ended with 2: error: mayor runs `x`\nhint: send it as mail";
+        assert_eq!(reason(said), "mayor runs `x`");
+        assert_eq!(reason("it is working"), "it is working");
+    }
 
     #[test]
     fn what_failed_stands_below_the_table_with_its_reason() {

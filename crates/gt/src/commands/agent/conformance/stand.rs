@@ -96,6 +96,7 @@ impl Stand {
             })?;
         let is_number = |word: &&str| word.starts_with(|c: char| c.is_ascii_digit());
         let number = said.split_whitespace().find(is_number);
+        let number = number.map(|number| number.trim_end_matches('.'));
         Ok(number.unwrap_or("of no known version").to_owned())
     }
 
