@@ -114,7 +114,8 @@ fn is_dropped(c: char) -> bool {
         '\u{200c}'..='\u{200d}' | '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}'
     );
     let is_separator = matches!(c, '\u{2028}'..='\u{2029}' | '\u{fff9}'..='\u{fffb}');
-    is_separator || (is_invisible(c) && !is_joiner)
+    let is_no_character = u32::from(c) & 0xfffe == 0xfffe || matches!(c, '\u{fdd0}'..='\u{fdef}');
+    is_no_character || is_separator || (is_invisible(c) && !is_joiner)
 }
 
 /// Whether a name stands on one line, and shows all of itself.
@@ -238,6 +239,7 @@ mod tests {
             "\u{2028}",
             "\u{ad}",
             "\u{e0041}",
+            "\u{fffe}",
             "\u{3164}",
         ] {
             let error = text(&format!("one\ntwo{invisible}two")).unwrap_err();

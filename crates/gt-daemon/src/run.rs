@@ -13,7 +13,7 @@ use gt_core::plan::Plan;
 use gt_core::time::elapsed;
 use gt_host::agent_environment::Captured;
 use gt_host::clock::{self, Moment};
-use gt_host::config::{Config, ConfigError};
+use gt_host::config::{self, Config, ConfigError};
 use gt_host::daemon_state::DaemonState;
 use gt_host::lock::{Lock, LockError};
 use gt_host::paths::TownPaths;
@@ -150,8 +150,12 @@ fn watch_files(
     events: &mpsc::Sender<Event>,
 ) -> notify::Result<RecommendedWatcher> {
     let mut watched = vec![paths.root().to_owned(), paths.root().join("mayor")];
-    // One that is made later is read by the next reload.
-    watched.extend(Some(paths.presets()).filter(|directory| directory.is_dir()));
+    // One of the town's is made, so that what is put into it is seen; one of a person's that is made
+    // later is read by the next reload.
+    let _ = fs_err::create_dir_all(paths.presets());
+    let presets = [Some(paths.presets()), config::user_presets()];
+    let is_there = |directory: &PathBuf| directory.is_dir();
+    watched.extend(presets.into_iter().flatten().filter(is_there));
     sources::watch_files(&watched, events.clone())
 }
 

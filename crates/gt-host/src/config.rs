@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use gt_core::Role;
 use gt_core::nearest::nearest;
+use gt_core::nudge::is_plain_line;
 use gt_core::policy::{Poke, PokePolicy, Policy, RestartPolicy, Run};
 use gt_core::screen::ScreenState;
 
@@ -27,6 +28,7 @@ pub use duration::parse as parse_duration;
 pub use entries::Mistake;
 pub use key::{Fallback, KEYS, Key};
 pub use kind::{Kind, Value};
+pub use preset_files::user_presets;
 pub use schema::{preset_schema, schema};
 pub use template::template;
 
@@ -529,8 +531,8 @@ impl Entries {
         let Some(model) = self.get(&path).map(ToString::to_string) else {
             return Ok(None);
         };
-        let problem = if model.trim().is_empty() {
-            "is empty: without it the program chooses".to_owned()
+        let problem = if !is_plain_line(&model) {
+            "takes the name of a model, on one line".to_owned()
         } else if agent.model.is_empty() {
             format!(
                 "cannot be told to `{0}`: `agents.{0}.model` does not say how",

@@ -98,6 +98,11 @@ fn counts(placeholder: &str, text: &str) -> bool {
     })
 }
 
+/// Whether anything of a text can be seen in an input row.
+pub(super) fn shows(text: &str) -> bool {
+    !squeezed(text).is_empty()
+}
+
 /// A text without what a terminal's rows add to it, and take from it: the edges of a box, and the mark
 /// that begins each row of some prompts.
 fn squeezed(text: &str) -> String {

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use regex_lite::{Match, Regex, RegexBuilder};
 
-use super::draft::{is_all_of, stands_in};
+use super::draft::{is_all_of, shows, stands_in};
 use super::{Capture, Reading, Reset, Screen, ScreenState};
 
 /// How many of the last non-empty lines are read. Old spinner and prompt lines further up are the
@@ -143,7 +143,14 @@ impl ScreenRules {
         if is_long && self.pasted.is_none() {
             return Err(CannotType::Pasted);
         }
-        match self.untypable.as_ref().and_then(|it| it.find(text)) {
+        // What looks like a placeholder, or like nothing, could not be known again.
+        let in_the_way = self.untypable.as_ref().and_then(|it| it.find(text));
+        let in_the_way = in_the_way.or_else(|| self.pasted.as_ref()?.find(text));
+        if in_the_way.is_none() && !shows(text) {
+            let what = text.to_owned();
+            return Err(CannotType::Untypable { what, line: 1 });
+        }
+        match in_the_way {
             Some(found) => Err(CannotType::Untypable {
                 what: found.as_str().to_owned(),
                 line: 1 + text[..found.start()].matches('\n').count(),

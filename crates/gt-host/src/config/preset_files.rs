@@ -12,7 +12,7 @@ use crate::environment;
 pub(super) fn read(town_toml: &Path) -> Result<Entries, ConfigError> {
     let of_town = town_toml.parent().map(|town| town.join("presets"));
     let mut presets = Entries::default();
-    for directory in of_town.into_iter().chain(of_user()) {
+    for directory in of_town.into_iter().chain(user_presets()) {
         for file in files(&directory).map_err(ConfigError::Io)? {
             presets = presets.over(read_file(&file)?);
         }
@@ -20,8 +20,8 @@ pub(super) fn read(town_toml: &Path) -> Result<Entries, ConfigError> {
     Ok(presets)
 }
 
-/// `$XDG_CONFIG_HOME/gt/presets`, or the same in `~/.config`.
-fn of_user() -> Option<PathBuf> {
+/// Where a person keeps presets for all towns: `$XDG_CONFIG_HOME/gt/presets`, or the same in `~/.config`.
+pub fn user_presets() -> Option<PathBuf> {
     let home = || Some(PathBuf::from(environment::variable("HOME")?).join(".config"));
     let configuration = environment::variable("XDG_CONFIG_HOME").map(PathBuf::from);
     let directory = configuration.or_else(home)?;

@@ -305,7 +305,7 @@ fn aider_is_read() {
 #[test]
 fn a_presets_file_is_checked() {
     let said = |text: &str| -> Vec<String> {
-        let mistakes = super::check(text).err().unwrap_or_default();
+        let mistakes = super::check("mine", text).err().unwrap_or_default();
         mistakes.iter().map(ToString::to_string).collect()
     };
     assert_eq!(said("command = ['aider']\nready = '^>$'"), [""; 0]);
@@ -324,6 +324,14 @@ fn a_presets_file_is_checked() {
     for (name, text) in TEXTS.into_iter().filter(|(name, _)| *name != "generic") {
         assert_eq!(said(text), [""; 0], "{name}");
     }
+}
+
+#[test]
+fn a_built_in_preset_is_changed_key_by_key() {
+    let text = "ready = '^XX'\n";
+    assert!(super::check("claude", text).is_ok());
+    let missing = super::check("mine", text).unwrap_err();
+    assert_eq!(missing[0].key, "command");
 }
 
 /// A program is not asked about the directory that a person put it into, and goes on where it was.

@@ -40,7 +40,8 @@ pub(crate) fn agent(town: Option<&Path>, verb: Agent) -> CliResult {
 
 fn check(file: &Path) -> CliResult {
     let text = fs_err::read_to_string(file).doing("read the preset")?;
-    let Err(mistakes) = preset::check(&text) else {
+    let name = file.file_stem().unwrap_or_default().to_string_lossy();
+    let Err(mistakes) = preset::check(&name, &text) else {
         printer::talk(format!("{} has no mistakes", file.display()));
         return Ok(());
     };

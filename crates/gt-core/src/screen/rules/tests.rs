@@ -98,6 +98,9 @@ fn a_text_that_the_program_would_change_is_refused() {
         "it does not take \\t as it is, in line 2 of the text"
     );
     assert!(rules.check_text("e\u{301}").is_err());
+    for unknowable in [">", " > ", "3 lines"] {
+        assert!(rules.check_text(unknowable).is_err(), "{unknowable}");
+    }
 }
 
 #[test]
