@@ -116,14 +116,8 @@ pub fn check(name: &str, text: &str) -> Result<(), Vec<Mistake>> {
     const ANY: &str = "preset";
     let inside = format!("agents.{ANY}.");
     let entries = Entries::read_in(text, &["agents", ANY]).map_err(|mistakes| {
-        let outside = |mut mistake: Mistake| {
-            mistake.key = mistake.key.replacen(&inside, "", 1);
-            mistake.suggestion = mistake
-                .suggestion
-                .map(|suggestion| suggestion.replacen(&inside, "", 1));
-            mistake
-        };
-        mistakes.into_iter().map(outside).collect::<Vec<Mistake>>()
+        let of_file = |mistake: Mistake| mistake.within(&inside);
+        mistakes.into_iter().map(of_file).collect::<Vec<Mistake>>()
     })?;
     let has = |field: &str| entries.get(&format!("{inside}{field}")).is_some();
     if has("command") || NAMES.contains(&name) {

@@ -36,6 +36,18 @@ pub struct Mistake {
     pub suggestion: Option<String>,
 }
 
+impl Mistake {
+    /// As it is said of a file whose keys lie in this table, such as `agents.claude.`.
+    pub(crate) fn within(mut self, table: &str) -> Self {
+        for key in std::iter::once(&mut self.key).chain(&mut self.suggestion) {
+            if let Some(rest) = key.strip_prefix(table) {
+                *key = rest.to_owned();
+            }
+        }
+        self
+    }
+}
+
 impl fmt::Display for Mistake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "line {}: ", self.line)?;

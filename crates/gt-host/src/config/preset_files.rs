@@ -65,6 +65,10 @@ fn read_file(file: &Path) -> Result<Entries, ConfigError> {
             suggestion: None,
         }]));
     }
-    let entries = Entries::read_in(&text_of(file)?, &["agents", &name]).map_err(failed)?;
+    let table = format!("agents.{name}.");
+    let entries = Entries::read_in(&text_of(file)?, &["agents", &name]).map_err(|mistakes| {
+        let of_file = |mistake: Mistake| mistake.within(&table);
+        failed(mistakes.into_iter().map(of_file).collect())
+    })?;
     Ok(entries.of_presets())
 }

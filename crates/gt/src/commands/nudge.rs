@@ -315,14 +315,29 @@ fn cancel(context: &Context, id: &str) -> CliResult {
         .cancel_nudge(id, clock::now(), &actor)
         .doing("withdraw the message")?;
     if !withdrawn {
-        return Err(
-            CliError::failed(format!("the message {id} is being typed, or is over"))
-                .hint(format!("`gt nudge list {agent}` shows how far it got")),
-        );
+        let state = store.nudge_state(id).doing("read how far it got")?;
+        return Err(cannot_be_withdrawn(id, &agent, state.as_ref()));
     }
     context.wake();
     printer::talk(format!("the message {id} for {agent} is withdrawn"));
     Ok(())
+}
+
+fn cannot_be_withdrawn(id: Uuid, agent: &AgentId, state: Option<&NudgeState>) -> CliError {
+    match state {
+        Some(NudgeState::Typing(_)) => CliError::failed(format!(
+            "the message {id} is typed already, and not taken yet"
+        ))
+        .hint(format!(
+            "`gt attach {agent}` goes to its terminal: what is in its input row can be wiped there"
+        )),
+        Some(NudgeState::Ended { end, .. }) => {
+            CliError::failed(format!("the message {id} is over: {}", end.as_str()))
+                .hint(format!("`gt nudge list {agent}` says how"))
+        }
+        Some(NudgeState::Queued) | None => CliError::failed(format!("the message {id} changed"))
+            .hint(format!("`gt nudge list {agent}` shows how far it got")),
+    }
 }
 
 /// The message whose id begins so.

@@ -247,7 +247,7 @@ fn an_error_of_the_doctor_is_its_exit_code() {
     let finished = town.gt(&["doctor"]);
     assert_eq!(finished.code, 1);
     assert!(
-        finished.stdout.contains("error    configuration: line 1"),
+        finished.stdout.contains("/town.toml: line 1: `x`"),
         "{}",
         finished.stdout
     );

@@ -40,8 +40,12 @@ pub(super) fn configuration(patient: &Patient<'_>) -> Option<Check> {
     const NAME: &str = "configuration";
     Some(match Config::load(&patient.paths().town_toml()) {
         Ok(_) => ok(NAME, "town.toml has no mistakes"),
-        Err(ConfigError::Mistakes { mistakes, .. }) => {
-            let lines: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
+        Err(ConfigError::Mistakes { path, mistakes }) => {
+            let place = path.display();
+            let lines: Vec<String> = mistakes
+                .iter()
+                .map(|mistake| format!("{place}: {mistake}"))
+                .collect();
             error(NAME, lines.join("\n"), "`gt config check` names the places")
         }
         Err(problem) => error(NAME, chain(&problem), "make town.toml readable"),
