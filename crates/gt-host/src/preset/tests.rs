@@ -271,6 +271,28 @@ fn only_programs_with_a_known_prompt_are_typed_at() {
     );
 }
 
+/// Covers F60: what a program would take for a name of a file, a shell's line or blanks is refused, as it
+/// was measured with each.
+#[test]
+fn a_text_that_a_program_would_change_is_refused() {
+    let config = Config::default();
+    let refuses = |name: &str, text: &str| config.agent(name).unwrap().check_text(text).is_err();
+    for name in ["codex", "gemini", "opencode", "copilot"] {
+        assert!(refuses(name, "please read @notes"), "{name}");
+        assert!(
+            !refuses(name, "read @notes first, or ask ann@example.com"),
+            "{name}"
+        );
+    }
+    for name in ["claude", "copilot"] {
+        assert!(refuses(name, "a\tb"), "{name}");
+    }
+    for name in ["claude", "codex", "copilot", "aider"] {
+        assert!(refuses(name, "!important"), "{name}");
+    }
+    assert!(!refuses("claude", "please read @notes"));
+}
+
 #[test]
 fn a_text_that_is_too_long_for_a_program_is_refused() {
     let text = "word ".repeat(2000);
