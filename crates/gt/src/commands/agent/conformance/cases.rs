@@ -125,7 +125,7 @@ fn during_work(stand: &Stand) -> CliResult<String> {
 }
 
 fn during_dialog(stand: &Stand) -> CliResult<String> {
-    let (file, text) = ask_and_nudge(stand, "asked-and-left")?;
+    let Asked { file, text, id } = ask_and_nudge(stand, "asked-and-left")?;
     let until = clock::monotonic() + WATCH;
     while clock::monotonic() < until {
         if stand.witness.was_approved(&file)? {
@@ -140,11 +140,13 @@ fn during_dialog(stand: &Stand) -> CliResult<String> {
             "the message does not wait: {line}"
         )));
     }
+    // It would come in between in the next case.
+    stand.stage.gt_well(&["nudge", "cancel", &id])?;
     Ok(seen(&agent))
 }
 
 fn approve(stand: &Stand) -> CliResult<String> {
-    let (file, text) = ask_and_nudge(stand, "asked-and-approved")?;
+    let Asked { file, text, .. } = ask_and_nudge(stand, "asked-and-approved")?;
     // Claude Code takes no key in the first moment of a dialog, and others are slow.
     stand.stage.until("what was approved", || {
         clock::pause(WATCH);
@@ -158,8 +160,15 @@ fn approve(stand: &Stand) -> CliResult<String> {
     Ok(how)
 }
 
-/// Lets it ask for something, and queues a message then: the file that it asks for, and the message.
-fn ask_and_nudge(stand: &Stand, name: &str) -> CliResult<(String, String)> {
+/// A program that asks for something, and a message that was queued then.
+struct Asked {
+    /// The file that it asks for.
+    file: String,
+    text: String,
+    id: String,
+}
+
+fn ask_and_nudge(stand: &Stand, name: &str) -> CliResult<Asked> {
     stand.fresh()?;
     let file = stand.file(name).display().to_string();
     stand.have(&Deed::Ask(&file))?;
@@ -168,8 +177,8 @@ fn ask_and_nudge(stand: &Stand, name: &str) -> CliResult<(String, String)> {
         shows(stand, stand.subject.asking)
     })?;
     let text = (stand.subject.prompt)(&Deed::Say(&format!("hello, {name}")));
-    stand.nudge(&text)?;
-    Ok((file, text))
+    let id = stand.nudge(&text)?;
+    Ok(Asked { file, text, id })
 }
 
 /// Something if it is in this state and its screen shows so: a hook tells of it earlier.

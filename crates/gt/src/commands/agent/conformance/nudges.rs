@@ -119,13 +119,7 @@ impl Trial<'_> {
         if number.is_multiple_of(100) {
             printer::talk(format!("{number} messages are sent"));
         }
-        let said = self
-            .stand
-            .stage
-            .gt_well(&["nudge", SEAT, "-m", &text])?
-            .stderr;
-        let id = said.trim().rsplit(' ').next().unwrap_or_default();
-        self.sent.push(id.to_owned());
+        self.sent.push(self.stand.nudge(&text)?);
         Ok(())
     }
 

@@ -138,9 +138,11 @@ impl Stand {
         })
     }
 
-    /// Queues a message.
-    pub(super) fn nudge(&self, text: &str) -> CliResult {
-        self.stage.gt_well(&["nudge", SEAT, "-m", text]).map(drop)
+    /// Queues a message: its id.
+    pub(super) fn nudge(&self, text: &str) -> CliResult<String> {
+        let said = self.stage.gt_well(&["nudge", SEAT, "-m", text])?.stderr;
+        let id = said.trim().rsplit(' ').next().unwrap_or_default();
+        Ok(id.to_owned())
     }
 
     /// Has it do something, by a message that must arrive.
