@@ -114,13 +114,9 @@ pub type LazyRules = LazyLock<ScreenRules, Box<dyn FnOnce() -> ScreenRules + Sen
 /// Every mistake, with its line and key.
 pub fn check(name: &str, text: &str) -> Result<(), Vec<Mistake>> {
     const ANY: &str = "preset";
-    let inside = format!("agents.{ANY}.");
-    let entries = Entries::read_in(text, &["agents", ANY]).map_err(|mistakes| {
-        let of_file = |mistake: Mistake| mistake.within(&inside);
-        mistakes.into_iter().map(of_file).collect::<Vec<Mistake>>()
-    })?;
-    let has = |field: &str| entries.get(&format!("{inside}{field}")).is_some();
-    if has("command") || NAMES.contains(&name) {
+    let entries = Entries::read_preset(text, ANY)?;
+    let has_command = entries.get(&format!("agents.{ANY}.command")).is_some();
+    if has_command || NAMES.contains(&name) {
         return Ok(());
     }
     Err(vec![Mistake {

@@ -181,11 +181,7 @@ pub(super) fn decide_nudge(seen: &Seen<'_>, incarnation: IncarnationId) -> Verdi
 
 /// What it lacks to do anything with a message. A dialog that its hooks tell of may not be drawn yet.
 fn lack(seen: &Seen<'_>) -> Option<&'static str> {
-    let asks = [ScreenState::NeedsApproval, ScreenState::NeedsAnswer];
-    let asking = asks
-        .into_iter()
-        .find_map(|state| seen.shows(state))
-        .map(|_| "it shows a dialog");
+    let asking = seen.shows_dialog().then_some("it shows a dialog");
     let refused = seen
         .shows(ScreenState::AuthDead)
         .map(|_| "its login is refused");

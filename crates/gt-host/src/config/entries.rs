@@ -38,7 +38,7 @@ pub struct Mistake {
 
 impl Mistake {
     /// As it is said of a file whose keys lie in this table, such as `agents.claude.`.
-    pub(crate) fn within(mut self, table: &str) -> Self {
+    fn within(mut self, table: &str) -> Self {
         for key in std::iter::once(&mut self.key).chain(&mut self.suggestion) {
             if let Some(rest) = key.strip_prefix(table) {
                 *key = rest.to_owned();
@@ -65,12 +65,16 @@ impl fmt::Display for Mistake {
 impl Entries {
     /// Reads a text. Every mistake is found, not only the first.
     pub(crate) fn read(text: &str) -> Result<Self, Vec<Mistake>> {
-        Self::read_in(text, &[])
+        Self::read_by(Kind::read, text, &[])
     }
 
-    /// Reads a text whose keys lie in the table `inside`, as a preset's do.
-    pub(crate) fn read_in(text: &str, inside: &[&str]) -> Result<Self, Vec<Mistake>> {
-        Self::read_by(Kind::read, text, inside)
+    /// Reads the text of a preset's file, whose keys lie in `[agents.NAME]`; its mistakes are said as
+    /// the file has them.
+    pub(crate) fn read_preset(text: &str, name: &str) -> Result<Self, Vec<Mistake>> {
+        let table = format!("agents.{name}.");
+        let of_file = |mistake: Mistake| mistake.within(&table);
+        Self::read_by(Kind::read, text, &["agents", name])
+            .map_err(|mistakes| mistakes.into_iter().map(of_file).collect())
     }
 
     /// The same for a text of which a test checks that its patterns can be compiled, which takes

@@ -65,10 +65,6 @@ fn read_file(file: &Path) -> Result<Entries, ConfigError> {
             suggestion: None,
         }]));
     }
-    let table = format!("agents.{name}.");
-    let entries = Entries::read_in(&text_of(file)?, &["agents", &name]).map_err(|mistakes| {
-        let of_file = |mistake: Mistake| mistake.within(&table);
-        failed(mistakes.into_iter().map(of_file).collect())
-    })?;
+    let entries = Entries::read_preset(&text_of(file)?, &name).map_err(failed)?;
     Ok(entries.of_presets())
 }

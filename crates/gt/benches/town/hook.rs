@@ -75,7 +75,7 @@ pub(crate) fn inside(words: &[String]) {
     clippy::disallowed_methods,
     reason = "what is measured is the program, as an agent's would start it"
 )]
-fn time(program: &Path, arguments: &[&str], told: &str) -> f64 {
+pub(crate) fn time(program: &Path, arguments: &[&str], told: &str) -> f64 {
     use std::io::Write as _;
     let before = clock::monotonic();
     let mut child = Command::new(program)

@@ -2,13 +2,14 @@
 //! Hooks are answered below the agent's holder only: this program runs itself there.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use gt_api::view::{State, Status};
 use gt_host::clock;
 use gt_testkit::town::TestTown;
 
+use crate::hook;
 use crate::report::{Report, Row, Target, median, milliseconds};
 
 /// The word with which this program runs itself within an agent.
@@ -73,7 +74,8 @@ pub(crate) fn inside(words: &[String]) {
     for _ in 0..ROUNDS {
         for (event, state) in TOLD {
             let before = clock::monotonic();
-            tell(event);
+            let told = format!(r#"{{"hook_event_name":"{event}","session_id":"bench"}}"#);
+            hook::time(Path::new(crate::GT), &["hook", event], &told);
             while seen() != state {
                 let waited = clock::monotonic().saturating_sub(before);
                 assert!(waited < PATIENCE, "{event} is not told of");
@@ -83,25 +85,6 @@ pub(crate) fn inside(words: &[String]) {
     }
     let text = serde_json::to_vec(&times).expect("numbers are plain data");
     gt_host::atomic::write_for_boot(Path::new(&words[0]), &text).expect("a file beside the town");
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "what is measured is the program, as an agent's would start it"
-)]
-fn tell(event: &str) {
-    use std::io::Write as _;
-    let mut child = Command::new(crate::GT)
-        .args(["hook", event])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .spawn()
-        .expect("it can be started");
-    let told = format!(r#"{{"hook_event_name":"{event}","session_id":"bench"}}"#);
-    let mut stdin = child.stdin.take().expect("it was piped");
-    stdin.write_all(told.as_bytes()).expect("it reads");
-    drop(stdin);
-    child.wait().expect("it can be waited for");
 }
 
 /// What `gt status` says of the agent within which this is asked.
